@@ -1,0 +1,208 @@
+"""Build and check the book: `python3 noxfile.py VERB`.
+
+Nothing but Python is needed: the first run makes one environment in `.venv`, which all
+verbs share. Where nox is installed already, `nox -s VERB` does the same.
+"""
+
+import hashlib
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent
+ENVIRONMENT = ROOT / ".venv"
+BIN = ENVIRONMENT / ("Scripts" if os.name == "nt" else "bin")
+BUILD = ROOT / "_build"
+PAGES = BUILD / "html"
+
+VERBS = {
+    "book": "run every chapter and write the pages to _build/html",
+    "tests": "run the tests; arguments after -- go to pytest",
+    "lint": "check format and style of the code, the chapters' code included",
+    "lab": "open JupyterLab; chapters (.md) open as notebooks",
+    "clean": "delete what the other verbs made, except the environment",
+}
+
+# Settings and history of programs stay in the environment, and foreign ones outside.
+OWN = {
+    "IPYTHONDIR": str(ENVIRONMENT / "home" / "ipython"),
+    "JUPYTER_CONFIG_DIR": str(ENVIRONMENT / "home" / "jupyter"),
+    "JUPYTER_DATA_DIR": str(ENVIRONMENT / "home" / "jupyter-data"),
+    "MPLCONFIGDIR": str(ENVIRONMENT / "home" / "matplotlib"),
+    "npm_config_cache": str(ENVIRONMENT / "home" / "npm"),
+}
+
+
+def missing():
+    """Return one line about what this Python lacks, or nothing."""
+    if sys.version_info < (3, 11):
+        found = "%d.%d" % sys.version_info[:2]
+        return "this is Python %s; install Python 3.11 or newer and use that." % found
+    try:
+        import ensurepip  # noqa: F401
+        import venv  # noqa: F401
+    except ImportError as error:
+        return "this Python has no module %r; install it (python3-venv)." % error.name
+    return ""
+
+
+def digest(*patterns):
+    """Hash names and contents of the files that match."""
+    total = hashlib.sha256()
+    for path in sorted({p for pattern in patterns for p in ROOT.glob(pattern)}):
+        if path.is_file():
+            total.update(str(path.relative_to(ROOT)).encode() + b"\0")
+            total.update(path.read_bytes())
+    return total.hexdigest()
+
+
+def prepare():
+    """Make the shared environment, or bring it up to date."""
+    stamp = ENVIRONMENT / "installed"
+    # Its programs name their folder and Python: elsewhere it has to be made anew.
+    origin = "%s Python %d.%d" % (ROOT, *sys.version_info[:2])
+    wanted = origin + "\n" + digest("requirements.txt", "pyproject.toml")
+    found = stamp.read_text() if stamp.exists() else ""
+    if found == wanted:
+        return
+    import venv
+
+    print(
+        "Preparing the environment in .venv (once; this takes minutes) ...", flush=True
+    )
+    clear = found.split("\n")[0] not in ("", origin)
+    if found:
+        stamp.unlink()
+    venv.create(ENVIRONMENT, clear=clear, with_pip=True, symlinks=os.name != "nt")
+    install = [BIN / "python", "-m", "pip", "install", "-r", "requirements.txt"]
+    subprocess.check_call([*map(str, install), "-e", "."], cwd=ROOT)
+    # Last: an install that was interrupted is done again.
+    stamp.write_text(wanted)
+
+
+def images():
+    """Say which images are there; modbp.data looks in the same places."""
+    home = Path(os.environ.get("MODBP_DATA") or Path.home() / ".cache" / "modbp")
+    marks = ("cifar10/.complete", "cifar10/test", "cifar-10-batches-py")
+    return " ".join(mark for mark in marks if (home / mark).exists())
+
+
+def drop_stale_results():
+    """Forget the chapters' outputs when something beside their own text changes."""
+    stamp = BUILD / "made-from"
+    sources = ("modbp/**/*.py", "modbp/weights/*", "book/results/**/*")
+    wanted = digest("requirements.txt", *sources) + " " + images()
+    if not stamp.exists() or stamp.read_text() != wanted:
+        shutil.rmtree(BUILD / ".jupyter_cache", ignore_errors=True)
+        BUILD.mkdir(exist_ok=True)
+        stamp.write_text(wanted)
+
+
+def remove_made():
+    """Delete pages and caches."""
+    caches = (".pytest_cache", ".ruff_cache", ".hypothesis")
+    for name in ("_build", *caches):
+        shutil.rmtree(ROOT / name, ignore_errors=True)
+    print("Deleted pages and caches; the environment .venv stays.")
+
+
+if __name__ == "__main__":
+    verbs = [word for word in sys.argv[1:] if not word.startswith("-")][:1]
+    if not verbs or verbs[0] not in VERBS:
+        print("usage: python3 noxfile.py VERB, where VERB is one of")
+        print("\n".join("  %-7s%s" % pair for pair in VERBS.items()))
+        raise SystemExit(2)
+    problem = missing()
+    if problem:
+        raise SystemExit("noxfile.py: " + problem)
+    if verbs == ["clean"]:
+        raise SystemExit(remove_made())
+    prepare()
+    command = [str(BIN / "python"), "-m", "nox", "-s", *sys.argv[1:]]
+    os.chdir(str(ROOT))
+    if os.name == "nt":
+        raise SystemExit(subprocess.call(command))
+    os.execv(command[0], command)  # nobody in between when Ctrl-C is pressed
+
+import nox  # noqa: E402 - only the environment made above has it
+
+nox.options.default_venv_backend = "none"
+nox.options.sessions = ["book", "tests"]
+
+
+def chapters(text):
+    """Return the pages that a table of contents names."""
+    return re.findall(r"^[\s-]*(?:root|file): *(\S+)", text, re.MULTILINE)
+
+
+@nox.session
+def book(session):
+    """Run every chapter and write the pages to _build/html."""
+    prepare()
+    drop_stale_results()
+    shutil.rmtree(PAGES, ignore_errors=True)
+    session.run(
+        *(BIN / "jupyter-book", "build", "book", "--config", "_config.yml"),
+        *("--path-output", ".", "--all", "-W", "-n", "--keep-going"),
+        env={**OWN, "JUPYTER_BOOK_BUILD": "1"},
+    )
+    for name in chapters((ROOT / "book" / "_toc.yml").read_text()):
+        if not (PAGES / (name + ".html")).exists():
+            session.error("the build made no page for %s" % name)
+    print("\nThe book: %s" % (PAGES / "index.html"))
+
+
+@nox.session
+def tests(session):
+    """Run the tests; arguments after -- go to pytest."""
+    prepare()
+    session.run(BIN / "python", "-m", "pytest", *session.posargs, env=OWN)
+
+
+@nox.session
+def lint(session):
+    """Check format and style of the code, the chapters' code included."""
+    prepare()
+    places = ["modbp", "tests", "noxfile.py", "book/_ext"]
+    notebooks = BUILD / "lint"
+    shutil.rmtree(notebooks, ignore_errors=True)
+    for path in sorted((ROOT / "book").glob("*.md")):
+        if "format_name: myst" in path.read_text():
+            target = notebooks / (path.stem + ".ipynb")
+            target.parent.mkdir(parents=True, exist_ok=True)
+            convert = [BIN / "jupytext", "--quiet", "--to", "ipynb", "--output"]
+            session.run(*convert, target, path, env=OWN, silent=True)
+            places.append(str(target.relative_to(ROOT)))
+    for check in (["format", "--check"], ["check"]):
+        session.run(BIN / "ruff", *check, "--no-respect-gitignore", *places)
+
+
+@nox.session
+def lab(session):
+    """Open JupyterLab; chapters (.md) open as notebooks."""
+    prepare()
+    settings = {
+        "docmanager-extension:plugin": {
+            "defaultViewers": {"markdown": "Jupytext Notebook"}
+        },
+        "apputils-extension:notification": {
+            "fetchNews": "false",
+            "checkForUpdates": False,
+        },
+    }
+    path = Path(
+        OWN["JUPYTER_CONFIG_DIR"], "labconfig", "default_setting_overrides.json"
+    )
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps({"@jupyterlab/" + k: v for k, v in settings.items()}))
+    session.run(BIN / "jupyter-lab", "book", *session.posargs, env=OWN)
+
+
+@nox.session
+def clean(session):
+    """Delete what the other verbs made, except the environment."""
+    remove_made()
