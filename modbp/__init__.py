@@ -1,0 +1,30 @@
+"""modbp: modified backpropagation as a chain of layer operators.
+
+>>> import modbp
+>>> net = modbp.models.cifar10()
+>>> x, y = modbp.data.images(2)
+>>> modbp.explain(net, x, target=y, method="lrp-a1b0").shape
+torch.Size([2, 3, 32, 32])
+"""
+
+from modbp import data, errors, figures, methods, models, rules, similarity, widgets
+from modbp.chain import Chain, chain, explain
+from modbp.csc import CSCResult, csc
+from modbp.errors import ModbpError
+
+__all__ = [
+    "CSCResult",
+    "Chain",
+    "ModbpError",
+    "chain",
+    "csc",
+    "data",
+    "errors",
+    "explain",
+    "figures",
+    "methods",
+    "models",
+    "rules",
+    "similarity",
+    "widgets",
+]

@@ -1,0 +1,126 @@
+"""The command line: ``python -m modbp VERB``; ``--help`` lists the verbs."""
+
+import argparse
+import shlex
+import sys
+
+from modbp import data, experiments, models, training
+from modbp.errors import ModbpError
+
+
+def _parser():
+    parser = argparse.ArgumentParser(prog="python -m modbp", description=__doc__)
+    verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
+
+    train = verbs.add_parser("train", help="train a network of the book")
+    train.add_argument("network", choices=sorted(training.RECIPES))
+    train.add_argument(
+        "--output", help="folder for checkpoint and weights [runs/NETWORK]"
+    )
+    train.add_argument(
+        "--resume", action="store_true", help="go on from the checkpoint"
+    )
+    train.add_argument("--seed", type=int, default=0)
+    train.add_argument("--epochs", type=int, help="instead of the recipe's")
+    train.add_argument(
+        "--batch", type=int, help="images per step, instead of the recipe's"
+    )
+    train.add_argument("--limit", type=int, help="use only the first LIMIT images")
+    train.add_argument("--device", help="cpu, cuda … [the GPU where there is one]")
+
+    evaluate = verbs.add_parser("evaluate", help="recompute a network's test accuracy")
+    evaluate.add_argument("network", choices=models.names())
+    evaluate.add_argument("--weights", help="a .safetensors file [the shipped one]")
+
+    run = verbs.add_parser("run", help="run an experiment of the book")
+    run.add_argument("experiment", choices=["csc"])
+    run.add_argument(
+        "--network", default="cifar10", choices=sorted(experiments.CSC_PLANS)
+    )
+    run.add_argument("--methods", nargs="+", metavar="NAME", help="[all]")
+    run.add_argument("--images", type=int, default=200, help="how many [200]")
+    run.add_argument("--relevances", type=int, default=5, help="per image [5]")
+    run.add_argument("--seed", type=int, default=0)
+    run.add_argument("--scale", type=float, default=1.0, help="pixel range [1]")
+    run.add_argument("--batch", type=int, default=20, help="images at a time [20]")
+    run.add_argument("--folder", help="image folder, or 'photographs'")
+    run.add_argument("--output", required=True, help="the JSON file to write")
+
+    for verb in (train, evaluate):
+        verb.add_argument("--folder", help="image folder with train/ and test/")
+        verb.add_argument("--download", action="store_true", help="may fetch CIFAR-10")
+    return parser
+
+
+def _train(options):
+    changes = {
+        key: getattr(options, key)
+        for key in ("epochs", "batch")
+        if getattr(options, key) is not None
+    }
+    output = options.output or f"runs/{options.network}"
+    history = training.train(
+        options.network,
+        output,
+        resume=options.resume,
+        seed=options.seed,
+        folder=options.folder,
+        download=options.download,
+        limit=options.limit,
+        device=options.device,
+        command=_command(),
+        **changes,
+    )
+    print(f"{output}: test accuracy {history['test_accuracy']:.4f}")
+
+
+def _evaluate(options):
+    net = getattr(models, options.network)(options.weights or options.network)
+    x, y, source = data.dataset(
+        "test", folder=options.folder, download=options.download
+    )
+    result = training.evaluate(net, x, y)
+    accuracy = result["test_accuracy"]
+    print(f"{options.network}: accuracy {accuracy:.4f} on {len(x)} {source}")
+    if not options.folder:
+        for name, value in zip(
+            data.CLASSES, result["test_accuracy_per_class"], strict=True
+        ):
+            print(f"  {name:<12}{value:.3f}")
+
+
+def _run(options):
+    images = data.images(options.images, folder=options.folder)
+    print(images)
+    experiments.run_csc(
+        options.network,
+        options.output,
+        names=options.methods,
+        images=images,
+        relevances=options.relevances,
+        seed=options.seed,
+        scale=options.scale,
+        batch=options.batch,
+        command=_command(),
+    )
+    print(f"wrote {options.output}")
+
+
+def _command():
+    return "python -m modbp " + shlex.join(sys.argv[1:])
+
+
+def main(arguments=None):
+    """Run one verb; return the exit status."""
+    options = _parser().parse_args(arguments)
+    try:
+        verbs = {"train": _train, "evaluate": _evaluate, "run": _run}
+        verbs[options.verb](options)
+    except ModbpError as error:
+        print(f"modbp: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,287 @@
+"""Pull relevance through a network: a method, bound to one recorded forward pass."""
+
+import torch
+
+from modbp import methods
+from modbp.checks import check_input, check_relevance, check_target
+from modbp.errors import InputError, unknown_name
+from modbp.trace import Trace
+
+__all__ = ["Chain", "chain", "explain"]
+
+# An explicit layer matrix beyond this many entries (0.5 GB in float64) is refused.
+_LARGEST_MATRIX = 2**26
+
+
+def chain(net, x, method):
+    """Run the network once and keep what the method needs to carry relevance back.
+
+    Equation: ``r[l-1] = M_l(x) r[l]``, one operator per layer, fixed by the input.
+
+    Parameters
+    ----------
+    net : torch.nn.Module
+        A ReLU network in evaluation mode; it is only read.
+    x : torch.Tensor
+        ``[N, …]`` inputs, float32 or float64, as the network's parameters.
+    method : str or Method
+        A name of `modbp.methods.names()`, or a method of yours.
+
+    Returns
+    -------
+    Chain
+        Printing it shows layer, shape and rule.
+
+    Raises
+    ------
+    ModbpError
+        If the input, the network or the method does not fit; see `modbp.errors`.
+    """
+    return Chain(net, x, method)
+
+
+def explain(net, x, target=None, method="lrp-a1b0"):
+    """Explain one logit per sample by relevance of the input.
+
+    Parameters
+    ----------
+    net : torch.nn.Module
+        A classifier in evaluation mode; it is only read.
+    x : torch.Tensor
+        ``[N, …]`` inputs.
+    target : int or sequence of int, optional
+        The class to explain, one for all or one per sample; the largest logit if left
+        out.
+    method : str or Method
+        A name of `modbp.methods.names()`, or a method of yours.
+
+    Returns
+    -------
+    torch.Tensor
+        Of the shape, type and device of `x`.
+
+    Raises
+    ------
+    ModbpError
+        If the input, the network or the method does not fit; see `modbp.errors`.
+    """
+    return Chain(net, x, method).explain(target)
+
+
+class Chain:
+    """A method bound to a recorded forward pass; made by :func:`modbp.chain`.
+
+    Attributes
+    ----------
+    logits : torch.Tensor
+        ``[N, C]``, the network's output.
+    layers : list of str
+        The names of the calls, input first.
+    method : Method
+        The method.
+    """
+
+    @torch.no_grad()
+    def __init__(self, net, x, method):
+        self.method = methods.get(method)
+        trace = Trace(net)
+        check_input(net, x)
+        self._rules, self._backs = [None], [None]
+        # Positions that still hold the network's input, if in another shape.
+        self._raw = {0}
+        self._calls, self._outputs, self._last = trace.run(x, self._visit)
+        self.logits = self._outputs[self._last]
+        self.layers = [call.name for call in self._calls]
+        if not self.logits.isfinite().all():
+            bad = next(i for i, z in enumerate(self._outputs) if not z.isfinite().all())
+            raise InputError(
+                f"{self._calls[bad]} gives values that are not finite. Check the "
+                "network's weights and the range of the input."
+            )
+
+    def _visit(self, call, *inputs):
+        position = len(self._rules)
+        first = all(source in self._raw for source in call.sources)
+        if first and call.layer.shares_memory:
+            self._raw.add(position)
+        rule = self.method.rule(call, first)
+        output, back = rule(call, *inputs)
+        self._rules.append(rule)
+        self._backs.append(back)
+        return output
+
+    def output(self, layer):
+        """Return what a layer gave in the forward pass.
+
+        Parameters
+        ----------
+        layer : str
+            Name of the layer.
+
+        Returns
+        -------
+        torch.Tensor
+            ``[N, …]``; to be read, not written.
+        """
+        return self._outputs[self._position(layer)]
+
+    def below(self, layer):
+        """Return a layer and all that feed it, from the top down.
+
+        Parameters
+        ----------
+        layer : str
+            Name of the layer.
+
+        Returns
+        -------
+        list of str
+            The last is "input".
+        """
+        feeding, start = {self._position(layer)}, self._position(layer)
+        for position in range(start, 0, -1):
+            if position in feeding:
+                feeding.update(self._calls[position].sources)
+        return [self.layers[position] for position in sorted(feeding, reverse=True)]
+
+    @torch.no_grad()
+    def pull(self, r, start, to="input"):
+        """Carry relevance from one layer down to others.
+
+        Relevance "at a layer" belongs to its output, summed over all that read it, and
+        before the layer's own rule.
+
+        Parameters
+        ----------
+        r : torch.Tensor
+            ``[N, *shape]`` of `start`, or ``[K, N, *shape]`` for `K` at once.
+        start : str
+            Name of the layer where it enters.
+        to : str or sequence of str
+            Names of the layers where it is read, `start` or below.
+
+        Returns
+        -------
+        dict of str to torch.Tensor
+            Relevance at each layer of `to`, with a leading ``K`` if `r` has one.
+
+        Raises
+        ------
+        UnknownName
+            If there is no such layer.
+        InputError
+            If `r` does not fit `start`, or a layer of `to` does not feed `start`.
+        """
+        first = self._position(start)
+        wanted = [to] if isinstance(to, str) else list(to)
+        targets = {self._position(name): name for name in wanted}
+        r, many = check_relevance(r, self._outputs[first], start)
+        flowing, found = {first: r}, {}
+        lowest = min(targets, default=first)
+        for position in range(first, lowest - 1, -1):
+            relevance = flowing.pop(position, None)
+            if relevance is None:
+                continue
+            if position in targets:
+                found[targets[position]] = relevance
+            if position == lowest:
+                break
+            parts = self._backs[position](relevance)
+            for source, part in zip(self._calls[position].sources, parts, strict=True):
+                flowing[source] = flowing[source] + part if source in flowing else part
+        for name in wanted:
+            if name not in found:
+                raise InputError(
+                    f"layer {name!r} does not feed layer {start!r}, so no relevance "
+                    "arrives there. Choose `to` among the layers below `start`."
+                )
+        if self.method.times_input and "input" in found:
+            found["input"] = found["input"] * self._outputs[0]
+        return {name: found[name] if many else found[name][0] for name in wanted}
+
+    @torch.no_grad()
+    def explain(self, target=None):
+        """Explain one logit per sample.
+
+        Parameters
+        ----------
+        target : int or sequence of int, optional
+            The class to explain, one for all or one per sample; the largest logit if
+            left out.
+
+        Returns
+        -------
+        torch.Tensor
+            Relevance of the input, ``[N, …]``.
+
+        Raises
+        ------
+        InputError
+            If a target is out of range, or the network has no logits.
+        """
+        target = check_target(target, self.logits)
+        r = torch.zeros_like(self.logits)
+        value = self.logits.gather(1, target) if self.method.start == "logit" else 1.0
+        r.scatter_(1, target, value)
+        return self.pull(r, self.layers[self._last])["input"]
+
+    @torch.no_grad()
+    def matrix(self, layer, sample=0):
+        """Return the explicit operator of one layer for one sample.
+
+        Equation: ``r_in = M r_out``, with both flattened. The inputs of an addition or
+        a concatenation are stacked in order.
+
+        Parameters
+        ----------
+        layer : str
+            Name of the layer.
+        sample : int
+            Which sample of the batch.
+
+        Returns
+        -------
+        torch.Tensor
+            ``[in, out]``.
+
+        Raises
+        ------
+        InputError
+            If the matrix would be too large, or there is no such sample.
+        """
+        position = self._position(layer)
+        call, rule = self._calls[position], self._rules[position]
+        if rule is None:
+            raise InputError("the input is no layer, so it has no matrix.")
+        count = len(self.logits)
+        if not isinstance(sample, int) or not 0 <= sample < count:
+            raise InputError(
+                f"sample is {sample!r}; the batch has samples 0…{count - 1}."
+            )
+        inputs = [self._outputs[i][sample : sample + 1] for i in call.sources]
+        z, back = rule(call, *inputs)
+        rows, columns = sum(a.numel() for a in inputs), z.numel()
+        if rows * columns > _LARGEST_MATRIX:
+            raise InputError(
+                f"{call} has a {rows} × {columns} matrix, too large to write out. Use "
+                "pull() with a few relevances, or a smaller input."
+            )
+        identity = torch.eye(columns, dtype=z.dtype, device=z.device)
+        parts = back(identity.reshape(columns, *z.shape))
+        return torch.cat([part.flatten(1) for part in parts], 1).T
+
+    def __str__(self):
+        entries = [("layer", "type", "output shape", "rule")]
+        for call, z, rule in zip(self._calls, self._outputs, self._rules, strict=True):
+            shape = "×".join(map(str, z.shape[1:]))
+            entries.append((call.name, call.layer.type, shape, str(rule or "")))
+        widths = [max(map(len, column)) for column in zip(*entries, strict=True)]
+        lines = ["  ".join(map(str.ljust, entry, widths)).rstrip() for entry in entries]
+        return f"{self.method.name}, {len(self.logits)} samples\n" + "\n".join(lines)
+
+    __repr__ = __str__
+
+    def _position(self, name):
+        if name not in self.layers:
+            raise unknown_name("layer", name, self.layers)
+        return self.layers.index(name)

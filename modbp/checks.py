@@ -1,0 +1,152 @@
+"""What a network and a chain may be given; everything else is refused by name."""
+
+import torch
+
+from modbp.errors import InputError
+
+__all__ = ["check_input", "check_relevance", "check_target"]
+
+
+def check_input(net, x):
+    """Refuse an input that the network cannot explain anything about.
+
+    Parameters
+    ----------
+    net : torch.nn.Module
+        The network.
+    x : object
+        What was given as its input.
+
+    Raises
+    ------
+    InputError
+        If `x` is no finite float32 or float64 tensor of the network's type and device
+        with at least one sample.
+    """
+    if not isinstance(x, torch.Tensor):
+        raise InputError(f"the input is a {type(x).__name__}; give a torch.Tensor.")
+    if x.dtype not in (torch.float32, torch.float64):
+        raise InputError(
+            f"the input is {x.dtype}; relevance needs float32 or float64. Convert with "
+            "x.float() (images in 0…255 also want dividing by 255)."
+        )
+    if x.ndim < 2 or x.numel() == 0:
+        raise InputError(
+            f"the input has shape {list(x.shape)}; give at least one sample, samples "
+            "first, as in x[None]."
+        )
+    parameter = next(net.parameters(), None)
+    for what in ("dtype", "device"):
+        found, wanted = getattr(x, what), getattr(parameter, what, None)
+        if parameter is not None and found != wanted:
+            raise InputError(
+                f"the input's {what} is {found}, the network's {wanted}. Convert one: "
+                f"x.to({str(wanted)!r})."
+                if what == "device"
+                else f"the input is {found}, the network {wanted}. Convert one: "
+                f"x.to({wanted}) or net.to({found})."
+            )
+    if x.is_meta:
+        raise InputError(
+            "the input's device is meta, where tensors have no values. Move input and "
+            "network to the CPU or a GPU, and load the network's weights there."
+        )
+    if not x.isfinite().all():
+        bad = (~x.isfinite()).flatten(1).any(1).nonzero().flatten().tolist()
+        raise InputError(
+            f"the input holds NaN or infinite values in samples {bad}. Remove them, or "
+            "repair the preprocessing."
+        )
+
+
+def check_relevance(r, z, layer):
+    """Refuse relevance that does not fit a layer.
+
+    Parameters
+    ----------
+    r : object
+        What was given: ``[N, …]``, or ``[K, N, …]`` for several at once.
+    z : torch.Tensor
+        ``[N, …]``, the layer's output.
+    layer : str
+        The layer's name, for the message.
+
+    Returns
+    -------
+    r : torch.Tensor
+        ``[K, N, …]``.
+    many : bool
+        Whether it came with a ``K``.
+
+    Raises
+    ------
+    InputError
+        If shape, type or device differ, or a value is not finite.
+    """
+    if not isinstance(r, torch.Tensor):
+        raise InputError(f"relevance is a {type(r).__name__}; give a torch.Tensor.")
+    many = r.ndim == z.ndim + 1
+    if r.shape[many:] != z.shape or r.numel() == 0:
+        shape = ", ".join(map(str, z.shape))
+        raise InputError(
+            f"layer {layer!r}: relevance has shape {list(r.shape)}; give [{shape}], "
+            f"or [K, {shape}] for several at once."
+        )
+    if r.dtype != z.dtype or r.device != z.device:
+        raise InputError(
+            f"layer {layer!r}: relevance is {r.dtype} on {r.device}, the layer "
+            f"{z.dtype} on {z.device}. Convert it with r.to(...)."
+        )
+    if not r.isfinite().all():
+        raise InputError(f"layer {layer!r}: relevance holds NaN or infinite values.")
+    return (r if many else r[None]), many
+
+
+def check_target(target, logits):
+    """Return the classes to explain, one per sample.
+
+    Parameters
+    ----------
+    target : int, sequence of int or None
+        What was given; the largest logit if None.
+    logits : torch.Tensor
+        ``[N, C]``, the network's output.
+
+    Returns
+    -------
+    torch.Tensor
+        ``[N, 1]`` int64.
+
+    Raises
+    ------
+    InputError
+        If a target is out of range, or the network has no logits.
+    """
+    if logits.ndim != 2:
+        raise InputError(
+            f"the network gives {list(logits.shape)} instead of [N, classes], so "
+            "there is no logit to explain. Use chain.pull with a relevance of yours."
+        )
+    count, classes = logits.shape
+    if target is None:
+        return logits.argmax(1, keepdim=True)
+    try:
+        target = torch.as_tensor(target, device=logits.device)
+    except (RuntimeError, TypeError, ValueError):
+        raise InputError(
+            f"target is {target!r}; give class indices as integers."
+        ) from None
+    if target.dtype.is_floating_point or target.dtype == torch.bool:
+        raise InputError(f"target is {target.dtype}; give class indices as integers.")
+    if target.ndim > 1 or target.ndim == 1 and len(target) != count:
+        raise InputError(
+            f"target has shape {list(target.shape)}; give one class, or one for each "
+            f"of the {count} samples."
+        )
+    if ((target < 0) | (target >= classes)).any():
+        bad = target.flatten()[((target < 0) | (target >= classes)).flatten()][0]
+        raise InputError(
+            f"target {bad.item()} is out of range: the network has classes "
+            f"0…{classes - 1}."
+        )
+    return target.long().expand(count)[:, None]

@@ -1,0 +1,69 @@
+"""What bad input gets: one family of errors, each naming the remedy.
+
+Every message says which layer (where there is one), what was found there and what to
+do about it. All of them are :class:`ModbpError`, so one ``except`` catches the family;
+each is also the built-in error that a caller would expect (`ValueError`, `TypeError`…).
+"""
+
+import difflib
+
+__all__ = [
+    "DataError",
+    "InputError",
+    "MethodError",
+    "ModbpError",
+    "TraceError",
+    "UnknownName",
+    "WeightsError",
+    "unknown_name",
+]
+
+
+class ModbpError(Exception):
+    """The base of every error that modbp raises on purpose."""
+
+
+class InputError(ModbpError, ValueError):
+    """A tensor, a number or an option that the call cannot work with."""
+
+
+class UnknownName(ModbpError, LookupError):
+    """A method, layer or network name that does not exist."""
+
+
+class TraceError(ModbpError, TypeError):
+    """A model that cannot be written as a list of layer calls."""
+
+
+class MethodError(ModbpError, TypeError):
+    """A method that has no rule for a layer, or whose rule does not apply there."""
+
+
+class WeightsError(ModbpError, ValueError):
+    """A weights file that is missing, damaged or made for another network."""
+
+
+class DataError(ModbpError, ValueError):
+    """Images that are not there or not laid out as expected."""
+
+
+def unknown_name(kind, name, known):
+    """Return an `UnknownName` that lists the nearest known names.
+
+    Parameters
+    ----------
+    kind : str
+        What was looked up: "method", "layer", "network".
+    name : object
+        The name that was asked for.
+    known : iterable of str
+        The names that exist.
+
+    Returns
+    -------
+    UnknownName
+    """
+    known = [str(entry) for entry in known]
+    close = difflib.get_close_matches(str(name), known, n=3, cutoff=0.4)
+    hint = f"Did you mean {' or '.join(map(repr, close))}? " if close else ""
+    return UnknownName(f"unknown {kind} {name!r}. {hint}Known: {', '.join(known)}.")

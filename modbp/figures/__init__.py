@@ -1,0 +1,20 @@
+"""One visual language: the same colours, signs and scales in every figure.
+
+Red speaks for the explained class, blue against it, white is zero. Every map is scaled
+on its own, so that colours compare places in one map, never sizes between maps.
+"""
+
+from modbp.figures.convergence import csc_curves, csc_histogram, csc_table, style
+from modbp.figures.maps import difference, heatmaps, normalise, note, reduce
+
+__all__ = [
+    "csc_curves",
+    "csc_histogram",
+    "csc_table",
+    "difference",
+    "heatmaps",
+    "normalise",
+    "note",
+    "reduce",
+    "style",
+]

@@ -1,0 +1,183 @@
+"""Curves, histograms and tables of cosine similarity convergence."""
+
+import numpy as np
+from matplotlib.ticker import FuncFormatter
+
+from modbp.errors import InputError
+from modbp.figures.maps import Drawing, note
+from modbp.similarity import random_floor
+
+__all__ = ["csc_curves", "csc_histogram", "csc_table", "style"]
+
+# The colour-blind palette of seaborn, and letters as markers, as in the paper.
+_BLUE, _ORANGE, _GREEN, _RED, _PURPLE = (
+    "#0173b2",
+    "#de8f05",
+    "#029e73",
+    "#d55e00",
+    "#cc78bc",
+)
+_STYLES = {
+    "gradient": ("black", "$\\nabla$"),
+    "gradient-x-input": ("#777777", "$\\times$"),
+    "guided-bp": (_BLUE, "$G$"),
+    "deconv": (_BLUE, "$V$"),
+    "lrp-z": (_GREEN, "$Z$"),
+    "lrp-eps": (_GREEN, "$\\epsilon$"),
+    "lrp-a1b0": (_RED, "$1$"),
+    "lrp-a2b1": (_ORANGE, "$2$"),
+    "lrp-a5b4": (_PURPLE, "$5$"),
+    "excitation-bp": (_RED, "$E$"),
+}
+
+
+def style(method):
+    """Return the line style of a method, the same in every figure.
+
+    Parameters
+    ----------
+    method : str
+        Its name; methods of your own are grey.
+
+    Returns
+    -------
+    dict
+        Keyword arguments of `matplotlib.axes.Axes.plot`.
+    """
+    colour, marker = _STYLES.get(method, ("#949494", "o"))
+    return {"color": colour, "marker": marker, "label": method, "markersize": 7}
+
+
+def csc_curves(results, start, *, log=False, names=None, source=None):
+    """Draw the median CSC of several methods against the layers below the start.
+
+    Parameters
+    ----------
+    results : dict
+        ``results[method][start][layer]`` with "median" and "channels", as stored by
+        `modbp.experiments.run_csc`.
+    start : str
+        Where random relevance entered.
+    log : bool
+        Show ``1 − median`` on a logarithmic axis, similar at the top.
+    names : sequence of str, optional
+        Methods to draw; all if left out.
+    source : str, optional
+        Where the pictures come from; written below.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+
+    Raises
+    ------
+    InputError
+        If a method or the start is not among the results.
+    """
+    names = list(names or results)
+    for name in names:
+        if start not in results.get(name, {}):
+            raise InputError(f"no result for {name!r} from {start!r}; run it first.")
+    layers = list(results[names[0]][start])
+    figure = Drawing(figsize=(7, 3.8), layout="constrained")
+    ax = figure.subplots()
+    for name in names:
+        values = np.array([results[name][start][layer]["median"] for layer in layers])
+        # 1 − cos of float32 relevance means nothing below its rounding.
+        shown = np.maximum(1 - values, 1e-8) if log else values
+        ax.plot(layers, shown, linewidth=1.2, **style(name))
+    if not log:
+        one = results[names[0]][start]
+        floor = [random_floor(one[layer]["channels"]) for layer in layers]
+        ax.plot(layers, floor, ":", color="#777777", label="random")
+        ax.set(ylim=(-0.05, 1.05), ylabel="median |cos|")
+    else:
+        ax.set(yscale="log", ylim=(1.5, 5e-9), ylabel="median |cos|")
+        ax.yaxis.set_major_formatter(FuncFormatter(_nines))
+    ax.set_xlabel(f"layer, from {start} down to the input")
+    ax.tick_params(axis="x", rotation=45)
+    ax.grid(alpha=0.3)
+    figure.legend(loc="outside right center", fontsize=8, frameon=False)
+    note(figure, source)
+    return figure
+
+
+def csc_histogram(results, start, layer, bins, *, names=None, source=None):
+    """Draw, for each method, how the cosines at one layer are distributed.
+
+    Parameters
+    ----------
+    results : dict
+        As in :func:`csc_curves`, with "histogram".
+    start, layer : str
+        Where relevance entered, and where it is compared.
+    bins : sequence of float
+        The edges that the counts belong to.
+    names : sequence of str, optional
+        Methods to draw; all if left out.
+    source : str, optional
+        Where the pictures come from; written below.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+    """
+    names = list(names or results)
+    figure = Drawing(figsize=(7, 0.36 * len(names) + 1.2), layout="constrained")
+    ax = figure.subplots()
+    shades = np.linspace(0.15, 0.95, len(bins) - 1)
+    left = np.zeros(len(names))
+    counts = np.array([results[name][start][layer]["histogram"] for name in names])
+    shares = counts / counts.sum(1, keepdims=True)
+    for part, shade in enumerate(shades):
+        label = f"{bins[part]:g} … {bins[part + 1]:g}"
+        # Light to dark also reads in grey.
+        colour = (1 - 0.9 * shade, 1 - 0.75 * shade, 1 - 0.4 * shade)
+        ax.barh(names, shares[:, part], left=left, color=colour, label=label)
+        left += shares[:, part]
+    ax.invert_yaxis()
+    ax.set(
+        xlim=(0, 1), xlabel=f"share of |cos| at {layer}, random relevance at {start}"
+    )
+    figure.legend(loc="outside right center", fontsize=8, frameon=False, title="|cos|")
+    note(figure, source)
+    return figure
+
+
+def csc_table(results, start, names=None):
+    """Write the median CSC of every method and layer as a Markdown table.
+
+    Parameters
+    ----------
+    results : dict
+        As in :func:`csc_curves`.
+    start : str
+        Where random relevance entered.
+    names : sequence of str, optional
+        Methods to show; all if left out.
+
+    Returns
+    -------
+    str
+        Values that would round to one are written as ``1 − distance``.
+    """
+    names = list(names or results)
+    layers = list(results[names[0]][start])
+    lines = ["| method | " + " | ".join(layers) + " |"]
+    lines.append("|---|" + "--:|" * len(layers))
+    for name in names:
+        row = results[name][start]
+        cells = [_cell(row[layer]["median"]) for layer in layers]
+        lines.append(f"| {name} | " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+def _cell(value):
+    if value < 0.9995:
+        return f"{value:.3f}"
+    return f"1 − {1 - value:.0e}" if value < 1 else "1"
+
+
+def _nines(value, position):
+    """Label ``10^-k`` of 1 − cos as the cosine that it is."""
+    return "0" if value >= 1 else f"$1 - 10^{{{round(np.log10(value))}}}$"

@@ -1,0 +1,172 @@
+"""Maps of relevance: one number per pixel, in one scale and one set of colours."""
+
+import io
+
+import numpy as np
+import torch
+from matplotlib.figure import Figure
+
+from modbp import methods
+from modbp.errors import InputError
+
+__all__ = ["Drawing", "difference", "heatmaps", "normalise", "note", "reduce"]
+
+_MAP = "seismic"
+
+
+class Drawing(Figure):
+    """A figure that a notebook shows at the end of a cell, whatever the backend."""
+
+    def _repr_png_(self):
+        stream = io.BytesIO()
+        self.savefig(stream, format="png", dpi=144, metadata={"Software": None})
+        return stream.getvalue()
+
+
+def reduce(r, method):
+    """Make one number per pixel of a relevance with colour channels.
+
+    Parameters
+    ----------
+    r : torch.Tensor
+        ``[N, C, H, W]``.
+    method : str or Method
+        Says whether channels are summed or the largest absolute value counts.
+
+    Returns
+    -------
+    torch.Tensor
+        ``[N, H, W]``.
+
+    Raises
+    ------
+    InputError
+        If `r` is not an image-shaped batch.
+    """
+    if r.ndim != 4:
+        raise InputError(
+            f"relevance has shape {list(r.shape)}; a map needs [N, channels, height, "
+            "width]."
+        )
+    if methods.get(method).reduction == "max-abs":
+        return r.abs().amax(1)
+    return r.sum(1)
+
+
+def normalise(maps, percentile=99.5):
+    """Scale every map to [-1, 1], keeping zero at zero.
+
+    Equation: ``r / s`` clipped, where `s` is the given percentile of ``|r|``, so that
+    single extreme pixels do not hide the rest.
+
+    Parameters
+    ----------
+    maps : torch.Tensor
+        ``[N, H, W]``.
+    percentile : float
+        In (0, 100]; 100 scales by the maximum.
+
+    Returns
+    -------
+    numpy.ndarray
+        ``[N, H, W]``; a map of zeros stays zero.
+
+    Raises
+    ------
+    InputError
+        If `percentile` is out of range.
+    """
+    if not 0 < percentile <= 100:
+        raise InputError(f"percentile is {percentile!r}; choose one in (0, 100].")
+    maps = torch.as_tensor(maps).detach().double().cpu().numpy()
+    scale = np.percentile(np.abs(maps), percentile, axis=(1, 2), keepdims=True)
+    top = np.abs(maps).max(axis=(1, 2), keepdims=True)
+    scale = np.where(scale > 0, scale, np.where(top > 0, top, 1))
+    return np.clip(maps / scale, -1, 1)
+
+
+def difference(first, second):
+    """Return how much two maps differ, as displayed.
+
+    Equation: the mean of ``|n(first) − n(second)|``, where `n` is :func:`normalise`.
+
+    Parameters
+    ----------
+    first, second : torch.Tensor
+        ``[N, H, W]``.
+
+    Returns
+    -------
+    numpy.ndarray
+        ``[N]`` in [0, 2]; 0 for maps that differ by a positive factor only.
+    """
+    return np.abs(normalise(first) - normalise(second)).mean(axis=(1, 2))
+
+
+def heatmaps(pictures, columns, *, rows=None, source=None, size=1.3):
+    """Draw pictures beside their maps.
+
+    Parameters
+    ----------
+    pictures : torch.Tensor
+        ``[N, 3, H, W]`` in [0, 1], one row each.
+    columns : dict of str to torch.Tensor
+        Maps ``[N, H, W]`` by column title; they are normalised here.
+    rows : sequence of str, optional
+        Row titles.
+    source : str, optional
+        Where the pictures come from; written below.
+    size : float
+        Side of one picture in inches.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+
+    Raises
+    ------
+    InputError
+        If a column does not hold one map per picture.
+    """
+    count = len(pictures)
+    for title, maps in columns.items():
+        if len(maps) != count:
+            raise InputError(
+                f"column {title!r} has {len(maps)} maps for {count} pictures; give one "
+                "for each."
+            )
+    width, below = 1 + len(columns), 0.25 if source else 0.05
+    height = size * count + 0.3 + below
+    figure = Drawing(figsize=(size * width, height), layout=None)
+    axes = figure.subplots(count, width, squeeze=False)
+    left = 0.2 / (size * width) if rows else 0.01
+    figure.subplots_adjust(
+        left, below / height, 0.99, 1 - 0.3 / height, wspace=0.04, hspace=0.04
+    )
+    normalised = [normalise(maps) for maps in columns.values()]
+    for row, picture in enumerate(pictures):
+        axes[row, 0].imshow(picture.permute(1, 2, 0).cpu().numpy())
+        for column, maps in enumerate(normalised, start=1):
+            axes[row, column].imshow(maps[row], cmap=_MAP, vmin=-1, vmax=1)
+    for ax in axes.flat:
+        ax.set(xticks=[], yticks=[])
+    for ax, title in zip(axes[0], ["image", *columns], strict=True):
+        ax.set_title(title, fontsize=9, pad=4)
+    for ax, title in zip(axes[:, 0], rows or [], strict=False):
+        ax.set_ylabel(title, fontsize=8)
+    note(figure, source)
+    return figure
+
+
+def note(figure, source):
+    """Write below a figure where its pictures come from.
+
+    Parameters
+    ----------
+    figure : matplotlib.figure.Figure
+        The figure.
+    source : str or None
+        As `modbp.data.Images` says it; nothing is written if None.
+    """
+    if source:
+        figure.text(0.99, 0.005, source, ha="right", va="bottom", fontsize=7)

@@ -1,0 +1,124 @@
+"""A method: a table from kind of call to rule."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from modbp import rules
+from modbp.errors import InputError, MethodError, unknown_name
+
+__all__ = ["Method"]
+
+# The rules that no method of the paper changes.
+_STRUCTURE = {
+    "maxpool": rules.Winner(),
+    "cat": rules.Piece(),
+    "shape": rules.Undo(),
+    "identity": rules.Pass(),
+}
+_LINEAR = ("conv", "dense", "scale")
+_KINDS = (*_LINEAR, "linear", "relu", "avgpool", "add", *_STRUCTURE)
+_STARTS = ("logit", "one")
+_REDUCTIONS = ("sum", "max-abs")
+
+
+@dataclass(frozen=True)
+class Method:
+    """A table from kind of call to rule, and what goes in at the top.
+
+    Parameters
+    ----------
+    name : str
+        What figures call it.
+    rules : mapping of str to rule
+        Keys are kinds of call: ``conv``, ``dense``, ``scale`` (batch norm), or
+        ``linear`` for all three; ``relu``, ``maxpool``, ``avgpool``, ``add``, ``cat``,
+        ``shape``, ``identity``. The last two, ``maxpool`` and ``cat`` have defaults.
+    first : rule, optional
+        The rule of linear layers that read the network's input.
+    start : {"logit", "one"}
+        The relevance of the explained logit: its own value, or one.
+    times_input : bool
+        Whether the result at the input is multiplied by the input.
+    reduction : {"sum", "max-abs"}
+        How figures make one number of a pixel's colour channels.
+    about : str
+        Equation, source, needs.
+
+    Examples
+    --------
+    >>> from modbp import rules
+    >>> mine = Method("mine", {"linear": rules.Epsilon(0.1), "relu": rules.Pass()})
+    >>> mine.rules["relu"]
+    Pass()
+    """
+
+    name: str
+    rules: Mapping
+    first: object = None
+    start: str = "logit"
+    times_input: bool = False
+    reduction: str = "sum"
+    about: str = field(default="", repr=False, compare=False)
+
+    def __post_init__(self):
+        if self.start not in _STARTS:
+            raise InputError(f"start is {self.start!r}; choose 'logit' or 'one'.")
+        if self.reduction not in _REDUCTIONS:
+            raise InputError(
+                f"reduction is {self.reduction!r}; choose 'sum' or 'max-abs'."
+            )
+        for kind in self.rules:
+            if kind not in _KINDS:
+                raise unknown_name("kind of call", kind, _KINDS)
+        object.__setattr__(self, "rules", {**_STRUCTURE, **self.rules})
+
+    def rule(self, call, is_first=False):
+        """Return the rule for a call.
+
+        Parameters
+        ----------
+        call : modbp.trace.Call
+            The call.
+        is_first : bool
+            Whether it reads the network's input.
+
+        Returns
+        -------
+        rule
+
+        Raises
+        ------
+        MethodError
+            If the table has none.
+        """
+        linear = call.kind in _LINEAR
+        if is_first and linear and self.first is not None:
+            return self.first
+        found = self.rules.get(call.kind, self.rules.get("linear") if linear else None)
+        if found is None:
+            raise MethodError(
+                f"{call} is of kind {call.kind!r}, for which method {self.name!r} has "
+                f"no rule. {_remedy(call)}"
+            )
+        return found
+
+    def __str__(self):
+        lines = [f"{self.name}: start {self.start}, reduction {self.reduction}"]
+        lines += [f"  {kind:<9} {rule}" for kind, rule in sorted(self.rules.items())]
+        if self.first is not None:
+            lines.append(f"  first     {self.first}")
+        if self.times_input:
+            lines.append("  at the input: times the input")
+        return "\n".join(lines)
+
+
+def _remedy(call):
+    if "softmax" in call.layer.type.lower():
+        return "Explain the logits: leave the softmax out of the model."
+    if call.kind == "other":
+        return (
+            "Replace the layer by ones that modbp knows (convolution, linear, batch "
+            "norm, ReLU, pooling, addition, concatenation, reshaping), or explain the "
+            "part of the model before it."
+        )
+    return f"Give Method(...) a rule for {call.kind!r}."

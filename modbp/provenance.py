@@ -1,0 +1,91 @@
+"""Say where a file came from, and never leave half of one behind."""
+
+import hashlib
+import json
+import os
+import platform
+import sys
+import tempfile
+from importlib import metadata
+from pathlib import Path
+
+__all__ = ["facts", "fingerprint", "write_bytes", "write_json"]
+
+_PACKAGES = ("numpy", "torch", "torchvision")
+
+
+def facts(**more):
+    """Return who made a result, with what: versions and machine, plus `more`.
+
+    Parameters
+    ----------
+    **more
+        Entries of the caller's own: command, seed, fingerprint of the data.
+
+    Returns
+    -------
+    dict
+        Plain JSON values.
+    """
+    versions = {name: metadata.version(name) for name in _PACKAGES}
+    return {
+        **more,
+        "python": platform.python_version(),
+        "platform": f"{sys.platform} {platform.machine()}",
+        "versions": versions,
+    }
+
+
+def fingerprint(content):
+    """Return the SHA-256 of bytes, or of a file, as hexadecimal digits.
+
+    Parameters
+    ----------
+    content : bytes or path
+        What to hash.
+
+    Returns
+    -------
+    str
+    """
+    if not isinstance(content, (bytes, bytearray, memoryview)):
+        content = Path(content).read_bytes()
+    return hashlib.sha256(content).hexdigest()
+
+
+def write_bytes(path, content):
+    """Write a file in one step: a reader sees the old file or the new, never a part.
+
+    Parameters
+    ----------
+    path : path
+        Where to; folders on the way are made.
+    content : bytes
+        The whole content.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "wb") as stream:
+            stream.write(content)
+            stream.flush()
+            os.fsync(stream.fileno())
+        os.chmod(name, 0o644)
+        os.replace(name, path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+
+
+def write_json(path, value):
+    """Write `value` as indented JSON, in one step.
+
+    Parameters
+    ----------
+    path : path
+        Where to.
+    value : object
+        Anything `json` can write.
+    """
+    write_bytes(path, (json.dumps(value, indent=2) + "\n").encode())

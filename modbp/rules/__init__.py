@@ -1,0 +1,52 @@
+"""The equation of each rule: what one layer call does to relevance.
+
+A rule takes a call and its inputs and returns the call's output and a function that
+carries relevance back, ``rule(call, *inputs) -> z, back``. What depends on the input
+alone is computed once, before `back` is returned; after that ``back(r)`` takes any
+number ``K`` of relevances at once, as ``[K, N, …]``, and returns one per input.
+
+Letters: `a` the input of the call (an activation), `W` its weight, `b` its bias, `z`
+its output (a pre-activation), `r` relevance, ``x⁺ = max(x, 0)``, ``x⁻ = min(x, 0)``.
+"""
+
+from modbp.rules.linear import (
+    BIAS,
+    EPSILON,
+    AlphaBeta,
+    Epsilon,
+    Excitation,
+    Gradient,
+    stabilise,
+)
+from modbp.rules.structure import (
+    Average,
+    Copy,
+    Deconv,
+    Guided,
+    Pass,
+    Piece,
+    Slope,
+    Split,
+    Undo,
+    Winner,
+)
+
+__all__ = [
+    "BIAS",
+    "EPSILON",
+    "AlphaBeta",
+    "Average",
+    "Copy",
+    "Deconv",
+    "Epsilon",
+    "Excitation",
+    "Gradient",
+    "Guided",
+    "Pass",
+    "Piece",
+    "Slope",
+    "Split",
+    "Undo",
+    "Winner",
+    "stabilise",
+]

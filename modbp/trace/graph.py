@@ -1,0 +1,127 @@
+"""The graph of a model as torch.fx sees it; nothing is left behind in the model."""
+
+import operator
+import os
+import traceback
+from contextlib import contextmanager
+from pathlib import Path
+
+import torch
+from torch import fx
+
+from modbp.errors import TraceError
+
+__all__ = ["constants_and_nodes", "name_of"]
+
+
+class _Proxy(fx.Proxy):
+    """A stand-in for a tensor that also sees ``+=``.
+
+    fx records it as ``+``, which forgets that other names see the change.
+    """
+
+    def __iadd__(self, other):
+        call = ("call_function", operator.iadd, (self, other), {})
+        return self.tracer.create_proxy(*call)
+
+
+class _Tracer(fx.Tracer):
+    def proxy(self, node):
+        return _Proxy(node, self)
+
+
+def constants_and_nodes(net):
+    """Return what a model computes, step by step.
+
+    Parameters
+    ----------
+    net : torch.nn.Module
+        The model. Its code runs once, without values.
+
+    Returns
+    -------
+    constants : dict
+        For each node that stands for a parameter or a buffer, the tensor.
+    nodes : list of torch.fx.Node
+        In order of execution.
+
+    Raises
+    ------
+    TraceError
+        If the steps depend on values; the message has the line.
+    """
+    with _unchanged(net):
+        try:
+            nodes = list(_Tracer().trace(net).nodes)
+        except Exception as error:
+            raise TraceError(
+                f"{type(net).__name__} cannot be written as a list of layer calls: "
+                f"{error} ({_where(error)}). Replace what depends on the values "
+                "of a tensor there, or explain the part of the model before it."
+            ) from error
+        # Before fx's own notes, which hold constants, are taken off the model.
+        constants = {
+            node: operator.attrgetter(node.target)(net)
+            for node in nodes
+            if node.op == "get_attr"
+        }
+    return constants, nodes
+
+
+@contextmanager
+def _unchanged(net):
+    """Take back what is stored on the modules while the model is traced.
+
+    A forward that keeps something on `self` would leave a stand-in there, and fx notes
+    constant tensors as attributes of the model.
+    """
+    before = [
+        (mutable, mutable.copy())
+        for module in net.modules()
+        for mutable in (vars(module), *vars(module).values())
+        if isinstance(mutable, (dict, list))
+    ]
+    try:
+        yield
+    finally:
+        for mutable, copy in before:
+            if isinstance(mutable, list):
+                mutable[:] = copy
+            elif [*map(id, mutable.values())] != [*map(id, copy.values())]:
+                mutable.clear()
+                mutable.update(copy)
+
+
+def name_of(node):
+    """Return what a step is called: its module, or the calling module and the function.
+
+    Parameters
+    ----------
+    node : torch.fx.Node
+        The step.
+
+    Returns
+    -------
+    str
+        A dotted path.
+    """
+    if node.op == "call_module":
+        return node.target
+    callers = [caller for caller, _ in node.meta.get("nn_module_stack", {}).values()]
+    name = node.target if isinstance(node.target, str) else node.target.__name__
+    name = "add" if name == "iadd" else name.strip("_")
+    return ".".join([*callers[-1:], name]).lstrip(".")
+
+
+def _where(error):
+    """Return the line of the user's code that a traceback ends in."""
+    ours = [f"{Path(place).parent}{os.sep}" for place in (torch.__file__, __file__)]
+    frames = [
+        frame
+        for frame in traceback.extract_tb(error.__traceback__)
+        if not frame.filename.startswith(tuple(ours))
+    ]
+    if not frames:
+        return "no line of your own code was involved"
+    last = frames[-1]
+    return f"{last.filename}, line {last.lineno}: {last.line}"

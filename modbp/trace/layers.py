@@ -1,0 +1,167 @@
+"""The layers a call can be: what each computes, and its adjoint where it is linear."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+
+from modbp.errors import TraceError
+
+__all__ = ["INPUT", "Layer"]
+
+
+@dataclass(frozen=True, eq=False)
+class Layer:
+    """What one call computes.
+
+    Attributes
+    ----------
+    kind : str
+        ``conv``, ``dense``, ``scale``, ``relu``, ``maxpool``, ``avgpool``, ``add``,
+        ``cat``, ``shape``, ``identity``, ``input``, or ``other``.
+    type : str
+        What the user called it: "Conv2d", "relu", "add".
+    forward : callable
+        The output from the inputs.
+    weight, bias : torch.Tensor or None
+        Parameters of ``conv``, ``dense`` and ``scale``.
+    linear : callable
+        ``linear(a, weight, bias)``: the forward with other parameters.
+    adjoint : callable
+        ``adjoint(s, weight, shape)``: the transpose of `linear`, applied to ``[B, …]``,
+        for an input of the shape given.
+    undo : callable
+        For ``shape``: ``undo(r, shape)`` brings ``[K, N, …]`` to the input's shape.
+    slope : callable
+        For ``relu``: the derivative, from the input.
+    in_place : bool
+        Whether the user's layer overwrites its input.
+    output_sign : str
+        "≥ 0", "any", or "keeps" where a non-negative input gives such an output.
+    dim : int
+        For ``cat``: the dimension.
+    """
+
+    kind: str
+    type: str
+    forward: Callable
+    weight: torch.Tensor | None = None
+    bias: torch.Tensor | None = None
+    linear: Callable | None = None
+    adjoint: Callable | None = None
+    undo: Callable | None = None
+    slope: Callable | None = None
+    in_place: bool = False
+    output_sign: str = "any"
+    dim: int = 1
+
+    @property
+    def shares_memory(self):
+        """Whether the output is a view of the input in the user's model."""
+        return self.kind in ("shape", "identity")
+
+
+def _same(a):
+    return a
+
+
+INPUT = Layer("input", "input", _same)
+
+
+# Linear layers ------------------------------------------------------------------------
+
+
+def as_tuple(value, rank):
+    return tuple(value) if isinstance(value, (tuple, list)) else (value,) * rank
+
+
+def convolution(
+    type, weight, bias, stride, padding, dilation, groups, transposed=False, extra=0
+):
+    rank = weight.ndim - 2
+    stride, dilation, extra = (as_tuple(v, rank) for v in (stride, dilation, extra))
+    if padding == "valid":
+        padding = 0
+    if padding == "same":
+        total = [d * (k - 1) for d, k in zip(dilation, weight.shape[2:], strict=True)]
+        if any(entry % 2 for entry in total):
+            raise TraceError(
+                f"{type} pads 'same' with an even kernel, which is one-sided. "
+                "Pad in a layer of its own and give an integer."
+            )
+        padding = [entry // 2 for entry in total]
+    padding = as_tuple(padding, rank)
+    static = (stride, padding, dilation, transposed, extra, groups)
+
+    def linear(a, weight, bias=None):
+        if a.ndim != rank + 2:
+            raise TypeError(
+                f"it takes {rank + 2} dimensions, samples and channels first"
+            )
+        return torch.convolution(a, weight, bias, *static)
+
+    def adjoint(s, weight, shape):
+        # Only the input's shape is needed, so no memory is spent on one.
+        a = s.new_empty(1).expand(shape)
+        mask = (True, False, False)
+        return torch.ops.aten.convolution_backward(s, a, weight, None, *static, mask)[0]
+
+    return parametrised("conv", type, weight, bias, linear, adjoint)
+
+
+def parametrised(kind, type, weight, bias, linear, adjoint):
+    def forward(a):
+        return linear(a, weight, bias)
+
+    return Layer(kind, type, forward, weight, bias, linear, adjoint)
+
+
+def dense(type, weight, bias):
+    return parametrised(
+        "dense", type, weight, bias, F.linear, lambda s, weight, shape: s @ weight
+    )
+
+
+# The other kinds ----------------------------------------------------------------------
+
+
+def relu(type, in_place=False, top=None):
+    def forward(a):
+        return a.relu() if top is None else a.clamp(0, top)
+
+    def slope(a):
+        return a > 0 if top is None else (a > 0) & (a < top)
+
+    return Layer(
+        "relu", type, forward, slope=slope, in_place=in_place, output_sign="≥ 0"
+    )
+
+
+def pooling(kind, type, forward):
+    return Layer(kind, type, forward, output_sign="keeps")
+
+
+def reshape(type, forward):
+    def undo(r, shape):
+        return r.reshape(r.shape[0], *shape)
+
+    return Layer("shape", type, forward, undo=undo, output_sign="keeps")
+
+
+def permute(type, dims):
+    dims = [dim % len(dims) for dim in dims]
+    if dims[0] != 0:
+        raise TraceError(f"{type} moves the first dimension, which counts the samples.")
+    back = [0, *(1 + dims.index(place) for place in range(len(dims)))]
+
+    def undo(r, shape):
+        return r.permute(back)
+
+    return Layer(
+        "shape", type, lambda a: a.permute(dims), undo=undo, output_sign="keeps"
+    )
+
+
+def identity(type):
+    return Layer("identity", type, _same, output_sign="keeps")

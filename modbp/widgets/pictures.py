@@ -1,0 +1,92 @@
+"""Any kind of picture as an HTML element that holds its own pixels."""
+
+import base64
+import io
+from html import escape
+
+import numpy as np
+from PIL import Image
+
+from modbp.errors import InputError
+
+__all__ = ["element", "png"]
+
+
+def png(picture):
+    """Return a picture as PNG, and its width on a page.
+
+    Parameters
+    ----------
+    picture : object
+        What `modbp.widgets.frames` takes. A figure is closed.
+
+    Returns
+    -------
+    content : bytes
+        The same for the same pixels.
+    width : int
+        In the pixels of a style sheet.
+
+    Raises
+    ------
+    InputError
+        If an array is no picture.
+    """
+    picture, width = _pillow(picture)
+    stream = io.BytesIO()
+    picture.save(stream, format="PNG", optimize=True)
+    return stream.getvalue(), width
+
+
+def element(content, width, text):
+    """Return an ``<img>`` element with a PNG inside.
+
+    Parameters
+    ----------
+    content : bytes
+        The PNG.
+    width : int
+        Its width on the page, where there is room.
+    text : str
+        What is seen, for those who do not see it.
+
+    Returns
+    -------
+    str
+    """
+    source = base64.b64encode(content).decode()
+    return (
+        f'<img alt="{escape(text)}" width="{width}" '
+        f'src="data:image/png;base64,{source}">'
+    )
+
+
+def _pillow(picture):
+    """Return a picture as a Pillow image, and its width on the page in pixels."""
+    if hasattr(picture, "savefig"):
+        import matplotlib.pyplot as plt
+
+        stream = io.BytesIO()
+        picture.savefig(stream, format="png", dpi=144)
+        plt.close(picture)  # or the notebook would show it once more
+        width = round(96 * picture.get_figwidth())
+        return Image.open(stream).convert("RGB"), width
+    if isinstance(picture, bytes):
+        picture = Image.open(io.BytesIO(picture))
+    elif not isinstance(picture, Image.Image):
+        picture = Image.fromarray(_pixels(np.asarray(picture)))
+    picture.info.clear()  # names of programs and times: same pixels, same bytes
+    return picture, picture.width
+
+
+def _pixels(array):
+    """Return an array of grey or colour values as uint8."""
+    known = array.ndim == 2 or array.ndim == 3 and array.shape[2] in (3, 4)
+    if known and array.dtype == np.uint8:
+        return array
+    if known and array.dtype.kind == "f" and np.all((array >= 0) & (array <= 1)):
+        return np.rint(255 * array).astype(np.uint8)
+    raise InputError(
+        f"a picture is an array {array.shape} of {array.dtype}; give [height, width] "
+        "or [height, width, 3], uint8 or floats in [0, 1]."
+    )
