@@ -68,7 +68,7 @@ def _train(options):
         download=options.download,
         limit=options.limit,
         device=options.device,
-        command=_command(),
+        command=options.command,
         **changes,
     )
     print(f"{output}: test accuracy {history['test_accuracy']:.4f}")
@@ -101,18 +101,16 @@ def _run(options):
         seed=options.seed,
         scale=options.scale,
         batch=options.batch,
-        command=_command(),
+        command=options.command,
     )
     print(f"wrote {options.output}")
 
 
-def _command():
-    return "python -m modbp " + shlex.join(sys.argv[1:])
-
-
 def main(arguments=None):
     """Run one verb; return the exit status."""
+    arguments = sys.argv[1:] if arguments is None else arguments
     options = _parser().parse_args(arguments)
+    options.command = "python -m modbp " + shlex.join(arguments)
     try:
         verbs = {"train": _train, "evaluate": _evaluate, "run": _run}
         verbs[options.verb](options)

@@ -136,12 +136,13 @@ def heatmaps(pictures, columns, *, rows=None, source=None, size=1.3):
                 "for each."
             )
     width, below = 1 + len(columns), 0.25 if source else 0.05
-    height = size * count + 0.3 + below
+    above = 0.15 + 0.16 * max(title.count("\n") + 1 for title in ["", *columns])
+    height = size * count + above + below
     figure = Drawing(figsize=(size * width, height), layout=None)
     axes = figure.subplots(count, width, squeeze=False)
     left = 0.2 / (size * width) if rows else 0.01
     figure.subplots_adjust(
-        left, below / height, 0.99, 1 - 0.3 / height, wspace=0.04, hspace=0.04
+        left, below / height, 0.99, 1 - above / height, wspace=0.04, hspace=0.04
     )
     normalised = [normalise(maps) for maps in columns.values()]
     for row, picture in enumerate(pictures):

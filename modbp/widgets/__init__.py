@@ -9,7 +9,7 @@ from html import escape
 import numpy as np
 
 from modbp.errors import InputError
-from modbp.widgets.pictures import element, png
+from modbp.widgets.pictures import element, webp
 
 __all__ = ["Frames", "explore", "frames"]
 
@@ -134,7 +134,7 @@ def frames(
         for (name, axis), digit in zip(axes.items(), digits, strict=True)
     ]
     # Each in turn, so that a generator need not hold many open figures.
-    pictures = [png(picture) for picture in pictures]
+    pictures = [webp(picture) for picture in pictures]
     if len(pictures) != len(combinations):
         sizes = " × ".join(str(len(axis)) for axis in axes.values())
         raise InputError(
@@ -224,7 +224,7 @@ def explore(function, *, alt, control="select", **choices):
 
     def show(**names):
         (text,) = _texts(alt, [tuple(names.values())])
-        display(HTML(element(*png(draw(*names.values())), text)))
+        display(HTML(element(*webp(draw(*names.values())), text)))
 
     return ipywidgets.VBox(
         [*fields.values(), ipywidgets.interactive_output(show, fields)]

@@ -9,11 +9,13 @@ from PIL import Image
 
 from modbp.errors import InputError
 
-__all__ = ["element", "png"]
+__all__ = ["element", "webp"]
 
 
-def png(picture):
-    """Return a picture as PNG, and its width on a page.
+def webp(picture):
+    """Return a picture as lossless WebP, and its width on a page.
+
+    Half the size of a PNG, which counts where a page holds tens of pictures.
 
     Parameters
     ----------
@@ -34,17 +36,17 @@ def png(picture):
     """
     picture, width = _pillow(picture)
     stream = io.BytesIO()
-    picture.save(stream, format="PNG", optimize=True)
+    picture.save(stream, format="WEBP", lossless=True, method=6)
     return stream.getvalue(), width
 
 
 def element(content, width, text):
-    """Return an ``<img>`` element with a PNG inside.
+    """Return an ``<img>`` element with a WebP picture inside.
 
     Parameters
     ----------
     content : bytes
-        The PNG.
+        The picture.
     width : int
         Its width on the page, where there is room.
     text : str
@@ -57,7 +59,7 @@ def element(content, width, text):
     source = base64.b64encode(content).decode()
     return (
         f'<img alt="{escape(text)}" width="{width}" '
-        f'src="data:image/png;base64,{source}">'
+        f'src="data:image/webp;base64,{source}">'
     )
 
 

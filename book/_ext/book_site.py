@@ -1,0 +1,45 @@
+"""What the generated pages lack otherwise: notebooks to download, and a few mends."""
+
+import shutil
+from pathlib import Path
+
+from sphinx.util import logging
+
+LOG = logging.getLogger(__name__)
+
+
+def offer_notebook(app, pagename, templatename, context, doctree):
+    """Give every executed page an .ipynb entry in its download menu."""
+    name = f"{pagename}.ipynb"
+    notebook = Path(app.outdir).parent / "jupyter_execute" / name
+    if pagename in app.env.nb_metadata and notebook.exists():
+        target = Path(app.outdir) / "_sources" / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(notebook, target)
+        context["ipynb_source"] = name
+
+
+def drop_repeated_scripts(app, pagename, templatename, context, doctree):
+    """Emit each inline script once: declaring a constant twice is a page error."""
+    unique = {}
+    for script in context.get("script_files", []):
+        body = script.attributes.get("body")
+        unique.setdefault((script.filename or "", body), script)
+    context["script_files"] = list(unique.values())
+
+
+def report_times(app, error):
+    """Say how long each chapter's cells took when they last ran."""
+    for name, facts in sorted(app.env.nb_metadata.items()):
+        run = facts.get("exec_data")
+        if run and run["runtime"] is not None:
+            LOG.info("%8.1f s  cells of %s", run["runtime"], name)
+
+
+def setup(app):
+    """Connect the functions above to Sphinx."""
+    # Below 501, where the theme decides what its download menu offers.
+    app.connect("html-page-context", offer_notebook, priority=400)
+    app.connect("html-page-context", drop_repeated_scripts, priority=900)
+    app.connect("build-finished", report_times)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -1,0 +1,113 @@
+"""Figures: scales by hand, and that what is drawn is what was given."""
+
+import numpy as np
+import pytest
+import torch
+
+import modbp
+from modbp import figures
+
+RESULTS = {
+    name: {
+        "fc6": {
+            "fc6": {"median": 0.2, "channels": 10, "histogram": [3, 1]},
+            "input": {"median": value, "channels": 3, "histogram": [1, 3]},
+        }
+    }
+    for name, value in (("gradient", 0.5), ("lrp-a1b0", 0.99999))
+}
+
+
+def test_channels_are_summed_or_the_largest_counts():
+    r = torch.tensor([1.0, -3.0, 1.0]).reshape(1, 3, 1, 1)
+    # 1 − 3 + 1 = −1, and max(1, 3, 1) = 3.
+    assert figures.reduce(r, "lrp-z").item() == -1
+    assert figures.reduce(r, "gradient").item() == 3
+
+
+def test_a_map_is_scaled_by_its_largest_entry_and_keeps_zero():
+    maps = torch.tensor([[[2.0, 0.0], [-4.0, 1.0]]])
+    expected = [[[0.5, 0], [-1, 0.25]]]
+    assert figures.normalise(maps, percentile=100).tolist() == expected
+
+
+def test_one_extreme_pixel_does_not_hide_the_rest():
+    maps = torch.ones(1, 20, 20)
+    maps[0, 0, 0] = 1000
+    assert figures.normalise(maps)[0, 5, 5] == 1
+
+
+def test_a_sparse_map_is_scaled_by_its_maximum_and_an_empty_one_stays_empty():
+    sparse = torch.zeros(1, 40, 40)
+    sparse[0, 0, 0] = 5
+    assert figures.normalise(sparse)[0, 0, 0] == 1
+    assert not figures.normalise(torch.zeros(1, 4, 4)).any()
+
+
+def test_maps_that_differ_by_a_positive_factor_look_the_same():
+    maps = torch.randn(2, 8, 8, generator=torch.Generator().manual_seed(0)).double()
+    assert figures.difference(maps, 3 * maps) == pytest.approx([0, 0], abs=1e-12)
+    assert (figures.difference(maps, -maps) > 0.1).all()
+
+
+def test_a_grid_has_a_column_per_map_and_says_its_source():
+    pictures = modbp.data.images(2, folder="photographs").x
+    maps = {"one": torch.rand(2, 32, 32), "two": torch.rand(2, 32, 32)}
+    figure = figures.heatmaps(pictures, maps, rows=["a", "b"], source="here")
+    assert [ax.get_title() for ax in figure.axes[:3]] == ["image", "one", "two"]
+    assert [text.get_text() for text in figure.texts] == ["here"]
+    shown = figure.axes[4].images[0]
+    assert shown.get_clim() == (-1, 1) and shown.get_cmap().name == "seismic"
+
+
+def test_a_drawing_shows_itself_as_png():
+    figure = figures.heatmaps(torch.rand(1, 3, 4, 4), {"m": torch.rand(1, 4, 4)})
+    assert figure._repr_png_().startswith(b"\x89PNG")
+
+
+def test_curves_show_the_medians_and_the_floor():
+    figure = figures.csc_curves(RESULTS, "fc6")
+    lines = {line.get_label(): line.get_ydata() for line in figure.axes[0].lines}
+    assert list(lines["gradient"]) == [0.2, 0.5]
+    assert lines["random"][1] == pytest.approx(0.5)
+
+
+def test_logarithmic_curves_show_the_distance_to_one_upside_down():
+    figure = figures.csc_curves(RESULTS, "fc6", log=True)
+    lines = {line.get_label(): line.get_ydata() for line in figure.axes[0].lines}
+    assert lines["lrp-a1b0"][1] == pytest.approx(1e-5, rel=1e-6)
+    bottom, top = figure.axes[0].get_ylim()
+    assert bottom > top
+
+
+def test_histogram_bars_are_shares_that_sum_to_one():
+    figure = figures.csc_histogram(RESULTS, "fc6", "input", (0, 0.9, 1))
+    widths = np.array([bar.get_width() for bar in figure.axes[0].patches])
+    assert widths.reshape(2, 2).sum(0) == pytest.approx([1, 1])
+    assert widths.reshape(2, 2)[0] == pytest.approx([0.25, 0.25])
+
+
+def test_the_table_writes_what_would_round_to_one_as_a_distance():
+    table = figures.csc_table(RESULTS, "fc6")
+    assert "| gradient | 0.200 | 0.500 |" in table
+    assert "| lrp-a1b0 | 0.200 | 1 − 1e-05 |" in table
+
+
+def test_every_named_method_has_a_style_of_its_own():
+    styles = [figures.style(name) for name in modbp.methods.names()]
+    assert len({(s["color"], s["marker"]) for s in styles}) == len(styles)
+    assert all(s["color"] != "#949494" for s in styles)
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: figures.reduce(torch.zeros(2, 3), "lrp-z"), "height"),
+        (lambda: figures.normalise(torch.zeros(1, 2, 2), 0), "percentile"),
+        (lambda: figures.heatmaps(torch.zeros(2, 3, 4, 4), {"m": [0]}), "'m'"),
+        (lambda: figures.csc_curves(RESULTS, "fc5"), "fc5"),
+    ],
+)
+def test_what_cannot_be_drawn_is_refused_by_name(call, message):
+    with pytest.raises(modbp.ModbpError, match=message):
+        call()

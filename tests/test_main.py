@@ -1,0 +1,172 @@
+"""The command line: what it passes on, what it prints, and how it fails."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from modbp import data, experiments, models, training
+from modbp.__main__ import main
+from modbp.errors import InputError
+
+ROOT = Path(__file__).parents[1]
+
+
+def test_help_names_every_verb(capsys):
+    with pytest.raises(SystemExit) as caught:
+        main(["--help"])
+    assert caught.value.code == 0
+    text = capsys.readouterr().out
+    assert text.startswith("usage: python -m modbp")
+    for verb in ("train", "evaluate", "run"):
+        assert f"\n    {verb} " in text
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ([], "required: VERB"),
+        (["fly"], "invalid choice: 'fly'"),
+        (["train", "vgg16"], "invalid choice: 'vgg16'"),
+        (["train", "cifar10", "--epochs", "two"], "invalid int value: 'two'"),
+        (["evaluate", "cifar10", "--speed", "1"], "unrecognized arguments: --speed 1"),
+    ],
+)
+def test_what_is_no_command_is_refused_with_status_2(arguments, message, capsys):
+    with pytest.raises(SystemExit) as caught:
+        main(arguments)
+    assert caught.value.code == 2
+    assert message in capsys.readouterr().err
+
+
+def test_every_option_of_train_is_passed_on(monkeypatch, capsys):
+    seen = {}
+
+    def train(name, output, **options):
+        seen.update(options, name=name, output=output)
+        return {"test_accuracy": 0.5}
+
+    monkeypatch.setattr(training, "train", train)
+    line = "train cifar10 --output a --resume --seed 3 --epochs 4 --batch 5 --limit 6"
+    line += " --device cpu --folder b --download"
+    assert main(line.split()) == 0
+    assert seen == {
+        "name": "cifar10",
+        "output": "a",
+        "resume": True,
+        "seed": 3,
+        "epochs": 4,
+        "batch": 5,
+        "limit": 6,
+        "device": "cpu",
+        "folder": "b",
+        "download": True,
+        "command": f"python -m modbp {line}",
+    }
+    assert capsys.readouterr().out == "a: test accuracy 0.5000\n"
+
+
+def test_what_is_left_out_is_left_to_the_recipe(monkeypatch):
+    seen = {}
+
+    def train(name, output, **options):
+        seen.update(options, output=output)
+        return {"test_accuracy": 0.5}
+
+    monkeypatch.setattr(training, "train", train)
+    assert main(["train", "cifar10"]) == 0
+    assert seen["output"] == "runs/cifar10"
+    assert "epochs" not in seen and "batch" not in seen
+    assert (seen["seed"], seen["resume"], seen["download"]) == (0, False, False)
+
+
+def test_every_option_of_run_is_passed_on(monkeypatch, capsys, tmp_path):
+    seen = {}
+
+    def run_csc(network, output, **options):
+        seen.update(options, network=network, output=output)
+
+    monkeypatch.setattr(experiments, "run_csc", run_csc)
+    line = "run csc --methods gradient lrp-z --images 2 --relevances 3 --seed 4"
+    line += " --scale 255 --batch 5 --folder photographs --output a.json"
+    assert main(line.split()) == 0
+    images = seen.pop("images")
+    assert images.names == ("cat Chelsea", "rocket")
+    assert seen == {
+        "network": "cifar10",
+        "output": "a.json",
+        "names": ["gradient", "lrp-z"],
+        "relevances": 3,
+        "seed": 4,
+        "scale": 255.0,
+        "batch": 5,
+        "command": f"python -m modbp {line}",
+    }
+    assert capsys.readouterr().out == f"{images}\nwrote a.json\n"
+
+
+def test_evaluate_prints_the_accuracy_and_that_of_every_class(
+    monkeypatch, capsys, tmp_path
+):
+    """All images are equal, so that one class is always right, the others never."""
+    for name in data.CLASSES:
+        place = tmp_path / "cifar10" / "test" / name
+        place.mkdir(parents=True)
+        number = data.CLASSES.index(name)
+        Image.fromarray(np.full((32, 32, 3), 99, np.uint8)).save(
+            place / f"{number}.png"
+        )
+    net = models.build("cifar10")
+    net.fc6.bias.data[3] = 1000.0
+    models.save(net, tmp_path / "net.safetensors")
+    monkeypatch.setenv("MODBP_DATA", str(tmp_path))
+    weights = ["--weights", str(tmp_path / "net.safetensors")]
+
+    assert main(["evaluate", "cifar10", *weights]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    source = "CIFAR-10 test images (JPEG)"
+    assert lines[0] == f"cifar10: accuracy 0.1000 on 10 {source}"
+    found = dict(line.split() for line in lines[1:])
+    assert found == {name: "0.000" for name in data.CLASSES} | {"cat": "1.000"}
+
+    folder = tmp_path / "cifar10"
+    assert main(["evaluate", "cifar10", *weights, "--folder", str(folder)]) == 0
+    assert capsys.readouterr().out == "cifar10: accuracy 0.1000 on 10 images in test\n"
+
+
+def test_a_refusal_is_one_line_and_status_2_and_anything_else_a_traceback(
+    monkeypatch, capsys
+):
+    def refuse(*args, **options):
+        raise InputError("this is wrong. Do that.")
+
+    def stumble(*args, **options):
+        raise KeyError("a mistake of ours")
+
+    monkeypatch.setattr(training, "train", refuse)
+    assert main(["train", "cifar10"]) == 2
+    assert capsys.readouterr() == ("", "modbp: this is wrong. Do that.\n")
+    monkeypatch.setattr(training, "train", stumble)
+    with pytest.raises(KeyError):
+        main(["train", "cifar10"])
+
+
+def test_without_cifar10_the_shell_gets_the_remedy_and_status_2(tmp_path):
+    environment = {
+        **os.environ,
+        "PYTHONPATH": str(ROOT),
+        "MODBP_DATA": str(tmp_path),
+    }
+    command = [sys.executable, "-W", "error", "-m", "modbp", "train", "cifar10"]
+    done = subprocess.run(
+        command, cwd=tmp_path, env=environment, capture_output=True, text=True
+    )
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith(f"modbp: no CIFAR-10 found in {tmp_path}.")
+    assert "MODBP_DATA" in done.stderr and "--download" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert list(tmp_path.iterdir()) == []

@@ -1,0 +1,425 @@
+"""The rules: by hand on 2×2 weights, and by replication on explicit matrices."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+import torch.nn.functional as F
+from nets import call, filled, normal, relative, uniform
+from torch import nn
+
+from modbp import rules
+from modbp.errors import InputError, MethodError
+
+# The layer of all hand calculations: z₁ = 2a₁ + a₂ + b₁ and z₂ = a₁ − a₂ + b₂.
+W = torch.tensor([[2.0, 1.0], [1.0, -1.0]])
+B = torch.tensor([-1.0, 3.0])
+ONES = torch.ones(1, 1, 2)
+
+
+def row(*values):
+    return torch.tensor([values], dtype=torch.float32)
+
+
+def linear(bias=None):
+    layer = nn.Linear(2, 2, bias=bias is not None)
+    layer.weight.data = W
+    if bias is not None:
+        layer.bias.data = bias
+    return layer
+
+
+@torch.no_grad()
+def pulled(rule, a, bias=None, r=ONES):
+    _, back = rule(call(linear(bias), a), a)
+    (r_in,) = back(r)
+    return r_in[0]
+
+
+# The stabiliser -----------------------------------------------------------------------
+
+
+def test_the_stabiliser_moves_away_from_zero_on_both_sides_and_zero_upwards():
+    # 2 + ½, −2 − ½, and sign(0) = +: 0 + ½.
+    found = rules.stabilise(torch.tensor([2.0, -2.0, 0.0, -0.0]), 0.5)
+    assert found.tolist() == [2.5, -2.5, 0.5, 0.5]
+
+
+def test_without_epsilon_only_exact_zeros_are_replaced():
+    # 1e-12 is small but a denominator of its own right.
+    z = torch.tensor([1e-12, -1e-12, 0.0, -0.0, 3.0], dtype=torch.float64)
+    assert rules.stabilise(z).tolist() == [1e-12, -1e-12, 1e-7, 1e-7, 3.0]
+
+
+def test_the_stabiliser_does_not_write_into_its_argument():
+    z = torch.zeros(3)
+    rules.stabilise(z)
+    rules.stabilise(z, 1.0)
+    assert z.tolist() == [0, 0, 0]
+
+
+# Linear rules by hand -----------------------------------------------------------------
+# For a = (1, 2): the contributions w·a are (2, 2) to z₁ and (1, −2) to z₂.
+
+
+def test_gradient_is_the_transpose():
+    # (2 + 1, 1 − 1), whatever the input and the bias.
+    assert pulled(rules.Gradient(), row(1, 2), B).tolist() == [[3, 0]]
+    assert pulled(rules.Gradient(), row(-7, 0)).tolist() == [[3, 0]]
+
+
+def test_z_rule_shares_by_signed_contribution():
+    # z = (4, −1): (2/4 + 1/−1, 2/4 + −2/−1) = (−1/2, 5/2).
+    assert pulled(rules.Epsilon(), row(1, 2)).tolist() == [[-1 / 2, 5 / 2]]
+
+
+def test_epsilon_takes_its_share():
+    # ε = 1, z = (4, −1) becomes (5, −2): (2/5 + 1/−2, 2/5 + −2/−2) = (−1/10, 7/5).
+    found = pulled(rules.Epsilon(1.0), row(1, 2))
+    torch.testing.assert_close(found, row(-1 / 10, 7 / 5))
+
+
+@pytest.mark.parametrize(
+    "bias, expected",
+    [
+        # z = (4 − 1, −1 + 3) = (3, 2): (2/3 + 1/2, 2/3 + −2/2) = (7/6, −1/3).
+        ("denominator", (7 / 6, -1 / 3)),
+        # A unit that is always one takes 1/−1·… = (−1/3 + 3/2) itself: the same.
+        ("unit", (7 / 6, -1 / 3)),
+        # z = (4, −1), as without a bias.
+        ("ignore", (-1 / 2, 5 / 2)),
+    ],
+)
+def test_z_rule_with_a_bias(bias, expected):
+    found = pulled(rules.Epsilon(bias=bias), row(1, 2), B)
+    torch.testing.assert_close(found, row(*expected))
+
+
+def test_a_denominator_of_exactly_zero_is_replaced():
+    # a = (1, 1): z₂ = 0 with contributions (1, −1), so ±1/1e-7 beside (2/3, 1/3).
+    found = pulled(rules.Epsilon(), row(1, 1))
+    torch.testing.assert_close(found, row(2 / 3 + 1e7, 1 / 3 - 1e7))
+
+
+@pytest.mark.parametrize(
+    "bias, expected",
+    [
+        # P = W⁺a + b = (4 − 1, 1 + 3) = (3, 4): (2/3 + 1/4, 2/3) = (11/12, 2/3).
+        ("denominator", (11 / 12, 2 / 3)),
+        # P = W⁺a + b⁺ = (4 + 0, 1 + 3) = (4, 4): (2/4 + 1/4, 2/4) = (3/4, 1/2).
+        ("unit", (3 / 4, 1 / 2)),
+        # P = W⁺a = (4, 1): (2/4 + 1/1, 2/4) = (3/2, 1/2).
+        ("ignore", (3 / 2, 1 / 2)),
+    ],
+)
+def test_alpha1_beta0_with_a_bias(bias, expected):
+    found = pulled(rules.AlphaBeta(1, 0, bias), row(1, 2), B)
+    torch.testing.assert_close(found, row(*expected))
+
+
+@pytest.mark.parametrize(
+    "bias, expected",
+    [
+        # N = W⁻a + b = (0 − 1, −2 + 3) = (−1, 1); the share of N is (0, −2/1).
+        # 2·(11/12, 2/3) − (0, −2) = (11/6, 10/3).
+        ("denominator", (11 / 6, 10 / 3)),
+        # N = W⁻a + b⁻ = (−1, −2 + 0) = (−1, −2); the share of N is (0, −2/−2).
+        # 2·(3/4, 1/2) − (0, 1) = (3/2, 0).
+        ("unit", (3 / 2, 0)),
+        # N = (0, −2); nothing contributes to the first. 2·(3/2, 1/2) − (0, 1) = (3, 0).
+        ("ignore", (3, 0)),
+    ],
+)
+def test_alpha2_beta1_with_a_bias(bias, expected):
+    found = pulled(rules.AlphaBeta(2, 1, bias), row(1, 2), B)
+    torch.testing.assert_close(found, row(*expected))
+
+
+def test_alpha5_beta4_weighs_both_signs():
+    # 5·(3/2, 1/2) − 4·(0, 1) = (15/2, −3/2).
+    assert pulled(rules.AlphaBeta(5, 4), row(1, 2)).tolist() == [[15 / 2, -3 / 2]]
+
+
+def test_alpha_beta_sorts_contributions_and_not_weights_by_sign():
+    # a = (1, −2): contributions (2, −2) and (1, 2), so P = (2, 3) and N = (−2, 0).
+    # α1β0: (2/2 + 1/3, 2/3) = (4/3, 2/3).
+    a = row(1, -2)
+    torch.testing.assert_close(pulled(rules.AlphaBeta(1, 0), a), row(4 / 3, 2 / 3))
+    # α2β1: 2·(4/3, 2/3) − (0, −2/−2) = (8/3, 1/3).
+    torch.testing.assert_close(pulled(rules.AlphaBeta(2, 1), a), row(8 / 3, 1 / 3))
+
+
+def test_the_stabiliser_of_alpha_beta_enters_both_denominators():
+    # ε = 1: P = (4, 1) becomes (5, 2), N = (0, −2) becomes (1, −3).
+    # 2·(2/5 + 1/2, 2/5) − (0, −2/−3) = (9/5, 2/15).
+    found = pulled(rules.AlphaBeta(2, 1, epsilon=1.0), row(1, 2))
+    torch.testing.assert_close(found, row(9 / 5, 2 / 15))
+
+
+def test_alpha_beta_loses_or_multiplies_relevance_where_one_sign_is_missing():
+    # z₁ has positive contributions only: α = 2 gives 2 · (2/4, 2/4), and no loss.
+    only_first = torch.tensor([[[1.0, 0.0]]])
+    found = pulled(rules.AlphaBeta(2, 1), row(1, 2), r=only_first)
+    assert found.tolist() == [[1, 1]]
+    # a = (0, 2): z₂ = −2 has negative contributions only. α1β0 finds none positive.
+    only_second = torch.tensor([[[0.0, 1.0]]])
+    found = pulled(rules.AlphaBeta(1, 0), row(0, 2), r=only_second)
+    assert found.tolist() == [[0, 0]]
+
+
+def test_no_denominator_is_a_difference_of_large_numbers():
+    # Contributions 2²⁸ and −1: in float32 z rounds to 2²⁸, so N = z − P would be 0.
+    # 2·(1, 0) − 1·(0, −1/−1) = (2, −1).
+    layer = nn.Linear(2, 1, bias=False)
+    layer.weight.data = torch.tensor([[1.0, -1.0]])
+    for a in (row(2**28, 1), row(2**28, 1) * torch.tensor([[1.0, -1.0]])):
+        layer.weight.data[0, 1] = -a[0, 1]
+        with torch.no_grad():
+            _, back = rules.AlphaBeta(2, 1)(call(layer, a), a)
+        assert back(torch.ones(1, 1, 1))[0].tolist() == [[[2, -1]]]
+
+
+def test_a_unit_that_is_off_gives_nothing_and_no_nan():
+    found = pulled(rules.AlphaBeta(2, 1), row(0, 0))
+    assert found.tolist() == [[0, 0]]
+    assert pulled(rules.Epsilon(), row(0, 0)).tolist() == [[0, 0]]
+
+
+def test_excitation_is_alpha1_beta0_without_the_bias():
+    # P = W⁺a = (4, 1), with or without b: (2/4 + 1/1, 2/4) = (3/2, 1/2).
+    assert pulled(rules.Excitation(), row(1, 2), B).tolist() == [[3 / 2, 1 / 2]]
+
+
+def test_excitation_refuses_negative_inputs_and_says_what_to_use():
+    with pytest.raises(MethodError, match=r"'function' \(Linear\).*-2.*'lrp-a1b0'"):
+        pulled(rules.Excitation(), row(1, -2))
+
+
+def test_excitation_checks_the_values_where_the_sign_is_not_known_beforehand():
+    a = row(1, 2)
+    unsure = replace(call(linear(), a), nonnegative=False)
+    with torch.no_grad():
+        _, back = rules.Excitation()(unsure, a)
+    assert back(ONES)[0].tolist() == [[[3 / 2, 1 / 2]]]
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        rules.Gradient(),
+        rules.Epsilon(0.1, "ignore"),
+        rules.AlphaBeta(1, 0, "unit"),
+        rules.AlphaBeta(2, 1, "unit"),
+        rules.AlphaBeta(2, 1, "ignore"),
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("a", [row(1, 2), row(1, -2)], ids=["non-negative", "signed"])
+def test_every_linear_rule_returns_the_output_of_its_layer(rule, a):
+    with torch.no_grad():
+        z, _ = rule(call(linear(B), a), a)
+    torch.testing.assert_close(z, F.linear(a, W, B))
+
+
+@pytest.mark.parametrize("alpha, beta", [(1, 1), (0, -1), (2, 0), (float("nan"), 0)])
+def test_alpha_minus_beta_has_to_be_one(alpha, beta):
+    with pytest.raises(InputError, match="alpha = 1 \\+ beta"):
+        rules.AlphaBeta(alpha, beta)
+
+
+@pytest.mark.parametrize("rule", [rules.Epsilon, rules.AlphaBeta, rules.Excitation])
+def test_an_unknown_bias_convention_is_refused(rule):
+    with pytest.raises(InputError, match="denominator, unit, ignore"):
+        rule(bias="half")
+
+
+@pytest.mark.parametrize("epsilon", [-1.0, float("nan")])
+@pytest.mark.parametrize("rule", [rules.Epsilon, rules.AlphaBeta])
+def test_epsilon_is_not_negative(rule, epsilon):
+    with pytest.raises(InputError, match="epsilon"):
+        rule(epsilon=epsilon)
+
+
+# ReLU by hand -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "rule, expected",
+    [
+        (rules.Pass(), [3, -3, 5, -5]),
+        # The derivative at the kink, a = 0, is 0.
+        (rules.Slope(), [0, 0, 5, -5]),
+        (rules.Guided(), [0, 0, 5, 0]),
+        (rules.Deconv(), [3, 0, 5, 0]),
+    ],
+)
+def test_what_a_relu_does_to_relevance(rule, expected):
+    a = row(-1, 0, 2, 4)
+    z, back = rule(call(nn.ReLU(), a), a)
+    assert z.tolist() == [[0, 0, 2, 4]]
+    (r_in,) = back(row(3, -3, 5, -5)[None])
+    assert r_in.tolist() == [[expected]]
+
+
+# Pooling, joining, reshaping by hand --------------------------------------------------
+
+
+def test_the_winner_of_a_max_pooling_takes_everything_from_each_window():
+    # Windows of two, one apart: 3 wins in (1, 3) and in (3, 2), 2 in (2, 0).
+    a = torch.tensor([[[1.0, 3.0, 2.0, 0.0]]])
+    z, back = rules.Winner()(call(nn.MaxPool1d(2, stride=1), a), a)
+    assert z.tolist() == [[[3, 3, 2]]]
+    (r_in,) = back(torch.tensor([[[[10.0, 1.0, -5.0]]]]))
+    assert r_in.tolist() == [[[[0, 11, -5, 0]]]]
+
+
+def test_the_average_hands_down_the_derivative_or_by_contribution():
+    # (1 + 3)/2 = 2: each gets 1/2 of r, or 1/4 and 3/4 of it.
+    a = torch.tensor([[[1.0, 3.0]]])
+    r = torch.tensor([[[[8.0]]]])
+    for rule, expected in [
+        (rules.Average(), [4, 4]),
+        (rules.Average(by_contribution=True), [2, 6]),
+    ]:
+        z, back = rule(call(nn.AvgPool1d(2), a), a)
+        assert z.tolist() == [[[2]]]
+        assert back(r)[0].tolist() == [[[expected]]]
+
+
+def test_an_average_of_exactly_zero_is_no_division_by_zero():
+    # (1 − 1)/2 = 0, replaced by 1e-7: ±1/2 · 8/1e-7.
+    a = torch.tensor([[[1.0, -1.0]]])
+    _, back = rules.Average(by_contribution=True)(call(nn.AvgPool1d(2), a), a)
+    found = back(torch.tensor([[[[8.0]]]]))[0].flatten()
+    torch.testing.assert_close(found, torch.tensor([4e7, -4e7]))
+
+
+def test_an_addition_copies_the_derivative_to_every_summand():
+    a, b = row(1, -2), row(3, 2)
+    z, back = rules.Copy()(call(lambda a: a + a, a), a, b)
+    assert z.tolist() == [[4, 0]]
+    assert [part.tolist() for part in back(row(8, 5)[None])] == [[[[8, 5]]]] * 2
+
+
+def test_an_addition_splits_relevance_by_contribution():
+    # 8 · 1/4 and 8 · 3/4; −1 + 3 = 2: 5 · −1/2 and 5 · 3/2.
+    a, b = row(1, -1), row(3, 3)
+    z, back = rules.Split()(call(lambda a: a + a, a), a, b)
+    assert z.tolist() == [[4, 2]]
+    left, right = back(row(8, 5)[None])
+    assert left.tolist() == [[[2, -5 / 2]]]
+    assert right.tolist() == [[[6, 15 / 2]]]
+
+
+def test_a_sum_of_exactly_zero_is_no_division_by_zero():
+    # 1 − 1 = 0, replaced by 1e-7; 0 + 0 gives nothing to anybody.
+    a, b = row(1, 0), row(-1, 0)
+    _, back = rules.Split()(call(lambda a: a + a, a), a, b)
+    left, right = back(row(2, 2)[None])
+    torch.testing.assert_close(left, torch.tensor([[[2e7, 0.0]]]))
+    torch.testing.assert_close(right, torch.tensor([[[-2e7, 0.0]]]))
+
+
+def test_a_concatenation_gives_every_part_its_own_piece():
+    a, b = torch.zeros(1, 1, 2), torch.zeros(1, 2, 2)
+    z, back = rules.Piece()(call(lambda a: torch.cat([a, a], 1), a), a, b)
+    assert z.shape == (1, 3, 2)
+    r = torch.arange(6.0).reshape(1, 1, 3, 2)
+    first, second = back(r)
+    assert first.tolist() == [[[[0, 1]]]]
+    assert second.tolist() == [[[[2, 3], [4, 5]]]]
+
+
+def test_reshaping_is_undone():
+    a = torch.zeros(2, 3, 2)
+    _, back = rules.Undo()(call(nn.Flatten(), a), a)
+    r = torch.arange(24.0).reshape(2, 2, 6)
+    assert torch.equal(back(r)[0], r.reshape(2, 2, 3, 2))
+
+
+def test_a_permutation_is_undone():
+    a = normal(0, 2, 3, 4, 5)
+    z, back = rules.Undo()(call(lambda a: a.permute(0, 3, 1, 2), a), a)
+    assert z.shape == (2, 5, 3, 4)
+    assert torch.equal(back(z[None])[0][0], a)
+
+
+# By replication: the slow formula on the explicit matrix of the layer -----------------
+
+LAYERS = {
+    "dense": (nn.Linear(6, 4), (6,)),
+    "dense on rows": (nn.Linear(3, 2), (2, 3)),
+    "conv1d": (nn.Conv1d(2, 3, 3, stride=2, padding=1), (2, 5)),
+    "conv2d": (nn.Conv2d(2, 3, 3, padding=1), (2, 3, 3)),
+    "grouped": (nn.Conv2d(4, 4, 2, groups=2), (4, 3, 3)),
+    "dilated": (nn.Conv2d(1, 2, 2, dilation=2, padding=(1, 2)), (1, 3, 3)),
+    "same": (nn.Conv2d(1, 2, 3, padding="same"), (1, 3, 2)),
+    "conv3d": (nn.Conv3d(1, 2, 2), (1, 2, 3, 2)),
+    "transposed": (
+        nn.ConvTranspose2d(2, 2, 3, stride=2, padding=1, output_padding=1),
+        (2, 2, 3),
+    ),
+    "batch norm": (nn.BatchNorm2d(2), (2, 2, 2)),
+    "without a bias": (nn.Conv1d(2, 3, 3, bias=False), (2, 4)),
+}
+RULES = [
+    rules.Gradient(),
+    *(rules.Epsilon(0.01, bias) for bias in ("denominator", "ignore")),
+    *(
+        rules.AlphaBeta(1 + beta, beta, bias, 0.01)
+        for beta in (0, 1)
+        for bias in ("denominator", "unit", "ignore")
+    ),
+]
+
+
+@torch.no_grad()
+def explicit(layer, shape):
+    """Return the matrix and the bias of an affine layer, found by probing it."""
+    size = torch.Size(shape).numel()
+    origin = layer(torch.zeros(1, *shape, dtype=torch.float64)).flatten()
+    probes = torch.eye(size, dtype=torch.float64).reshape(size, *shape)
+    return (layer(probes).flatten(1) - origin).T, origin
+
+
+def by_formula(rule, matrix, bias, a, r):
+    """Return relevance for one sample by the equation in the rule's docstring."""
+    if isinstance(rule, rules.Gradient):
+        return matrix.T @ r
+    contributions = matrix * a
+
+    def share(part, clamp):
+        total = part.sum(1)
+        if rule.bias != "ignore":
+            total = total + (bias.clamp(**clamp) if rule.bias == "unit" else bias)
+        total = torch.where(total < 0, total - rule.epsilon, total + rule.epsilon)
+        return part.T @ (r / total)
+
+    if isinstance(rule, rules.Epsilon):
+        return share(contributions, {})
+    gain = share(contributions.clamp(min=0), {"min": 0})
+    loss = share(contributions.clamp(max=0), {"max": 0})
+    return rule.alpha * gain - rule.beta * loss
+
+
+@pytest.mark.parametrize("rule", RULES, ids=str)
+@pytest.mark.parametrize("name", LAYERS)
+@pytest.mark.parametrize("draw", [uniform, normal], ids=["non-negative", "signed"])
+def test_a_rule_is_its_equation_on_the_explicit_matrix(rule, name, draw):
+    layer, shape = LAYERS[name]
+    filled(layer, seed=5)
+    a = draw(1, 2, *shape)
+    matrix, offset = explicit(layer, shape)
+    with torch.no_grad():
+        z, back = rule(call(layer, a), a)
+        r = normal(2, 3, *z.shape)
+        (found,) = back(r)
+    assert relative(z, layer(a).detach()) < 1e-12
+    wanted = torch.stack(
+        [
+            by_formula(rule, matrix, offset, a[n].flatten(), r[k, n].flatten())
+            for k in range(3)
+            for n in range(2)
+        ]
+    ).reshape(found.shape)
+    assert relative(found, wanted) < 1e-10

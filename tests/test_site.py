@@ -1,0 +1,103 @@
+"""The built pages in a browser: nothing from elsewhere, no errors, usable by everyone.
+
+Each page is opened once and then read by all tests of this file.
+"""
+
+import json
+
+import pytest
+from conftest import SITE
+
+axe = pytest.importorskip("axe_playwright_python.sync_playwright")
+
+PAGES = sorted(path.relative_to(SITE).as_posix() for path in SITE.rglob("*.html"))
+PAGES = [name for name in PAGES if not name.startswith("_")]
+if not PAGES:
+    pytest.skip("needs the built book: noxfile.py book", allow_module_level=True)
+
+PHONE, DESK = {"width": 390, "height": 844}, {"width": 1280, "height": 900}
+# Markup of the theme and of docutils, which no chapter can change.
+UPSTREAM = {"exclude": [[".citation-list"], [".citation"], [".theme-switch-button"]]}
+# The theme changes colours only.
+RULES = {
+    "light": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"],
+    "dark": ["color-contrast"],
+}
+
+
+@pytest.fixture(scope="module")
+def window(browser, site):
+    page = browser.new_page(base_url=site, viewport=DESK, reduced_motion="reduce")
+    page.set_default_timeout(90_000)  # an old machine, doing other things as well
+    yield page
+    page.close()
+
+
+@pytest.fixture(scope="module", params=PAGES)
+def page(request, window, site):
+    """The window with the page in it, and what went wrong while it loaded."""
+    window.trouble = []
+
+    def note_error(error):
+        window.trouble.append(f"script error: {error}")
+
+    def note_request(request):
+        if not request.url.startswith((site, "data:", "blob:")):
+            window.trouble.append(f"asked another host: {request.url}")
+
+    window.on("pageerror", note_error)
+    window.on("request", note_request)
+    window.emulate_media(color_scheme="light")
+    window.set_viewport_size(DESK)
+    window.goto(request.param, wait_until="networkidle")
+    yield window
+    window.remove_listener("pageerror", note_error)
+    window.remove_listener("request", note_request)
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_page_is_accessible(page, theme):
+    page.emulate_media(color_scheme=theme)
+    page.wait_for_selector(f"html[data-theme={theme}]", state="attached")
+    options = {"runOnly": RULES[theme], "resultTypes": ["violations"]}
+    found = axe.Axe().run(page, context=UPSTREAM, options=options).response
+    assert [
+        f"{violation['id']}: {node['target']} {node['failureSummary']}"
+        for violation in found["violations"]
+        if violation["impact"] in ("serious", "critical")
+        for node in violation["nodes"]
+    ] == []
+
+
+def test_page_fits_a_phone(page):
+    page.set_viewport_size(PHONE)
+    wide = page.evaluate("document.documentElement.scrollWidth - window.innerWidth")
+    page.set_viewport_size(DESK)
+    assert wide <= 0
+
+
+def test_each_control_changes_the_picture_by_keyboard(page):
+    for widget in page.locator(".modbp-frames").all():
+        for control in widget.locator("[data-labels]").all():
+            picture = widget.locator("img:visible")
+            before = picture.get_attribute("alt")
+            said = widget.locator("output").inner_text()
+            control.focus()
+            labels = json.loads(control.get_attribute("data-labels"))
+            last = control.input_value() == str(len(labels) - 1)
+            slider = control.get_attribute("type") == "range"
+            forth, back = ("Right", "Left") if slider else ("Down", "Up")
+            page.keyboard.press(f"Arrow{back if last else forth}")
+            assert picture.count() == 1
+            assert picture.get_attribute("alt") != before
+            assert widget.locator("output").inner_text() != said
+
+
+def test_page_needs_nothing_from_elsewhere_and_raises_no_error(page):
+    # Last, so that it also sees what the other tests set off.
+    assert page.trouble == []
+
+
+def test_search_finds_a_page(window, site):
+    window.goto("search.html?q=relevance", wait_until="networkidle")
+    window.locator("#search-results li a").first.wait_for()

@@ -1,0 +1,56 @@
+"""Modules, functions, operators, in place or used twice: one explanation."""
+
+import copy
+
+import pytest
+import torch
+from nets import (
+    SPELLINGS,
+    Modules,
+    filled,
+    relative,
+    spelled,
+    uniform,
+)
+from torch import nn
+
+import modbp
+from modbp import methods
+
+NAMES = methods.names()
+
+
+@pytest.mark.parametrize("spelling", SPELLINGS)
+@pytest.mark.parametrize("name", NAMES)
+def test_every_spelling_of_a_network_gives_the_same_explanation(name, spelling):
+    x, y = uniform(1, 3, 2, 6, 6), torch.tensor([0, 3, 4])
+    twin, net = spelled(Modules), spelled(spelling)
+    assert torch.equal(twin(x), net(x))
+    found, wanted = (modbp.explain(n, x, y, name) for n in (net, twin))
+    assert relative(found, wanted) < 1e-13
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_linear_layer_used_twice_equals_two_with_the_same_weights(name):
+    class Twice(nn.Module):
+        def __init__(self, first, second):
+            super().__init__()
+            self.first, self.second = first, second
+            self.relu = nn.ReLU()
+
+        def forward(self, x):
+            return self.second(self.relu(self.first(x)))
+
+    shared = filled(nn.Linear(6, 6), seed=2)
+    x = uniform(1, 3, 6)
+    found = modbp.explain(Twice(shared, shared).eval(), x, 1, name)
+    unshared = Twice(shared, copy.deepcopy(shared)).eval()
+    assert torch.equal(found, modbp.explain(unshared, x, 1, name))
+
+
+def test_further_calls_of_a_layer_are_entries_of_their_own():
+    layer = filled(nn.Linear(3, 3))
+    net = nn.Sequential(layer, nn.ReLU(), layer).eval()
+    chain = modbp.chain(net, uniform(0, 1, 3), "lrp-z")
+    assert len(chain.layers) == 4
+    assert len(set(chain.layers)) == 4
