@@ -1,0 +1,168 @@
+"""What a matrix must be before the theory speaks about it: checked once, at the door.
+
+Refusals name the matrix, what was found in it, and the remedy.
+"""
+
+import numpy as np
+
+from modbp.errors import InputError
+
+__all__ = ["as_chain", "as_matrix", "as_vector", "sums_are_one"]
+
+# Columns that were divided by their sums in float64 miss one by far less than this;
+# columns that were never normalised miss it by far more.
+SUM_TOLERANCE = 1e-9
+
+
+def as_matrix(
+    value, name="A", *, nonnegative=False, no_zero_column=False, square=False
+):
+    """Return `value` as a finite float64 matrix, or say what is wrong with it.
+
+    Parameters
+    ----------
+    value : array_like
+        Two-dimensional, not empty; torch tensors without gradient are taken too.
+    name : str
+        What the messages call it.
+    nonnegative, no_zero_column, square : bool
+        What else is required.
+
+    Returns
+    -------
+    numpy.ndarray
+        float64, ``[rows, columns]``. Not a copy where none is needed.
+
+    Raises
+    ------
+    InputError
+        Naming the matrix, what was found, and the remedy.
+    """
+    A = _finite(value, name, dimensions=2)
+    if nonnegative and A.min() < 0:
+        raise InputError(
+            f"{name} has {np.sum(A < 0)} negative entries (the smallest is "
+            f"{A.min():.3g}), but this statement is about non-negative matrices. Take "
+            "the positive part, or a statement that allows signs (column sums one)."
+        )
+    if no_zero_column and not A.any(axis=0).all():
+        raise InputError(
+            f"{name} has zero columns: {_indices(~A.any(axis=0))}. Their angles are "
+            "undefined: drop these columns, and the rows of the same index in the next "
+            "matrix. (Columns that became zero in a long product: take `gauge(mats)` "
+            "first, it keeps every column's sum at one.)"
+        )
+    if square and A.shape[0] != A.shape[1]:
+        raise InputError(
+            f"{name} is {A.shape[0]}×{A.shape[1]}, but only a square one has powers. "
+            "For changing sizes use a statement about chains (Theorems A, B, C)."
+        )
+    return A
+
+
+def as_vector(value, name="x"):
+    """Return `value` as a finite float64 vector, or say what is wrong with it.
+
+    Parameters
+    ----------
+    value : array_like
+        One-dimensional, not empty.
+    name : str
+        What the messages call it.
+
+    Returns
+    -------
+    numpy.ndarray
+
+    Raises
+    ------
+    InputError
+        If it is not one-dimensional, empty, or not finite.
+    """
+    return _finite(value, name, dimensions=1)
+
+
+def as_chain(mats, name="A", **required):
+    """Return a list of matrices A_1, A_2, … whose sizes fit, or say which do not.
+
+    Parameters
+    ----------
+    mats : iterable of array_like
+        A_1 first; A_k has as many columns as A_(k+1) has rows.
+    name : str
+        The letter that the messages use.
+    **required
+        Conditions on every factor, as in `as_matrix`.
+
+    Returns
+    -------
+    list of numpy.ndarray
+
+    Raises
+    ------
+    InputError
+        If the chain is empty, a factor is not as required, or two sizes do not fit.
+    """
+    try:
+        mats = list(mats)
+    except TypeError as error:
+        raise InputError(
+            f"a chain is a list of matrices, not {type(mats).__name__}. Give "
+            "[A_1, A_2, …], with A_1 next to the input."
+        ) from error
+    if not mats:
+        raise InputError("the chain is empty. Give at least one matrix: [A_1, …].")
+    mats = [as_matrix(A, f"{name}_{k}", **required) for k, A in enumerate(mats, 1)]
+    for k, (left, right) in enumerate(zip(mats, mats[1:], strict=False), 1):
+        if left.shape[1] != right.shape[0]:
+            raise InputError(
+                f"{name}_{k} has {left.shape[1]} columns but {name}_{k + 1} has "
+                f"{right.shape[0]} rows. The product is {name}_1 {name}_2 …, with "
+                f"{name}_1 next to the input: transpose them, or reverse the list."
+            )
+    return mats
+
+
+def sums_are_one(mats):
+    """Say whether every column of every matrix sums to one, up to rounding.
+
+    Parameters
+    ----------
+    mats : list of numpy.ndarray
+        As `as_chain` returns them.
+
+    Returns
+    -------
+    bool
+    """
+    return all(np.abs(A.sum(axis=0) - 1).max() <= SUM_TOLERANCE for A in mats)
+
+
+def _finite(value, name, dimensions):
+    try:
+        array = np.asarray(value, dtype=np.float64)
+    # A tensor that carries a gradient raises RuntimeError here.
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise InputError(
+            f"{name} is not an array of real numbers ({error}). Give a list, a numpy "
+            "array or a detached tensor."
+        ) from error
+    if array.ndim != dimensions or not array.size:
+        raise InputError(
+            f"{name} has shape {list(array.shape)}, but {dimensions} dimensions are "
+            "needed, none of them empty."
+        )
+    if not np.isfinite(array).all():
+        bad = np.argwhere(~np.isfinite(array))
+        raise InputError(
+            f"{name} has {len(bad)} entries that are NaN or infinite, the first at "
+            f"{bad[0].tolist()}. Remove them at their source."
+        )
+    return array
+
+
+def _indices(mask, most=8):
+    """Write the indices of True entries, shortened if there are many."""
+    found = np.flatnonzero(mask)
+    tail = f" … ({len(found)} in all)" if len(found) > most else ""
+    return ", ".join(map(str, found[:most])) + tail

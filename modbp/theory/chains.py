@@ -1,0 +1,263 @@
+"""Products of a chain: rescaled, in the gauge where columns sum to one, and far below
+the resolution of floating point.
+
+M_n = A_1 A_2 … A_n, with A_1 next to the input: a relevance vector at layer n is mapped
+to the input by M_n, and column j of M_n is the explanation of output j.
+"""
+
+import numpy as np
+
+from modbp.errors import InputError
+from modbp.theory.arrays import as_chain, sums_are_one
+
+__all__ = ["active_chain", "conserving", "gaps", "gauge", "products"]
+
+
+def products(mats):
+    r"""Return M_1, M_2, …, each divided by one common scalar.
+
+    .. math:: M_n = 2^{-e_n}\,A_1A_2\cdots A_n
+
+    The scalar is a power of two, so that no bit of any angle changes. Columns are never
+    normalised one by one: their lengths are the weights of the next step, and to forget
+    them is the error in the published proof.
+
+    Parameters
+    ----------
+    mats : iterable of array_like
+        A_1 (next to the input), A_2, …; sizes fit, any signs.
+
+    Returns
+    -------
+    list of numpy.ndarray
+        M_n has the rows of A_1 and the columns of A_n; its largest entry is in [½, 1).
+
+    Raises
+    ------
+    InputError
+        If the chain is empty, sizes do not fit, or an entry is not finite.
+    """
+    mats = as_chain(mats)
+    out = [_rescaled(mats[0])]
+    for A in mats[1:]:
+        out.append(_rescaled(out[-1] @ _rescaled(A)))
+    return out
+
+
+def gauge(mats):
+    r"""Return the column-stochastic chain whose products have the same angles.
+
+    .. math::
+        A'_k = D_{k-1}A_kD_k^{-1},\qquad
+        D_k = \operatorname{diag}(\mathbf 1^\top A_1\cdots A_k)
+
+    so that :math:`A'_1\cdots A'_n = M_nD_n^{-1}`: columns are rescaled, nothing else.
+    For weights :math:`W_k=A_k^\top` these are the matrices of LRP-z⁺ at the input 𝟏.
+
+    Parameters
+    ----------
+    mats : iterable of array_like
+        Non-negative, no zero columns, sizes fit.
+
+    Returns
+    -------
+    list of numpy.ndarray
+        A'_1, A'_2, … of the same shapes, non-negative, columns sum to one.
+
+    Raises
+    ------
+    InputError
+        If an entry is negative or not finite, a column is zero, or sizes do not fit.
+    """
+    mats, out = as_chain(mats, nonnegative=True, no_zero_column=True), []
+    # Logarithms, because the entries of D_k may drift apart without bound: in the
+    # counterexamples they do so exponentially, and 0/0 would follow.
+    log_d = np.zeros(mats[0].shape[0])
+    for A in mats:
+        with np.errstate(divide="ignore"):
+            log = np.log(A) + log_d[:, None]
+        top = log.max(axis=0)
+        A = np.exp(log - top)
+        total = A.sum(axis=0)
+        log_d = top + np.log(total)
+        out.append(A / total)
+    return out
+
+
+def conserving(mats):
+    """Return a chain whose columns sum to one: `mats` itself, or else its gauge.
+
+    Parameters
+    ----------
+    mats : iterable of array_like
+        Column sums one with any signs, or non-negative without zero columns.
+
+    Returns
+    -------
+    list of numpy.ndarray
+
+    Raises
+    ------
+    InputError
+        If entries are negative and columns do not sum to one.
+    """
+    mats = as_chain(mats, no_zero_column=True)
+    if sums_are_one(mats):
+        return mats
+    _refuse_signs(mats)
+    return gauge(mats)
+
+
+def gaps(mats, *, backward=None, statistic=np.max):
+    r"""Return log₁₀(1 - cos) after every multiplication, however small it gets.
+
+    Columns of sum one are :math:`u_j=c+\varepsilon g_j`. The g_j are propagated by
+    themselves, rescaled, with log ε beside them, so that nothing cancels; for the unit
+    vectors :math:`\hat u_j=\hat c+\varepsilon h_j`,
+
+    .. math:: 1-\cos(u_i,u_j) = \tfrac12\varepsilon^2\|h_i-h_j\|^2 .
+
+    Parameters
+    ----------
+    mats : iterable of array_like
+        Non-negative, or any signs with column sums one. Zero columns only in a backward
+        pass, where they mean no more than a unit without influence.
+    backward : int or array_like, optional
+        Left out: the theorem's direction, M_1, M_2, … . A number: a backward pass from
+        that many one-hot outputs, A_n, A_(n-1)A_n, …, at every layer down to the input.
+        An array ``[outputs, starts]``: the same from its non-negative columns.
+    statistic : callable
+        Makes one number of log₁₀(1 - cos) of all pairs i < j: ``np.max`` gives
+        log₁₀(1 - s_n), ``np.median`` the typical pair.
+
+    Returns
+    -------
+    numpy.ndarray
+        One number per multiplication. Columns that become parallel in one step, by a
+        factor of rank one, show as -inf, or as a drop of 30 decades by rounding.
+
+    Raises
+    ------
+    InputError
+        If the chain is not as described, or has a single column to compare.
+    """
+    if backward is None:
+        steps = _forward_steps(conserving(mats))
+    else:
+        mats = as_chain(mats)
+        if not sums_are_one(mats):
+            _refuse_signs(mats)
+        steps = _backward_steps(mats, _start(backward, outputs=mats[-1].shape[1]))
+    return np.array([statistic(_pairs(*step)) for step in steps])
+
+
+def active_chain(mats):
+    """Return a chain of backward matrices without its inactive units.
+
+    An inactive unit is a zero column of B_t and a zero row of B_(t+1). What is left has
+    column sums one where there is no bias, as Theorem B asks.
+
+    Parameters
+    ----------
+    mats : iterable of array_like
+        B_1, …, B_T, each ``[in, out]``.
+
+    Returns
+    -------
+    list of numpy.ndarray
+
+    Raises
+    ------
+    InputError
+        If sizes do not fit, or all units of a layer are inactive.
+    """
+    mats = as_chain(mats, "B")
+    for k, B in enumerate(mats):
+        alive = B.any(axis=0)
+        if not alive.any():
+            raise InputError(
+                f"B_{k + 1} is zero: no unit is active. Choose another input."
+            )
+        mats[k] = B[:, alive]
+        if k + 1 < len(mats):
+            mats[k + 1] = mats[k + 1][alive]
+    return mats
+
+
+def _rescaled(M):
+    """Divide by the power of two that brings the largest entry into [½, 1)."""
+    return np.ldexp(M, -int(np.frexp(np.abs(M).max())[1]))
+
+
+def _refuse_signs(mats):
+    if min(A.min() for A in mats) < 0:
+        raise InputError(
+            "the chain has negative entries and its columns do not sum to one. Divide "
+            "signed columns by their sums (relevance conservation); only non-negative "
+            "chains can be brought there by `gauge`."
+        )
+
+
+def _start(backward, outputs):
+    if np.ndim(backward):
+        return as_chain([backward], "start", nonnegative=True, no_zero_column=True)[0]
+    if not 2 <= backward <= outputs:
+        raise InputError(
+            f"{backward} one-hot starts were asked for, with {outputs} outputs. "
+            "Ask for at least two and at most that many."
+        )
+    return np.eye(outputs, backward)
+
+
+def _forward_steps(mats):
+    """Yield c, G, log ε with columns c + ε g_j of A_1 ⋯ A_n."""
+    c, G, log_scale = np.zeros(len(mats[0])), np.eye(len(mats[0])), 0.0
+    for A in mats:
+        G = G @ A
+        mean = G.mean(axis=1)
+        c = c + np.exp(log_scale) * mean
+        G, log_scale = _normalised(G - mean[:, None], log_scale)
+        yield c, G, log_scale
+
+
+def _backward_steps(mats, start):
+    """Yield c, G, log ε with columns c + ε g_j of A_k ⋯ A_n start, of sum one."""
+    start = start / start.sum(axis=0)
+    c = start.mean(axis=1)
+    G, log_scale = _normalised(start - c[:, None], 0.0)
+    for k, A in reversed(list(enumerate(mats, 1))):
+        c, G = A @ c, A @ G
+        total, drift = c.sum(), G.sum(axis=0)
+        sums = total + np.exp(log_scale) * drift
+        if not (sums > 1e-12 * total).all():
+            raise InputError(
+                f"a vector is zero after the multiplication by A_{k}: it has no angle. "
+                "Choose other start vectors."
+            )
+        # (c + ε g_j) / (total + ε drift_j) - c / total, without that difference.
+        c = c / total
+        G, log_scale = _normalised((G - np.outer(c, drift)) / sums, log_scale)
+        yield c, G, log_scale
+
+
+def _normalised(G, log_scale):
+    # Frobenius: it is cheap, and smooth in G.
+    size = np.linalg.norm(G)
+    return (G / size, log_scale + np.log(size)) if size else (G, log_scale)
+
+
+def _pairs(c, G, log_scale):
+    """Return log₁₀(1 - cos) for all pairs of the columns c + ε g_j."""
+    if G.shape[1] < 2:
+        raise InputError("only one column is left: there is no angle to measure.")
+    scale, size = np.exp(log_scale), np.linalg.norm(c)
+    U = c[:, None] + scale * G
+    lengths = np.linalg.norm(U, axis=0)
+    # (|u_j| - |c|) / ε, again without a difference of nearly equal numbers.
+    excess = np.sum(G * (c[:, None] + U), axis=0) / (lengths + size)
+    H = (G - np.outer(c / size, excess)) / lengths
+    squares = np.sum(H**2, axis=0)
+    chords = squares[:, None] + squares - 2 * H.T @ H
+    upper = np.maximum(chords[np.triu_indices(len(chords), k=1)], 0)
+    with np.errstate(divide="ignore"):
+        return np.log10(upper / 2) + 2 * log_scale / np.log(10)

@@ -1,0 +1,208 @@
+"""How fast a random chain converges: the law cv²/N, a mean-field estimate.
+
+One identity is exact: for A with independent entries of variance σ², and d of sum zero,
+E‖Ad‖² = rows · σ² ‖d‖². The rest assumes wide layers and independent weights.
+"""
+
+import numpy as np
+
+from modbp.errors import InputError
+from modbp.theory.arrays import as_matrix
+
+__all__ = [
+    "contracting_gamma",
+    "critical_beta",
+    "cv_squared",
+    "cv_squared_alpha_beta",
+    "gamma_rate",
+    "rate_law",
+]
+
+
+def cv_squared(A):
+    r"""Return the squared coefficient of variation of a matrix's entries.
+
+    .. math:: \mathrm{cv}^2 = \operatorname{var}(a_{ij}) / \operatorname{mean}(a_{ij})^2
+
+    Parameters
+    ----------
+    A : array_like
+        ``[rows, columns]``.
+
+    Returns
+    -------
+    float
+        At least 0; infinite if the mean is zero.
+
+    Raises
+    ------
+    InputError
+        If A is not a finite matrix.
+    """
+    A = as_matrix(A)
+    return float(A.var() / A.mean() ** 2) if A.mean() else float("inf")
+
+
+def cv_squared_alpha_beta(alpha, beta):
+    r"""Return cv² of the entries of :math:`\alpha W^+ + \beta W^-`, W standard normal.
+
+    .. math:: \mathrm{cv}^2 = \pi\,\frac{\alpha^2+\beta^2}{(\alpha-\beta)^2} - 1
+
+    Parameters
+    ----------
+    alpha, beta : float
+        (1, -1) is ``|W|``, (1, 0) is max(0, W).
+
+    Returns
+    -------
+    float
+        At least π/2 - 1; infinite for α = β.
+    """
+    if alpha == beta:
+        return float("inf")
+    return float(np.pi * (alpha**2 + beta**2) / (alpha - beta) ** 2 - 1)
+
+
+def rate_law(widths, cv2):
+    r"""Return the predicted log₁₀(1 - cos) after each multiplication, from one-hots.
+
+    With κ the share of the constant component in ‖r‖², starting from 1/N,
+
+    .. math::
+        \frac{1-\cos_{\text{after}}}{1-\cos_{\text{before}}}
+            = \frac{\mathrm{cv}^2}{\kappa N+\mathrm{cv}^2},\qquad
+        \kappa_{\text{after}} = \frac{\kappa N}{\kappa N+\mathrm{cv}^2}.
+
+    Once κ is near one this is cv²/N. If cv² exceeds N then κ tends to zero and the
+    factor to one: no convergence.
+
+    Parameters
+    ----------
+    widths : sequence of int
+        The dimension N summed over in each multiplication, in the order of the pass.
+    cv2 : float
+        Squared coefficient of variation of the weights.
+
+    Returns
+    -------
+    numpy.ndarray
+        ``[len(widths)]``.
+
+    Raises
+    ------
+    InputError
+        If a width is not positive, or cv2 is negative.
+    """
+    widths = np.asarray(widths, dtype=np.float64)
+    if widths.ndim != 1 or not widths.size or widths.min() < 1 or not cv2 >= 0:
+        raise InputError(
+            f"widths {widths.tolist()} and cv² = {cv2}: give a list of positive widths "
+            "and a cv² that is not negative."
+        )
+    if np.isinf(cv2):
+        return np.zeros(len(widths))
+    share, gap, out = 1 / widths[0], 0.0, []
+    with np.errstate(divide="ignore"):
+        for N in widths:
+            gap += np.log10(cv2 / (share * N + cv2))
+            share = share * N / (share * N + cv2)
+            out.append(gap)
+    return np.array(out)
+
+
+def critical_beta(width):
+    r"""Return the β beyond which chains α W⁺ + β W⁻ with α = β + 1 do not converge.
+
+    .. math:: \beta = \tfrac12\Bigl(\sqrt{\tfrac{2(N+1)}\pi-1}-1\Bigr)
+
+    the root of cv² = N.
+
+    Parameters
+    ----------
+    width : int
+        N, the dimension summed over, at least 3.
+
+    Returns
+    -------
+    float
+
+    Raises
+    ------
+    InputError
+        If even β = 0 does not converge at this width.
+    """
+    if np.pi - 1 > width:
+        raise InputError(
+            f"at width {width} not even β = 0 converges: cv² = π - 1 exceeds it. Give "
+            "a width of at least 3."
+        )
+    return float((np.sqrt(2 * (width + 1) / np.pi - 1) - 1) / 2)
+
+
+def gamma_rate(gamma, width):
+    r"""Return the factor by which LRP-γ shrinks 1 - cos per layer of a random ReLU net.
+
+    .. math::
+        f(\gamma,N) = \Bigl[\tfrac{(1+\gamma)^2+1}2-\tfrac{\gamma^2}{2\pi}\Bigr]\;
+        \mathsf E_{z\sim|N(0,1)|}\Bigl(\frac z{z+\gamma\sqrt{2N}/2\pi}\Bigr)^2
+
+    Mean field, for He-initialised square layers without bias: f(0) = 1, f(∞) =
+    π(π-1)/N.
+
+    Parameters
+    ----------
+    gamma : float
+        In [0, ∞].
+    width : int
+        N.
+
+    Returns
+    -------
+    float
+
+    Raises
+    ------
+    InputError
+        If γ is negative or the width is not positive.
+    """
+    if not gamma >= 0 or width < 1:
+        raise InputError(
+            f"γ = {gamma}, width {width}: γ ≥ 0 and a width ≥ 1 are needed."
+        )
+    if np.isinf(gamma):
+        return float(np.pi * (np.pi - 1) / width)
+    weight = ((1 + gamma) ** 2 + 1) / 2 - gamma**2 / (2 * np.pi)
+    # Beyond 9 standard deviations lies 1e-18 of the mass.
+    z = np.linspace(0, 9, 20_001)[1:]
+    density = np.sqrt(2 / np.pi) * np.exp(-(z**2) / 2)
+    ratio = z / (z + gamma * np.sqrt(2 * width) / (2 * np.pi))
+    return float(weight * np.sum(density * ratio**2) * (z[1] - z[0]))
+
+
+def contracting_gamma(delta):
+    r"""Return the γ from which on LRP-γ must contract, given δ of the z⁺ matrix.
+
+    .. math:: \delta(B)\le\delta(Z^+)+2\max_j\nu_j<1\quad\text{whenever}\quad
+              \gamma\ge\frac2{1-\delta(Z^+)}
+
+    Parameters
+    ----------
+    delta : float
+        δ(Z⁺) in [0, 1).
+
+    Returns
+    -------
+    float
+        At least 2. Sufficient, far from necessary.
+
+    Raises
+    ------
+    InputError
+        If δ is not in [0, 1).
+    """
+    if not 0 <= delta < 1:
+        raise InputError(
+            f"δ(Z⁺) = {delta}: below 1 is needed, so two columns are orthogonal. "
+            "Group layers until every two columns overlap."
+        )
+    return float(2 / (1 - delta))

@@ -1,0 +1,165 @@
+"""Look for matrices that break a theorem, by trying them all.
+
+The verdict comes from the powers themselves, not from any theorem: a matrix is raised
+to the power 2²⁰ and looked at.
+"""
+
+from itertools import permutations
+
+import numpy as np
+
+from modbp.errors import InputError, unknown_name
+from modbp.theory.angles import min_cosine
+from modbp.theory.arrays import as_matrix
+from modbp.theory.limits import left_perron, mixing, structure
+
+__all__ = ["HYPOTHESES", "high_power", "search_counterexample"]
+
+# Where s_n → 1 like 1/n², 1 - s_n is near 1e-12 at n = 2²⁰. Where it does not, small
+# integers keep it above 1e-5. The square of σ₂/σ₁ behaves alike.
+DOUBLINGS = 20
+TOLERANCE = 1e-8
+
+# More matrices than this take minutes.
+LARGEST_SPACE = 3_000_000
+
+
+def _no_basis_column(A):
+    return ((A > 0).sum(axis=0) > 1).all()
+
+
+def _equal_sums(A):
+    return len(set(A.sum(axis=0))) == 1
+
+
+def _positive_left_perron(A):
+    return left_perron(A)[1].min() > 0
+
+
+def _irreducible(A):
+    return len(structure(A).components) == 1
+
+
+# Each is what the published theorem asks, and something more. A scalar does not matter
+# for angles, so equal column sums are as good as column sums one.
+HYPOTHESES = {
+    "published": (mixing,),
+    "published, no basis column": (_no_basis_column, mixing),
+    "column sums one": (_equal_sums, mixing),
+    "positive left Perron vector": (mixing, _positive_left_perron),
+    "irreducible": (mixing, _irreducible),
+}
+
+
+def high_power(A, doublings=DOUBLINGS):
+    r"""Return :math:`A^{2^{\text{doublings}}}`, columns scaled and as a whole scaled.
+
+    Works on logarithms, :math:`\log(AB)_{ij}=\log\sum_k e^{\log a_{ik}+\log b_{kj}}`,
+    so that neither overflow nor underflow hides a column that is 10⁵ decades smaller.
+
+    Parameters
+    ----------
+    A : array_like
+        ``[size, size]``, non-negative, no zero column.
+    doublings : int
+        How often it is squared.
+
+    Returns
+    -------
+    columns : numpy.ndarray
+        The power with every column divided by its largest entry: for angles.
+    whole : numpy.ndarray
+        The power divided by its largest entry: for the rank.
+
+    Raises
+    ------
+    InputError
+        If A is not square, has a zero column, or negative entries.
+    """
+    A = as_matrix(A, nonnegative=True, no_zero_column=True, square=True)
+    with np.errstate(divide="ignore"):
+        L = np.log(A)
+    for _ in range(doublings):
+        L = np.logaddexp.reduce(L[:, :, None] + L[None], axis=1)
+        L -= L.max()
+    return np.exp(L - L.max(axis=0)), np.exp(L)
+
+
+def search_counterexample(hypotheses="published", size=3, largest=2, conclusion="rank"):
+    """Return the smallest integer matrix that meets the hypotheses and still fails.
+
+    All matrices with entries 0, 1, …, `largest` are tried, up to a common permutation
+    of rows and columns, those with the smallest sum first. The sequence is A, A, A, … .
+
+    Parameters
+    ----------
+    hypotheses : str or iterable of callable
+        A key of `HYPOTHESES`, or predicates of your own on an integer array. They must
+        not depend on the order of the indices.
+    size : int
+        The matrices are ``[size, size]``.
+    largest : int
+        The largest entry. There are (largest + 1) ** (size²) matrices.
+    conclusion : {"rank", "angle"}
+        What is claimed and to be refuted: "rank", the product divided by its norm tends
+        to matrices of rank one, as the theorem says; "angle", s_n → 1, as its proof
+        says.
+
+    Returns
+    -------
+    numpy.ndarray or None
+        ``[size, size]`` integers; None if no matrix of the space violates the claim.
+
+    Raises
+    ------
+    UnknownName
+        If the hypotheses have no such name.
+    InputError
+        If the conclusion is unknown, or the space is empty or too large to be tried.
+    """
+    if isinstance(hypotheses, str):
+        if hypotheses not in HYPOTHESES:
+            raise unknown_name("hypotheses", hypotheses, HYPOTHESES)
+        hypotheses = HYPOTHESES[hypotheses]
+    hypotheses = tuple(hypotheses)
+    if conclusion not in _FAILS:
+        raise InputError(
+            f"there is no conclusion {conclusion!r}. Choose one of {', '.join(_FAILS)}."
+        )
+    fails = _FAILS[conclusion]
+    for A in _matrices(size, largest):
+        if all(holds(A) for holds in hypotheses) and fails(A):
+            return A
+    return None
+
+
+def _fails_rank(A):
+    first, second = np.linalg.svd(high_power(A)[1], compute_uv=False)[:2]
+    return (second / first) ** 2 > TOLERANCE
+
+
+def _fails_angle(A):
+    return 1 - min_cosine(high_power(A)[0]) > TOLERANCE
+
+
+_FAILS = {"rank": _fails_rank, "angle": _fails_angle}
+
+
+def _matrices(size, largest):
+    """Yield matrices without zero columns, one per permutation class, by sum."""
+    base, cells = largest + 1, size * size
+    if size < 2 or largest < 1 or base**cells > LARGEST_SPACE:
+        raise InputError(
+            f"size {size} with entries up to {largest} makes {base**cells:,} matrices. "
+            f"From size 2 with entries 0 and 1 to {LARGEST_SPACE:,} can be tried."
+        )
+    codes = np.arange(base**cells)
+    weights = base ** np.arange(cells).reshape(size, size)
+    digits = (codes[:, None] // weights.ravel()) % base
+    A = digits.reshape(-1, size, size).astype(np.int8)
+    keep = A.any(axis=1).all(axis=1)
+    for order in permutations(range(size)):
+        permuted = weights[np.ix_(order, order)].ravel()
+        keep &= codes <= digits @ permuted
+    A = A[keep].astype(np.int64)
+    yield from A[np.argsort(A.sum(axis=(1, 2)), kind="stable")]
