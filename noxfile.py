@@ -160,7 +160,11 @@ def book(session):
 def tests(session):
     """Run the tests; arguments after -- go to pytest."""
     prepare()
-    session.run(BIN / "python", "-m", "pytest", *session.posargs, env=OWN)
+    # The pages are read in one process while the other computes, on a core each.
+    parallel = ["-n", "2", "--dist", "loadfile"]
+    environment = {**OWN, "OMP_NUM_THREADS": "1"}
+    command = [BIN / "python", "-m", "pytest", *parallel, *session.posargs]
+    session.run(*command, env=environment)
 
 
 @nox.session

@@ -7,7 +7,18 @@
 torch.Size([2, 3, 32, 32])
 """
 
-from modbp import data, errors, figures, methods, models, rules, similarity, widgets
+from modbp import (
+    data,
+    errors,
+    figures,
+    methods,
+    models,
+    rules,
+    similarity,
+    surrogate,
+    theory,
+    widgets,
+)
 from modbp.chain import Chain, chain, explain
 from modbp.csc import CSCResult, csc
 from modbp.errors import ModbpError
@@ -26,5 +37,7 @@ __all__ = [
     "models",
     "rules",
     "similarity",
+    "surrogate",
+    "theory",
     "widgets",
 ]

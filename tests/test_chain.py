@@ -1,15 +1,19 @@
 """Pulling relevance through a network: shapes, sums, matrices."""
 
+from functools import partial
+
 import pytest
 import torch
 from nets import (
     BEST,
     CONSERVING,
+    Modules,
     Zoo,
     cifar10,
     normal,
     photographs,
     relative,
+    spelled,
     switched_on,
     uniform,
     zoo,
@@ -136,8 +140,10 @@ def test_relevance_can_enter_and_leave_anywhere(name):
     assert relative(through, chain.pull(r, "fc")["input"]) < 1e-12
 
 
-def test_many_layers_can_be_read_at_once():
-    chain = modbp.chain(zoo(), uniform(1, 2, 2, 6, 6), "lrp-z")
+@pytest.mark.parametrize("name", ["gradient", "lrp-z"])
+@pytest.mark.parametrize("net", [zoo, partial(spelled, Modules)], ids=["zoo", "skip"])
+def test_many_layers_can_be_read_at_once(net, name):
+    chain = modbp.chain(net(), uniform(1, 2, 2, 6, 6), name)
     r = normal(2, 2, 5)
     at_once = chain.pull(r, "fc", to=chain.layers)
     assert list(at_once) == chain.layers

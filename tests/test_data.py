@@ -248,3 +248,19 @@ def test_any_number_of_photographs_can_be_asked_for_by_index():
     assert torch.equal(images.x[1], images.x[2])
     x, y = data.images(folder="photographs", size=8)
     assert (len(x), len(y)) == (8, 8)
+
+
+def test_every_second_round_of_photographs_is_mirrored():
+    def small(index):
+        picture, _ = photographs.crop(index)
+        return np.asarray(picture.resize((16, 16)).convert("L"), float)
+
+    for turn in (1, 2, 3):
+        likeness = {1: 0, -1: 0}
+        for which in range(7):
+            first, later = small(which), small(7 * turn + which)
+            for step in likeness:
+                pair = first[:, ::step].ravel(), later.ravel()
+                likeness[step] += np.corrcoef(*pair)[0, 1]
+        assert abs(likeness[-1] - likeness[1]) > 0.5
+        assert (likeness[-1] > likeness[1]) == (turn % 2 == 1)

@@ -87,10 +87,10 @@ def test_histogram_bars_are_shares_that_sum_to_one():
     assert widths.reshape(2, 2)[0] == pytest.approx([0.25, 0.25])
 
 
-def test_the_table_writes_what_would_round_to_one_as_a_distance():
+def test_the_table_has_enough_digits_to_see_the_distance_to_one():
     table = figures.csc_table(RESULTS, "fc6")
     assert "| gradient | 0.200 | 0.500 |" in table
-    assert "| lrp-a1b0 | 0.200 | 1 − 1e-05 |" in table
+    assert "| lrp-a1b0 | 0.200 | 0.999990 |" in table
 
 
 def test_every_named_method_has_a_style_of_its_own():

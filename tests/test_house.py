@@ -16,7 +16,8 @@ PACKAGE = ROOT / "modbp"
 FLOORS = [
     [
         {"errors"},
-        {"theory", "surrogate", "similarity", "checks", "provenance", "vision"},
+        {"theory", "similarity", "checks", "provenance", "vision"},
+        {"surrogate"},
     ],
     [{"trace"}, {"rules", "models", "data"}],
     [{"methods", "deeplift", "patterns"}, {"chain"}],

@@ -2,12 +2,7 @@
 
 import pytest
 import torch
-from nets import (
-    fingerprint,
-    normal,
-    uniform,
-    zoo,
-)
+from nets import Modules, fingerprint, normal, spelled, uniform, zoo
 from torch import nn
 
 import modbp
@@ -147,11 +142,13 @@ def test_hooks_of_the_user_are_not_run():
     modbp.explain(net, uniform(1, 2, 2, 6, 6), 1, "lrp-z")
 
 
-def test_relevance_given_is_not_written():
-    chain = modbp.chain(zoo(), uniform(1, 2, 2, 6, 6), "deconv")
-    r = normal(2, 2, 5)
+@pytest.mark.parametrize("name", NAMES)
+def test_relevance_given_is_not_written(name):
+    # Where an input is added to what was made of it, the same relevance goes two ways.
+    chain = modbp.chain(spelled(Modules), uniform(1, 2, 2, 6, 6), name)
+    r = normal(2, *chain.output("sum.add").shape)
     copied = r.clone()
-    chain.pull(r, "fc", to=chain.layers)
+    chain.pull(r, "sum.add", to=chain.below("sum.add"))
     assert torch.equal(r, copied)
 
 

@@ -101,7 +101,9 @@ def test_labels_and_texts_are_escaped():
 def test_nothing_is_loaded_and_nothing_has_an_identifier():
     html = three().html
     assert "http" not in html and " id=" not in html
-    assert all(i["src"].startswith("data:image/webp;") for i in Parsed(html).find("img"))
+    assert all(
+        i["src"].startswith("data:image/webp;") for i in Parsed(html).find("img")
+    )
 
 
 def test_the_same_pictures_give_the_same_bytes():

@@ -1,5 +1,7 @@
 """Curves, histograms and tables of cosine similarity convergence."""
 
+import math
+
 import numpy as np
 from matplotlib.ticker import FuncFormatter
 
@@ -159,7 +161,7 @@ def csc_table(results, start, names=None):
     Returns
     -------
     str
-        Values that would round to one are written as ``1 − distance``.
+        Three digits, or as many as it takes to see the distance to one.
     """
     names = list(names or results)
     layers = list(results[names[0]][start])
@@ -173,9 +175,12 @@ def csc_table(results, start, names=None):
 
 
 def _cell(value):
-    if value < 0.9995:
-        return f"{value:.3f}"
-    return f"1 − {1 - value:.0e}" if value < 1 else "1"
+    """Write a cosine so that its distance to one has two digits."""
+    if not value < 1:
+        return str(value)
+    # A hair above, or 1 − 0.99999 counts as less than 1e-5.
+    magnitude = math.floor(math.log10(1 - value) + 1e-9)
+    return f"{value:.{max(3, 1 - magnitude)}f}"
 
 
 def _nines(value, position):
