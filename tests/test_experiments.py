@@ -76,13 +76,19 @@ def test_cells_recomputed_from_the_shipped_weights_equal_the_stored_ones():
     config = stored["config"]
     images = images_of(config)
     net = models.cifar10()
-    for method, start in (("lrp-a1b0", "fc6"), ("lrp-z", "conv4"), ("deconv", "fc5")):
+    # A ReLU on relevance turns rounding, which differs between machines, into a vector
+    # that is there or not; so the third has a wider tolerance.
+    for method, start, tolerance in (
+        ("lrp-a1b0", "fc6", 1e-5),
+        ("lrp-z", "conv4", 1e-5),
+        ("deconv", "fc5", 1e-4),
+    ):
         layers = config["layers"][config["layers"].index(start) :]
         chain = modbp.chain(net, images.x, method)
         result = measure(chain, start, layers, config["relevances"], config["seed"])
         for layer, median in result.median().items():
             cell = stored["results"][method][start][layer]
-            assert median == pytest.approx(cell["median"], abs=1e-5), layer
+            assert median == pytest.approx(cell["median"], abs=tolerance), layer
 
 
 def test_the_first_images_of_the_full_result_can_be_recomputed():
