@@ -3,8 +3,8 @@
 import torch
 
 from modbp import methods
-from modbp.checks import check_input, check_relevance, check_target
-from modbp.errors import InputError, unknown_name
+from modbp.checks import check_input, check_parts, check_relevance, check_target
+from modbp.errors import InputError, MethodError, ModbpError, unknown_name
 from modbp.trace import Trace
 
 __all__ = ["Chain", "chain", "explain"]
@@ -71,6 +71,8 @@ def explain(net, x, target=None, method="lrp-a1b0"):
 class Chain:
     """A method bound to a recorded forward pass; made by :func:`modbp.chain`.
 
+    It reads input and weights where they are: change neither while it is in use.
+
     Attributes
     ----------
     logits : torch.Tensor
@@ -105,7 +107,15 @@ class Chain:
         if first and call.layer.shares_memory:
             self._raw.add(position)
         rule = self.method.rule(call, first)
-        output, back = rule(call, *inputs)
+        try:
+            output, back = rule(call, *inputs)
+        except (RuntimeError, ValueError, IndexError, TypeError) as error:
+            if isinstance(error, ModbpError) or type(rule).__module__[:5] == "modbp":
+                raise
+            raise MethodError(
+                f"{call}: rule {rule} failed with {error!r}. A rule takes the call and "
+                "its inputs and returns the output and a function."
+            ) from error
         self._rules.append(rule)
         self._backs.append(back)
         return output
@@ -157,8 +167,8 @@ class Chain:
             ``[N, *shape]`` of `start`, or ``[K, N, *shape]`` for `K` at once.
         start : str
             Name of the layer where it enters.
-        to : str or sequence of str
-            Names of the layers where it is read, `start` or below.
+        to : str, sequence of str or None
+            Names of the layers where it is read, `start` or below; all of them if None.
 
         Returns
         -------
@@ -173,7 +183,8 @@ class Chain:
             If `r` does not fit `start`, or a layer of `to` does not feed `start`.
         """
         first = self._position(start)
-        wanted = [to] if isinstance(to, str) else list(to)
+        wanted = self.below(start) if to is None else to
+        wanted = [wanted] if isinstance(wanted, str) else list(wanted)
         targets = {self._position(name): name for name in wanted}
         r, many = check_relevance(r, self._outputs[first], start)
         flowing, found = {first: r}, {}
@@ -186,8 +197,10 @@ class Chain:
                 found[targets[position]] = relevance
             if position == lowest:
                 break
-            parts = self._backs[position](relevance)
-            for source, part in zip(self._calls[position].sources, parts, strict=True):
+            call, parts = self._calls[position], self._backs[position](relevance)
+            inputs = [self._outputs[source] for source in call.sources]
+            check_parts(parts, inputs, len(r), f"{call}: rule {self._rules[position]}")
+            for source, part in zip(call.sources, parts, strict=True):
                 flowing[source] = flowing[source] + part if source in flowing else part
         for name in wanted:
             if name not in found:
@@ -206,8 +219,7 @@ class Chain:
         Parameters
         ----------
         target : int or sequence of int, optional
-            The class to explain, one for all or one per sample; the largest logit if
-            left out.
+            One for all or one per sample; the largest logit if left out.
 
         Returns
         -------

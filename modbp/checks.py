@@ -2,9 +2,9 @@
 
 import torch
 
-from modbp.errors import InputError
+from modbp.errors import InputError, MethodError
 
-__all__ = ["check_input", "check_relevance", "check_target"]
+__all__ = ["check_input", "check_parts", "check_relevance", "check_target"]
 
 
 def check_input(net, x):
@@ -150,3 +150,31 @@ def check_target(target, logits):
             f"0…{classes - 1}."
         )
     return target.long().expand(count)[:, None]
+
+
+def check_parts(parts, inputs, count, who):
+    """Refuse what a rule hands down if it does not fit the inputs of its call.
+
+    Parameters
+    ----------
+    parts : object
+        What the rule returned.
+    inputs : sequence of torch.Tensor
+        ``[N, …]`` each, the inputs of the call.
+    count : int
+        How many relevances are on their way, `K`.
+    who : str
+        Layer and rule, for the message.
+
+    Raises
+    ------
+    MethodError
+        If it is no tuple of one ``[K, N, …]`` per input.
+    """
+    wanted = [(count, *a.shape) for a in inputs]
+    found = [tuple(part.shape) for part in parts] if type(parts) is tuple else None
+    if found != wanted:
+        raise MethodError(
+            f"{who} hands down {found or 'a ' + type(parts).__name__}; it has to "
+            f"return a tuple with one relevance per input, of shape {wanted}."
+        )

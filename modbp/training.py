@@ -64,10 +64,9 @@ def train(
 ):
     """Train a network and write its weights with their history.
 
-    Everything random in an epoch comes from `seed` and the epoch's number, and a
-    checkpoint is written after every epoch. A run that was killed and resumed therefore
-    ends with the weights of an uninterrupted one, bit for bit, on the same machine with
-    the same number of threads.
+    Everything random comes from `seed` and the number of the epoch, and every epoch
+    ends with a checkpoint. A killed and resumed run therefore gives the weights of an
+    uninterrupted one, bit for bit, on the same machine with as many threads.
 
     Parameters
     ----------
@@ -131,10 +130,11 @@ def train(
     )
     settings = {"name": name, "seed": seed, "images": len(x), **asdict(recipe)}
     state = {"net": net, "optimizer": optimizer, "schedule": schedule}
-    log = _restore(checkpoint, settings, state, device) if resume else []
+    identity = {**settings, "data_sha256": pixels}
+    log = _restore(checkpoint, identity, state, device) if resume else []
     for epoch in range(len(log), recipe.epochs):
         log.append(_epoch(net, x, y, recipe, optimizer, schedule, seed, epoch))
-        _store(checkpoint, settings, state, log)
+        _store(checkpoint, identity, state, log)
     net = net.float().cpu()
     # What is shipped is rounded to float16, so that is what is measured.
     rounded = models.build(name, seed)

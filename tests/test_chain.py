@@ -332,3 +332,40 @@ def test_a_matrix_too_large_to_write_out_is_refused_with_its_size():
     chain = modbp.chain(cifar10(), photographs(1)[0], "gradient")
     with pytest.raises(InputError, match="'conv2'.*32768 × 65536 matrix.*pull"):
         chain.matrix("conv2")
+
+
+# Rules of the user's ------------------------------------------------------------------
+
+
+def broken(back):
+    """A method whose rule for linear layers hands down what `back` makes of it."""
+
+    def rule(call, a):
+        return call.layer.forward(a), back
+
+    return modbp.methods.Method("mine", {"linear": rule, "relu": modbp.rules.Pass()})
+
+
+@pytest.mark.parametrize("back", [lambda r: r, lambda r: (r,), lambda r: (r, r)])
+def test_a_rule_that_hands_down_something_else_is_named(back):
+    net = modbp.models.dense([[1, 2, 3], [1, 1, 1]])
+    x = torch.ones(1, 3, dtype=torch.float64)
+    with pytest.raises(modbp.errors.MethodError, match="'fc1'.*tuple with one"):
+        modbp.explain(net, x, method=broken(back))
+
+
+def test_a_rule_that_fails_is_blamed_itself_and_not_the_image():
+    def rule(call, a):
+        raise ValueError("my mistake")
+
+    method = modbp.methods.Method("mine", {"linear": rule})
+    x = torch.ones(1, 2, dtype=torch.float64)
+    with pytest.raises(modbp.errors.MethodError, match="'fc1'.*my mistake"):
+        modbp.chain(modbp.models.dense([[1, 2]]), x, method)
+
+
+def test_pull_reads_every_layer_below_if_none_is_named():
+    net = modbp.models.dense([[1, 2], [3, 1]], [[1, 1]])
+    chain = modbp.chain(net, torch.ones(1, 2, dtype=torch.float64), "lrp-z")
+    found = chain.pull(chain.logits, "fc2", None)
+    assert list(found) == ["fc2", "relu1", "fc1", "input"]

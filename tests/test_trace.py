@@ -779,3 +779,12 @@ def test_the_adjoint_of_a_dense_layer_is_its_transpose(inner, tokens, outer, bia
 def test_the_adjoint_of_a_batch_norm_is_its_transpose(channels, room, affine):
     layer = getattr(nn, f"BatchNorm{max(1, len(room))}d")(channels, affine=affine)
     assert_adjoint(layer, (2, channels, *room))
+
+
+def test_a_hook_that_computes_weights_is_refused_by_name():
+    net = nn.Sequential(nn.Linear(2, 2), nn.ReLU()).eval()
+    handle = net[0].register_forward_pre_hook(lambda module, inputs: None)
+    with pytest.raises(TraceError, match="'0' \\(Linear\\).*remove_weight_norm"):
+        Trace(net)
+    handle.remove()
+    Trace(net)

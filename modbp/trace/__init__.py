@@ -85,6 +85,13 @@ class Trace:
                     "dropout and batch norm are random or data dependent. "
                     "Call net.eval() first."
                 )
+            if module._forward_pre_hooks:
+                raise TraceError(
+                    f"module {path or 'itself'!r} ({type(module).__name__}) has a hook "
+                    "that runs before its forward, as old weight_norm does; modbp "
+                    "reads weights without running it. Remove the hook, or make it "
+                    "permanent with torch.nn.utils.remove_weight_norm."
+                )
         self._constants, self._nodes = constants_and_nodes(net)
         self._modules = dict(net.named_modules())
         self._order = {node: place for place, node in enumerate(self._nodes)}
