@@ -42,7 +42,6 @@ def _parser():
     run.add_argument("--relevances", type=int, default=5, help="per image [5]")
     run.add_argument("--seed", type=int, default=0)
     run.add_argument("--scale", type=float, default=1.0, help="pixel range [1]")
-    run.add_argument("--batch", type=int, default=20, help="images at a time [20]")
     run.add_argument("--folder", help="image folder, or 'photographs'")
     run.add_argument("--output", required=True, help="the JSON file to write")
 
@@ -100,7 +99,6 @@ def _run(options):
         relevances=options.relevances,
         seed=options.seed,
         scale=options.scale,
-        batch=options.batch,
         command=options.command,
     )
     print(f"wrote {options.output}")

@@ -27,7 +27,7 @@ def images_of(config):
 
 def run(tmp_path, **changes):
     images = data.images(2, folder="photographs")
-    settings = {"names": ["gradient"], "images": images, "batch": 1, **changes}
+    settings = {"names": ["gradient"], "images": images, **changes}
     return experiments.run_csc("cifar10", tmp_path / "csc.json", **settings)
 
 
@@ -84,8 +84,17 @@ def test_cells_recomputed_from_the_shipped_weights_equal_the_stored_ones():
         ("deconv", "fc5", 1e-4),
     ):
         layers = config["layers"][config["layers"].index(start) :]
-        chain = modbp.chain(net, images.x, method)
-        result = measure(chain, start, layers, config["relevances"], config["seed"])
+        parts = [
+            measure(
+                modbp.chain(net, chunk, method),
+                start,
+                layers,
+                config["relevances"],
+                config["seed"],
+            )
+            for chunk in images.x.split(experiments.CHUNK)
+        ]
+        result = CSCResult.join(parts)
         for layer, median in result.median().items():
             cell = stored["results"][method][start][layer]
             assert median == pytest.approx(cell["median"], abs=tolerance), layer
@@ -97,7 +106,7 @@ def test_the_first_images_of_the_full_result_can_be_recomputed():
     net, layers = models.cifar10(), ["conv1"]
     parts = [
         measure(modbp.chain(net, part, "lrp-a1b0"), "fc6", layers)
-        for part in images.x.split(10)
+        for part in images.x.split(experiments.CHUNK)
     ]
     median = CSCResult.join(parts).median()["conv1"]
     # A tenth of the images: the order of magnitude of 1 − median must be the same.

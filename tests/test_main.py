@@ -92,7 +92,7 @@ def test_every_option_of_run_is_passed_on(monkeypatch, capsys, tmp_path):
 
     monkeypatch.setattr(experiments, "run_csc", run_csc)
     line = "run csc --methods gradient lrp-z --images 2 --relevances 3 --seed 4"
-    line += " --scale 255 --batch 5 --folder photographs --output a.json"
+    line += " --scale 255 --folder photographs --output a.json"
     assert main(line.split()) == 0
     images = seen.pop("images")
     assert images.names == ("cat Chelsea", "rocket")
@@ -103,7 +103,6 @@ def test_every_option_of_run_is_passed_on(monkeypatch, capsys, tmp_path):
         "relevances": 3,
         "seed": 4,
         "scale": 255.0,
-        "batch": 5,
         "command": f"python -m modbp {line}",
     }
     assert capsys.readouterr().out == f"{images}\nwrote a.json\n"
