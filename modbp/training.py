@@ -20,9 +20,9 @@ __all__ = ["RECIPES", "Recipe", "evaluate", "train"]
 class Recipe:
     """How a network is trained. The defaults are those of the appendix D network.
 
-    The paper's code used batches of 32, a constant learning rate of 1e-3, 100 epochs and
-    float32. One cycle with batches of 128 takes a quarter of the epochs, bfloat16 half
-    their time. The rest, augmentation included, is the paper's.
+    The paper's code took batches of 32, a constant learning rate of 1e-3, 100 epochs
+    and float32. One cycle with batches of 128 takes a quarter of the epochs, bfloat16
+    half their time. The rest, augmentation included, is the paper's.
     """
 
     epochs: int = 24
