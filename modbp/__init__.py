@@ -13,15 +13,17 @@ from modbp import (
     figures,
     methods,
     models,
+    patterns,
     rules,
     similarity,
     surrogate,
     theory,
     widgets,
 )
-from modbp.chain import Chain, chain, explain
+from modbp.chain import Chain, chain
 from modbp.csc import CSCResult, csc
 from modbp.errors import ModbpError
+from modbp.explain import explain
 
 __all__ = [
     "CSCResult",
@@ -35,6 +37,7 @@ __all__ = [
     "figures",
     "methods",
     "models",
+    "patterns",
     "rules",
     "similarity",
     "surrogate",

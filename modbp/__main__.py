@@ -37,7 +37,7 @@ def _parser():
     run.add_argument(
         "--network", default="cifar10", choices=sorted(experiments.CSC_PLANS)
     )
-    run.add_argument("--methods", nargs="+", metavar="NAME", help="[all]")
+    run.add_argument("--methods", nargs="+", metavar="NAME", help="[the plan's]")
     run.add_argument("--images", type=int, default=200, help="how many [200]")
     run.add_argument("--relevances", type=int, default=5, help="per image [5]")
     run.add_argument("--seed", type=int, default=0)

@@ -7,7 +7,7 @@ from modbp.checks import check_input, check_parts, check_relevance, check_target
 from modbp.errors import InputError, MethodError, ModbpError, unknown_name
 from modbp.trace import Trace
 
-__all__ = ["Chain", "chain", "explain"]
+__all__ = ["Chain", "chain"]
 
 # An explicit layer matrix beyond this many entries (0.5 GB in float64) is refused.
 _LARGEST_MATRIX = 2**26
@@ -40,34 +40,6 @@ def chain(net, x, method):
     return Chain(net, x, method)
 
 
-def explain(net, x, target=None, method="lrp-a1b0"):
-    """Explain one logit per sample by relevance of the input.
-
-    Parameters
-    ----------
-    net : torch.nn.Module
-        A classifier in evaluation mode; it is only read.
-    x : torch.Tensor
-        ``[N, …]`` inputs.
-    target : int or sequence of int, optional
-        The class to explain, one for all or one per sample; the largest logit if left
-        out.
-    method : str or Method
-        A name of `modbp.methods.names()`, or a method of yours.
-
-    Returns
-    -------
-    torch.Tensor
-        Of the shape, type and device of `x`.
-
-    Raises
-    ------
-    ModbpError
-        If the input, the network or the method does not fit; see `modbp.errors`.
-    """
-    return Chain(net, x, method).explain(target)
-
-
 class Chain:
     """A method bound to a recorded forward pass; made by :func:`modbp.chain`.
 
@@ -86,6 +58,11 @@ class Chain:
     @torch.no_grad()
     def __init__(self, net, x, method):
         self.method = methods.get(method)
+        if isinstance(self.method, methods.Averaged):
+            raise MethodError(
+                f"method {self.method.name!r} averages {self.method.count} inputs, so "
+                f"it is no chain. Use modbp.explain, or {self.method.method.name!r}."
+            )
         trace = Trace(net)
         check_input(net, x)
         self._rules, self._backs = [None], [None]
@@ -231,10 +208,7 @@ class Chain:
         InputError
             If a target is out of range, or the network has no logits.
         """
-        target = check_target(target, self.logits)
-        r = torch.zeros_like(self.logits)
-        value = self.logits.gather(1, target) if self.method.start == "logit" else 1.0
-        r.scatter_(1, target, value)
+        r = self.method.begin(self.logits, check_target(target, self.logits))
         return self.pull(r, self.layers[self._last])["input"]
 
     @torch.no_grad()

@@ -24,7 +24,7 @@ BINS = (0.0, 0.9, 0.99, 0.999, 0.9999, 1.0)
 
 @dataclass(frozen=True)
 class Plan:
-    """Where relevance enters, and where it is read.
+    """Where relevance enters, where it is read, and by which methods.
 
     Attributes
     ----------
@@ -32,10 +32,13 @@ class Plan:
         Injection layers, top first.
     layers : tuple of str
         The layers that the paper's figure shows, top first.
+    methods : tuple of str
+        Names of methods.
     """
 
     starts: tuple
     layers: tuple
+    methods: tuple
 
 
 CSC_PLANS = {
@@ -43,6 +46,8 @@ CSC_PLANS = {
         starts=("fc6", "fc5", "conv4", "conv3", "conv2"),
         layers=("fc6", "fc5", "pool4", "conv4", "conv3", "pool2", "conv2", "conv1")
         + ("input",),
+        methods=("gradient", "gradient-x-input", "guided-bp", "deconv", "lrp-z")
+        + ("lrp-eps", "lrp-a1b0", "lrp-a2b1", "lrp-a5b4", "excitation-bp"),
     )
 }
 
@@ -107,7 +112,7 @@ def run_csc(
     output : path
         The JSON file to write.
     names : sequence of str, optional
-        Methods; all if left out.
+        Methods; the plan's if left out.
     images : modbp.data.Images, optional
         The paper's 200 CIFAR-10 test images if left out.
     relevances, seed : int
@@ -124,7 +129,7 @@ def run_csc(
     """
     if network not in CSC_PLANS:
         raise unknown_name("network", network, CSC_PLANS)
-    names = list(names or methods.names())
+    names = list(names or CSC_PLANS[network].methods)
     images = images or data.images(200)
     config = csc_config(network, names, images, relevances, seed, scale)
     done = _finished(output, config)

@@ -31,6 +31,14 @@ WEIGHTS = [
 # The trained weights, where one set is enough.
 BEST = "cifar10" if _HERE else None
 
+# The methods that need nothing but a network and an input, and those that are chains.
+EXPLAINING = [name for name in modbp.methods.names() if "pattern" not in name]
+CHAINS = [
+    name
+    for name in EXPLAINING
+    if isinstance(modbp.methods.get(name), modbp.methods.Method)
+]
+
 # Options under which relevance is conserved, where that can hold at all.
 CONSERVING = {
     "lrp-z": {"bias": "ignore"},
@@ -38,6 +46,7 @@ CONSERVING = {
     "lrp-a1b0": {"bias": "ignore"},
     "lrp-a2b1": {"bias": "ignore"},
     "excitation-bp": {},
+    "lrp-gamma": {"bias": "ignore"},
 }
 
 

@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from nets import (
     BEST,
+    CHAINS,
     CONSERVING,
     Zoo,
     cifar10,
@@ -23,9 +24,8 @@ import modbp
 from modbp import methods, rules
 from modbp.methods import Method
 
-NAMES = methods.names()
 # Not linear in r: they rectify it.
-RECTIFYING = ("guided-bp", "deconv")
+RECTIFYING = ("guided-bp", "deconv", "rectgrad")
 
 # Conservation, across every layer -----------------------------------------------------
 
@@ -90,7 +90,7 @@ seeds = st.integers(0, 10_000)
 signs = st.sampled_from([uniform, normal])
 
 
-@pytest.mark.parametrize("name", sorted(set(NAMES) - set(RECTIFYING)))
+@pytest.mark.parametrize("name", sorted(set(CHAINS) - set(RECTIFYING)))
 @repeatable
 @given(widths, seeds, st.floats(-10, 10), st.floats(-10, 10))
 def test_relevance_out_is_linear_in_relevance_in(name, widths, seed, c, d):
@@ -116,7 +116,7 @@ def test_what_rectifies_is_homogeneous_for_positive_factors(name, widths, seed, 
 
 @pytest.mark.parametrize("name", RECTIFYING)
 def test_what_rectifies_is_not_linear(name):
-    chain = modbp.chain(mlp(3, 6, 2), normal(1, 1, 3), name)
+    chain = modbp.chain(mlp(3, 60, 2), normal(1, 1, 3), name)
     r = normal(2, 1, 2)
     there, back = chain.pull(r, "2")["input"], chain.pull(-r, "2")["input"]
     assert not torch.allclose(there, -back)
@@ -177,6 +177,61 @@ def test_lrp_z_conserves_wherever_something_arrives(widths, seed, draw):
     for at in found.values():
         size = max(1, max(each.abs().sum() for each in found.values()))
         assert ((at.sum(1) - r.sum(1))[alive].abs() <= 1e-12 * size).all()
+
+
+def pulled_by(linear, widths, seed, draw):
+    net = mlp(*widths, seed=seed)
+    mine = Method("mine", {"linear": linear, "relu": rules.Slope()})
+    chain = modbp.chain(net, draw(seed, 2, widths[0]), mine)
+    return chain.pull(normal(seed, 2, widths[-1]), chain.layers[-1])["input"]
+
+
+@repeatable
+@given(widths, seeds, signs, st.booleans())
+def test_gamma_of_zero_is_the_z_rule(widths, seed, draw, split):
+    found = pulled_by(rules.Gamma(0, split=split), widths, seed, draw)
+    wanted = pulled_by(rules.Epsilon(), widths, seed, draw)
+    torch.testing.assert_close(found, wanted, rtol=1e-9, atol=1e-12)
+
+
+@repeatable
+@given(widths, seeds)
+def test_gamma_approaches_z_plus_with_gamma(widths, seed):
+    # Behind slopes every output but the last is positive; the last is made so.
+    net = mlp(*widths, seed=seed)
+    limit = Method("limit", {"linear": rules.AlphaBeta(), "relu": rules.Slope()})
+    chain = modbp.chain(net, uniform(seed, 2, widths[0]), limit)
+    r = uniform(seed, 2, widths[-1]) * (chain.logits > 0)
+    top, away = chain.layers[-1], []
+    wanted = chain.pull(r, top)["input"]
+    for gamma in (1e3, 1e6, 1e9):
+        mine = Method("mine", {"linear": rules.Gamma(gamma), "relu": rules.Slope()})
+        found = modbp.chain(net, chain.output("input"), mine).pull(r, top)["input"]
+        away.append((found - wanted).abs().max().item())
+    assert away[-1] <= 1e-3 * max(away[0], 1e-6)
+
+
+@repeatable
+@given(widths, seeds, signs, st.floats(0.01, 100))
+def test_gamma_conserves_wherever_something_contributes(widths, seed, draw, gamma):
+    # Split by contribution no denominator is smaller than z, whatever the signs.
+    net = mlp(*widths, seed=seed)
+    method = methods.get("lrp-gamma", gamma=gamma)
+    chain = modbp.chain(net, draw(seed, 2, widths[0]), method)
+    for layer in chain.layers[1::2]:
+        sums = chain.matrix(layer).sum(0)
+        lit = chain.output(layer)[0] != 0
+        assert ((sums - 1).abs() <= 1e-9)[lit].all() and (sums[~lit] == 0).all()
+
+
+@repeatable
+@given(widths, seeds, st.sampled_from([rules.Box(), rules.WSquare(), rules.Flat()]))
+def test_rules_for_pixels_conserve_and_keep_the_sign(widths, seed, first):
+    method = methods.get("lrp-z", bias="ignore", first=first)
+    net = mlp(*widths, seed=seed, bias=normal)
+    matrix = modbp.chain(net, uniform(seed, 1, widths[0]), method).matrix("0")
+    assert (matrix >= 0).all()
+    assert ((matrix.sum(0) - 1).abs() <= 1e-12).all()
 
 
 @repeatable

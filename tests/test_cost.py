@@ -11,18 +11,29 @@ import modbp
 from modbp import methods
 
 # One product per layer and pass: Wa up and Wᵀr down make 1. z⁺ also needs W⁺a for its
-# denominator; αβ needs W⁺a and W⁻a, whose sum is Wa, and both transposes.
+# denominator, as γ does behind ReLUs; αβ needs W⁺a and W⁻a, whose sum is Wa, and both
+# transposes. Composites count dense layers, 10 % here, as 1.
 FLOORS = {
     "gradient": 1.0,
     "gradient-x-input": 1.0,
+    "smoothgrad": 50.0,
+    "integrated-gradients": 50.0,
     "guided-bp": 1.0,
     "deconv": 1.0,
+    "rectgrad": 1.0,
     "lrp-z": 1.0,
     "lrp-eps": 1.0,
     "lrp-a1b0": 1.5,
     "excitation-bp": 1.5,
     "lrp-a2b1": 2.0,
     "lrp-a5b4": 2.0,
+    "lrp-gamma": 1.5,
+    "dtd": 1.5,
+    "contrastive-lrp": 1.5,
+    "lrp-cmp-a1b0": 1.45,
+    "lrp-cmp-a2b1": 1.90,
+    "lrp-eps-plus": 1.45,
+    "lrp-eps-gamma-box": 1.45,
 }
 
 
@@ -55,7 +66,8 @@ def test_the_unit_is_twice_the_forward_pass(net, x):
 
 
 def test_every_method_has_a_floor():
-    assert set(FLOORS) == set(methods.names())
+    patterns = {"patternnet", "patternattribution"}
+    assert set(FLOORS) | patterns == set(methods.names())
 
 
 @pytest.mark.parametrize("name", FLOORS)
@@ -65,7 +77,25 @@ def test_an_explanation_costs_its_floor(name, net, x):
     assert cost / unit == pytest.approx(FLOORS[name], rel=0.02)
 
 
-@pytest.mark.parametrize("name", ["lrp-a1b0", "lrp-a2b1"])
+@pytest.mark.parametrize("name", ["patternnet", "patternattribution"])
+def test_an_explanation_by_patterns_costs_a_gradient(name, net, x):
+    method = methods.get(name, patterns=modbp.patterns.fit(net, [x]))
+    unit = multiply_adds(lambda: gradient(net, x))
+    assert multiply_adds(lambda: modbp.explain(net, x, 0, method)) == unit
+
+
+def test_gamma_favours_the_negative_only_where_relevance_asks_for_it(net, x):
+    # Relevance at a logit below zero: another product and another transpose there.
+    chain = modbp.chain(net, x, "lrp-gamma")
+    z = chain.output("fc6")
+    one = multiply_adds(lambda: chain.pull(z.clamp(min=0), "fc6"))
+    assert (z < 0).any()
+    assert multiply_adds(lambda: chain.pull(z, "fc6")) - one == 2 * 2 * 10_240
+    # The product is kept for the next time.
+    assert multiply_adds(lambda: chain.pull(z, "fc6")) - one == 2 * 10_240
+
+
+@pytest.mark.parametrize("name", ["lrp-a1b0", "lrp-a2b1", "lrp-gamma"])
 def test_inputs_of_either_sign_cost_more_in_the_first_layer_only(name, net, x):
     # Products with a⁺ and with a⁻ there, which is 1 % of the network.
     unit = multiply_adds(lambda: gradient(net, x))

@@ -112,9 +112,64 @@ def an_alpha_and_a_beta_that_make_relevance(tmp_path):
     rules.AlphaBeta(2, 2)
 
 
-@refused(InputError, "start is 'two'", "choose 'logit' or 'one'")
+@refused(InputError, "start is 'two'", "choose among logit, one, contrast")
 def an_unknown_start(tmp_path):
     methods.get("lrp-z", start="two")
+
+
+@refused(InputError, "first is 7", "modbp.rules.Box")
+def a_rule_for_pixels_that_is_none(tmp_path):
+    methods.get("lrp-gamma", first=7)
+
+
+@refused(UnknownName, "preset 'innvestigate'", "Known: zennit, captum")
+def an_unknown_preset(tmp_path):
+    methods.get("lrp-z", preset="innvestigate")
+
+
+@refused(InputError, "gamma is -1", "0 or more")
+def a_gamma_below_zero(tmp_path):
+    methods.get("lrp-gamma", gamma=-1)
+
+
+@refused(InputError, "percentile is 980", "0 to 100")
+def a_percentile_above_100(tmp_path):
+    methods.get("rectgrad", percentile=980)
+
+
+@refused(InputError, "seed is 'a'", "whole number")
+def a_seed_that_is_no_number(tmp_path):
+    methods.get("smoothgrad", seed="a")
+
+
+@refused(MethodError, "'smoothgrad'", "no chain", "modbp.explain")
+def a_chain_of_an_average(tmp_path):
+    chain("smoothgrad")
+
+
+@refused(MethodError, "'conv1' (Conv2d)", "outside the box from 0.5 to 1", "Box(low")
+def pixels_outside_the_box(tmp_path):
+    chain(methods.get("dtd", first=rules.Box(0.5, 1)))
+
+
+@refused(MethodError, "'conv1' (Conv2d)", "3 channels, the box 2")
+def a_box_of_other_channels(tmp_path):
+    chain(methods.get("dtd", first=rules.Box((0, 0), 1)))
+
+
+@refused(MethodError, "'conv1' (Conv2d)", "no pattern", "modbp.patterns.fit(net")
+def patterns_that_are_missing(tmp_path):
+    chain("patternnet")
+
+
+@refused(MethodError, "'conv1' (Conv2d)", "[4, 3, 3, 3]", "pattern of shape []")
+def patterns_that_are_no_tensors(tmp_path):
+    chain(methods.get("patternnet", patterns={"conv1": None}))
+
+
+@refused(InputError, "batches is a int", "DataLoader")
+def batches_that_are_a_number(tmp_path):
+    modbp.patterns.fit(net(), 5)
 
 
 @refused(InputError, "reduction is 'mean'", "choose 'sum' or 'max-abs'")

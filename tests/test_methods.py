@@ -15,16 +15,29 @@ from modbp.methods import Method
 NAMES = [
     "gradient",
     "gradient-x-input",
+    "smoothgrad",
+    "integrated-gradients",
     "guided-bp",
     "deconv",
+    "rectgrad",
     "lrp-z",
     "lrp-eps",
+    "lrp-gamma",
     "lrp-a1b0",
     "lrp-a2b1",
     "lrp-a5b4",
     "excitation-bp",
+    "dtd",
+    "lrp-cmp-a1b0",
+    "lrp-cmp-a2b1",
+    "lrp-eps-plus",
+    "lrp-eps-gamma-box",
+    "contrastive-lrp",
+    "patternnet",
+    "patternattribution",
 ]
 LRP = [name for name in NAMES if name.startswith("lrp")]
+COMPOSITES = [name for name in LRP if name.count("-") > 1]
 TABLE = {"linear": rules.Epsilon(), "relu": rules.Pass()}
 
 
@@ -68,9 +81,18 @@ def test_a_method_can_be_given_instead_of_a_name():
     "name, option, value, of",
     [
         *[(name, "bias", "unit", "linear") for name in LRP],
-        *[(name, "epsilon", 0.5, "linear") for name in LRP if name != "lrp-z"],
+        *[
+            (name, "epsilon", 0.5, "dense" if name in COMPOSITES else "linear")
+            for name in LRP
+            if name != "lrp-z"
+        ],
         *[(name, "start", "logit", None) for name in NAMES],
         *[(name, "start", "one", None) for name in NAMES],
+        *[(name, "start", "contrast", None) for name in LRP],
+        *[(name, "first", rules.Box(-1, 1), None) for name in [*LRP, "dtd"]],
+        *[(name, "gamma", 2, "linear") for name in NAMES if "gamma" in name],
+        ("rectgrad", "percentile", 90, "relu"),
+        ("lrp-gamma", "split", False, "linear"),
     ],
 )
 def test_an_option_arrives(name, option, value, of):
@@ -108,7 +130,7 @@ def test_an_unknown_name_gets_the_nearest_ones(wrong, nearest):
 
 
 def test_a_name_unlike_all_others_gets_the_whole_list():
-    with pytest.raises(UnknownName, match="Known: gradient, .*, excitation-bp"):
+    with pytest.raises(UnknownName, match="Known: gradient, .*, patternattribution"):
         methods.get("???")
 
 
@@ -119,12 +141,15 @@ def test_a_name_that_is_no_string_is_unknown_too():
 
 @pytest.mark.parametrize("name", NAMES)
 def test_lrp_starts_from_the_logit_and_the_others_from_one(name):
-    assert methods.get(name).start == ("logit" if name in LRP else "one")
+    own = {"contrastive-lrp": "contrast", "dtd": "logit"}
+    own |= {"patternnet": "logit", "patternattribution": "logit"}
+    expected = own.get(name, "logit" if name in LRP else "one")
+    assert methods.get(name).start == expected
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_figures_show_gradients_by_magnitude_and_relevance_by_sum(name):
-    magnitude = name in ("gradient", "guided-bp", "deconv")
+    magnitude = name in ("gradient", "smoothgrad", "guided-bp", "deconv", "rectgrad")
     assert methods.get(name).reduction == ("max-abs" if magnitude else "sum")
 
 
@@ -140,6 +165,91 @@ def test_the_start_scales_the_explanation_by_the_logit():
     one = modbp.explain(net, x, 2, methods.get("lrp-z", start="one"))
     own = modbp.explain(net, x, 2, methods.get("lrp-z", start="logit"))
     torch.testing.assert_close(own, one * logit)
+
+
+def test_the_contrast_sets_a_logit_against_equal_shares_of_all_others():
+    # The logit 6 of class 1 of four: 6 there and −6/3 at the others; sums to zero.
+    contrast = methods.get("contrastive-lrp")
+    logits, target = torch.tensor([[1.0, 6.0, -3.0, 0.0]]), torch.tensor([[1]])
+    assert contrast.begin(logits, target).tolist() == [[-2, 6, -2, -2]]
+
+
+def test_contrastive_lrp_is_the_difference_of_two_explanations():
+    net, x = mlp(4, 6, 3), uniform(1, 2, 4)
+    logit = net(x).detach()[:, :1]
+    single = methods.get("lrp-a1b0", start="one")
+    one, two, three = (modbp.explain(net, x, target, single) for target in range(3))
+    found = modbp.explain(net, x, 0, "contrastive-lrp")
+    torch.testing.assert_close(found, logit * (one - two / 2 - three / 2))
+
+
+def test_a_contrast_needs_another_class():
+    with pytest.raises(InputError, match="'contrastive-lrp'.*single logit.*'logit'"):
+        modbp.explain(mlp(2, 3, 1), uniform(0, 1, 2), 0, "contrastive-lrp")
+
+
+@pytest.mark.parametrize("name", COMPOSITES)
+def test_a_composite_follows_the_epsilon_rule_in_dense_layers_only(name):
+    table = methods.get(name, epsilon=0.5, stabiliser=0.25).rules
+    assert table["dense"] == rules.Epsilon(0.5)
+    assert "conv" not in table and table["linear"].epsilon == 0.25
+
+
+@pytest.mark.parametrize(
+    "first, rule",
+    [("box", rules.Box()), ("wsquare", rules.WSquare()), ("flat", rules.Flat())],
+)
+def test_the_rule_of_the_first_layer_can_be_named(first, rule):
+    assert methods.get("lrp-gamma", first=first).first == rule
+    assert methods.get("lrp-gamma").first is None
+
+
+def test_an_unknown_rule_of_the_first_layer_gets_the_known_ones():
+    with pytest.raises(UnknownName, match="first layer 'boxes'. Did you mean 'box'"):
+        methods.get("dtd", first="boxes")
+
+
+@pytest.mark.parametrize("name", ["dtd", "lrp-eps-gamma-box"])
+def test_pixels_are_in_a_box_by_default_and_can_leave_it(name):
+    assert methods.get(name).first == rules.Box(0, 1)
+    assert methods.get(name, first=None).first is None
+
+
+def test_deep_taylor_follows_the_slope_of_separate_relus():
+    # z = (2, −1) and its ReLU (2, 0): the second unit is off and gets nothing, though
+    # relevance is put in there.
+    net = nn.Sequential(nn.Linear(2, 2, bias=False), nn.ReLU(), nn.Linear(2, 2)).eval()
+    net[0].weight.data = torch.tensor([[1.0, 1.0], [1.0, -2.0]])
+    r = torch.tensor([[3.0, 5.0]])
+    chain = modbp.chain(net, torch.ones(1, 2), "dtd")
+    assert chain.pull(r, "1", to="0")["0"].tolist() == [[3, 0]]
+    lrp = modbp.chain(net, torch.ones(1, 2), "lrp-a1b0")
+    assert lrp.pull(r, "1", to="0")["0"].tolist() == [[3, 5]]
+
+
+@pytest.mark.parametrize("preset", methods.PRESETS)
+@pytest.mark.parametrize("name", NAMES)
+def test_a_preset_sets_what_the_method_has_and_nothing_else(name, preset):
+    plain, found = methods.get(name), methods.get(name, preset=preset)
+    assert found.rules.keys() == plain.rules.keys() and found.start == plain.start
+    bias = {getattr(rule, "bias", None) for rule in found.rules.values()} - {None}
+    if bias and name != "excitation-bp":
+        assert bias == {methods.PRESETS[preset]["bias"]}
+
+
+def test_an_option_goes_before_the_preset():
+    rule = methods.get("lrp-gamma", preset="captum", epsilon=0.5).rules["linear"]
+    assert rule == rules.Gamma(0.25, "denominator", 0.5, split=False)
+
+
+def test_an_unknown_preset_gets_the_known_ones():
+    with pytest.raises(UnknownName, match="preset 'Zennit'. Did you mean 'zennit'"):
+        methods.get("lrp-z", preset="Zennit")
+
+
+def test_a_method_that_is_given_whole_takes_no_preset():
+    with pytest.raises(InputError, match="'mine' is given whole.*preset"):
+        methods.get(Method("mine", TABLE), preset="zennit")
 
 
 # Methods of one's own -----------------------------------------------------------------

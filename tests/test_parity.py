@@ -26,8 +26,7 @@ from nets import (
 from torch import nn
 
 import modbp
-from modbp import methods, rules
-from modbp.methods import Method
+from modbp import methods, rules, surrogate
 from modbp.vision import load_torchvision
 
 # Zennit imports torchvision at once, and cannot beside some builds of torch.
@@ -35,7 +34,14 @@ load_torchvision()
 from captum.attr import LRP, Deconvolution, GuidedBackprop  # noqa: E402
 from captum.attr._utils import lrp_rules as captum  # noqa: E402
 from zennit import rules as zennit  # noqa: E402
-from zennit.composites import LayerMapComposite  # noqa: E402
+from zennit.composites import (  # noqa: E402
+    EpsilonAlpha2Beta1,
+    EpsilonGammaBox,
+    EpsilonPlus,
+    EpsilonPlusFlat,
+    LayerMapComposite,
+    SpecialFirstLayerMapComposite,
+)
 from zennit.types import Activation, Linear  # noqa: E402
 
 SIGNS = {"non-negative": 0.0, "signed": 0.5}
@@ -48,12 +54,21 @@ def signed_and_not():
     return torch.cat([x - shift for shift in SIGNS.values()]), y.repeat(2)
 
 
-def by_zennit(net, x, rule, r):
-    """Pull relevance of the logits to the input by Zennit, with one rule throughout."""
+def by_zennit(net, x, composite, r):
+    """Pull relevance of the logits to the input by Zennit: a composite, or one rule."""
     x = x.clone().requires_grad_()
-    composite = LayerMapComposite([(Activation, zennit.Pass()), (Linear, rule)])
+    if isinstance(composite, zennit.BasicHook):
+        composite = with_first(composite)
     with composite.context(net) as modified:
         return torch.autograd.grad(modified(x), x, r)[0]
+
+
+def with_first(rule, *first):
+    """Return Zennit's composite of one rule throughout, with another for pixels."""
+    layers = [(Activation, zennit.Pass()), (Linear, rule)]
+    if not first:
+        return LayerMapComposite(layers)
+    return SpecialFirstLayerMapComposite(layers, first_map=[(Linear, *first)])
 
 
 def by_captum(method, net, x, y, **options):
@@ -230,41 +245,137 @@ def test_captum_sorts_weights_by_sign_and_not_contributions():
         assert low <= relative(found, captums_z_plus(net, x, y)) < high
 
 
-# A rule of one's own ------------------------------------------------------------------
+# Rules and composites with Zennit's own constants, in one preset ----------------------
+
+NONE = 1e-12  # Zennit's stabiliser, where modbp has none.
+PRESET = {
+    "lrp-z": zennit.Epsilon(0),
+    "lrp-eps": zennit.Epsilon(),
+    "lrp-gamma": zennit.Gamma(),
+    "lrp-a1b0": zennit.ZPlus(),
+    "lrp-a2b1": zennit.AlphaBeta(2, 1),
+    "lrp-eps-plus": EpsilonPlus(),
+    "lrp-cmp-a2b1": EpsilonAlpha2Beta1(),
+}
+PIXELS = {
+    "box": (rules.Box(-1, 1), zennit.ZBox(-1, 1, NONE)),
+    "wsquare": ("wsquare", zennit.WSquare(NONE, zero_params="bias")),
+    "flat": ("flat", zennit.Flat(NONE)),
+}
+BIASES = pytest.mark.parametrize("bias", [none, normal], ids=["no bias", "bias"])
 
 
-class Gamma(rules.Epsilon):
-    """z with W + γW⁺ in the place of W, for inputs ≥ 0."""
+def small_conv(bias):
+    """Return convolutions and dense layers, for ``[N, 2, 6, 6]``."""
+    net = nn.Sequential(
+        nn.Conv2d(2, 4, 3, padding=1),
+        nn.ReLU(),
+        nn.MaxPool2d(2),
+        nn.Conv2d(4, 6, 2, stride=2, padding=1, groups=2),
+        nn.ReLU(),
+        nn.Flatten(),
+        nn.Linear(24, 8),
+        nn.ReLU(),
+        nn.Linear(8, 4),
+    )
+    return filled(net, seed=0, bias=bias)
 
-    def __call__(self, call, a):
-        layer = call.layer
-        weight = layer.weight + 0.25 * layer.weight.clamp(min=0)
-        denominator = rules.stabilise(layer.linear(a, weight))
 
-        def back(r):
-            s = (r / denominator).flatten(0, 1)
-            shape = (len(s), *a.shape[1:])
-            return (a * layer.adjoint(s, weight, shape).unflatten(0, r.shape[:2]),)
-
-        return layer.forward(a), back
+def of_both_signs(bias):
+    """Return a network, pixels in [−1, 1], and the logits, negative ones among them."""
+    net, x = small_conv(bias), normal(1, 8, 2, 6, 6).clamp(-1, 1)
+    logits = net(x)
+    y = torch.cat([logits[:4].argmax(1), logits[4:].argmin(1)])
+    r = start(net, x, y)
+    assert (r < 0).any(1).sum() > 1 and (r > 0).any(1).sum() > 1
+    return net, x, y, r
 
 
-def test_a_gamma_rule_of_ones_own_is_zennits_for_positive_logits():
-    # For negative outputs Zennit's γ favours the negative contributions instead, and
-    # only a logit, which no ReLU follows, can be negative and have relevance.
-    net, x = filled(Zoo(), bias=none), uniform(1, 8, 2, 6, 6)
-    net = nn.Sequential(net.stem, net.stem_relu, nn.Flatten(), mlp(144, 9, 4)).eval()
-    mine = Method("gamma", {"linear": Gamma(), "relu": rules.Pass()})
-    chain = modbp.chain(net, x, mine)
-    y = chain.logits.argmax(1)
-    positive = chain.logits.amax(1) > 0
-    assert positive.sum() > 3
-    wanted = by_zennit(net, x, zennit.Gamma(0.25, 1e-12), start(net, x, y))
-    assert relative(chain.explain(y)[positive], wanted[positive]) < 1e-9
-    y = chain.logits.argmin(1)
-    negative = chain.logits.amin(1) < 0
-    wanted = by_zennit(net, x, zennit.Gamma(0.25, 1e-12), start(net, x, y))
-    assert relative(chain.explain(y)[negative], wanted[negative]) > 1e-2
+@BIASES
+@pytest.mark.parametrize("name", PRESET)
+def test_the_preset_is_zennits_with_its_own_constants(name, bias):
+    net, x, y, r = of_both_signs(bias)
+    found = modbp.explain(net, x, y, methods.get(name, preset="zennit"))
+    assert relative(found, by_zennit(net, x, PRESET[name], r)) < 1e-9
+
+
+@BIASES
+@pytest.mark.parametrize("first", PIXELS)
+def test_rules_for_pixels_are_zennits(first, bias):
+    net, x, y, r = of_both_signs(bias)
+    own, theirs = PIXELS[first]
+    method = methods.get("lrp-gamma", preset="zennit", first=own)
+    wanted = by_zennit(net, x, with_first(zennit.Gamma(), theirs), r)
+    assert relative(modbp.explain(net, x, y, method), wanted) < 1e-9
+
+
+@BIASES
+def test_the_composite_with_a_box_is_zennits(bias):
+    net, x, y, r = of_both_signs(bias)
+    options = {"first": rules.Box(-1, 1), "stabiliser": 0}
+    method = methods.get("lrp-eps-gamma-box", preset="zennit", **options)
+    wanted = by_zennit(net, x, EpsilonGammaBox(-1, 1, stabilizer=NONE), r)
+    assert relative(modbp.explain(net, x, y, method), wanted) < 1e-9
+
+
+GAMMA = zennit.Gamma(stabilizer=NONE)
+ON_THE_PAPERS_NET = {
+    "lrp-gamma": (None, with_first(GAMMA)),
+    "lrp-gamma and box": (rules.Box(0, 1), with_first(GAMMA, zennit.ZBox(0, 1, NONE))),
+    "lrp-gamma and wsquare": ("wsquare", with_first(GAMMA, zennit.WSquare(NONE))),
+    "lrp-gamma and flat": ("flat", with_first(GAMMA, zennit.Flat(NONE))),
+    "lrp-eps-plus": (None, EpsilonPlus(stabilizer=NONE)),
+    "lrp-eps-plus and flat": ("flat", EpsilonPlusFlat(stabilizer=NONE)),
+    "lrp-eps-gamma-box": ("box", EpsilonGammaBox(0, 1, stabilizer=NONE)),
+}
+
+
+@pytest.mark.parametrize("weights", WEIGHTS)
+@pytest.mark.parametrize("name", ON_THE_PAPERS_NET)
+def test_gamma_and_composites_are_zennits_on_the_papers_net(name, weights):
+    net, (x, y) = cifar10(weights), photographs(2)
+    first, composite = ON_THE_PAPERS_NET[name]
+    method = methods.get(name.split(" and ")[0], first=first)
+    wanted = by_zennit(net, x, composite, start(net, x, y))
+    assert relative(modbp.explain(net, x, y, method), wanted) < 1e-9
+
+
+@pytest.mark.parametrize("draw", [uniform, normal])
+def test_captums_gamma_sorts_weights_by_sign_and_not_contributions(draw):
+    net, x, y = mlp(*DENSE, bias=normal), draw(1, 4, 6), torch.tensor([0, 1, 2, 0])
+    for layer in net:
+        if isinstance(layer, nn.Linear):
+            layer.rule = captum.GammaRule(0.25)
+    wanted = by_captum(LRP, net, x, y)
+    found = modbp.explain(net, x, y, methods.get("lrp-gamma", preset="captum"))
+    assert relative(found, wanted) < 1e-6
+    split = modbp.explain(net, x, y, "lrp-gamma")
+    assert relative(split, wanted) > 1e-2  # by negative logits alone, for inputs ≥ 0
+
+
+# The γ-rule of the surrogate, which is written in numpy alone -------------------------
+
+
+@pytest.mark.parametrize("bias", [none, normal], ids=["no bias", "bias"])
+@pytest.mark.parametrize("gamma", [0.1, 0.25, 1, 10])
+@pytest.mark.parametrize("split", [True, False])
+def test_the_matrices_of_lrp_gamma_are_the_surrogates(gamma, split, bias):
+    net, x = mlp(5, 9, 7, 4, seed=2, bias=bias), uniform(3, 3, 5)
+    options = {"bias": "unit", "gamma": gamma, "split": split}
+    chain = modbp.chain(net, x, methods.get("lrp-gamma", **options))
+    linear = [layer for layer in net if isinstance(layer, nn.Linear)]
+    weights = [layer.weight.detach().numpy() for layer in linear]
+    biases = [layer.bias.detach().numpy() for layer in linear]
+    for sample in range(3):
+        wanted = surrogate.gamma_backward(
+            weights, x[sample].numpy(), gamma, biases, relu=True, split=split
+        )
+        for place, matrix in enumerate(wanted):
+            found = chain.matrix(str(2 * place), sample)
+            # The surrogate has no column for units that are off.
+            lit = chain.output(str(2 * place))[sample] > 0
+            lit = lit if place < 2 else torch.ones_like(lit)
+            assert relative(found * lit, torch.from_numpy(matrix)) < 1e-10
 
 
 # A dense reference, written out -------------------------------------------------------

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
@@ -203,10 +204,158 @@ def test_excitation_checks_the_values_where_the_sign_is_not_known_beforehand():
     assert back(ONES)[0].tolist() == [[[3 / 2, 1 / 2]]]
 
 
+# γ: for a = (1, 2) the contributions are (2, 2) to z₁ and (1, −2) to z₂, so P = (4, 1),
+# N = (0, −2), z = (4, −1); with γ = 1 positive contributions count twice.
+
+
+@pytest.mark.parametrize(
+    "split, expected",
+    [
+        # z₂ + P₂ = 0 is replaced by 1e-7: (4/8 + 2/1e-7, 4/8 − 2/1e-7).
+        (False, (1 / 2 + 2e7, 1 / 2 - 2e7)),
+        # z₂ < 0 favours the negative: −1 − 2 = −3: (4/8 + 1/−3, 4/8 + −4/−3).
+        (True, (1 / 6, 11 / 6)),
+    ],
+)
+def test_gamma_enlarges_what_is_positive_or_what_the_output_follows(split, expected):
+    found = pulled(rules.Gamma(1, split=split), row(1, 2))
+    torch.testing.assert_close(found, row(*expected))
+
+
+@pytest.mark.parametrize(
+    "split, expected",
+    [
+        # a = (2, −1): contributions (4, −1) to z₁ = 3 and (2, 1) to z₂ = 3. By weight,
+        # 3 + 4 − 1 = 6 and 3 + 2 = 5: (8/6 + 4/5, −2/6 + 1/5) = (32/15, −2/15).
+        (False, (32 / 15, -2 / 15)),
+        # By contribution, 3 + 4 = 7 and 3 + 3 = 6: (8/7 + 4/6, −1/7 + 2/6).
+        (True, (38 / 21, 4 / 21)),
+    ],
+)
+def test_gamma_sorts_negative_inputs_by_weight_or_by_contribution(split, expected):
+    found = pulled(rules.Gamma(1, split=split), row(2, -1))
+    torch.testing.assert_close(found, row(*expected))
+
+
+@pytest.mark.parametrize(
+    "bias, expected",
+    [
+        # z = (4 − 1, −1 + 3) = (3, 2), + P: (7, 3): (4/7 + 2/3, 4/7 − 2/3).
+        ("denominator", (26 / 21, -2 / 21)),
+        # The bias is a contribution too: (7, 3 + 3): (4/7 + 2/6, 4/7 − 2/6).
+        ("unit", (19 / 21, 5 / 21)),
+        # z = (4, −1) without it, as above: the sign that counts is that of W a.
+        ("ignore", (1 / 6, 11 / 6)),
+    ],
+)
+def test_gamma_with_a_bias(bias, expected):
+    found = pulled(rules.Gamma(1, bias), row(1, 2), B)
+    torch.testing.assert_close(found, row(*expected))
+
+
+def test_the_stabiliser_of_gamma_has_the_sign_of_the_denominator():
+    # (8, −3) becomes (9, −4): (4/9 + 1/−4, 4/9 + −4/−4).
+    found = pulled(rules.Gamma(1, epsilon=1.0), row(1, 2))
+    torch.testing.assert_close(found, row(7 / 36, 13 / 9))
+
+
+def test_an_output_of_exactly_zero_favours_the_positive():
+    # a = (1, 1): z₂ = 1 − 1 = 0, P₂ = 1: (2·1/1, −1/1), where Zennit gives nothing.
+    only_second = torch.tensor([[[0.0, 1.0]]])
+    assert pulled(rules.Gamma(1), row(1, 1), r=only_second).tolist() == [[2, -1]]
+
+
+@pytest.mark.parametrize("gamma", [-1, float("nan"), float("inf")])
+def test_gamma_is_a_number_from_zero_up(gamma):
+    with pytest.raises(InputError, match="gamma is .*AlphaBeta"):
+        rules.Gamma(gamma)
+
+
+# Rules of the first layer by hand -----------------------------------------------------
+
+
+def test_the_box_measures_from_the_corner_that_each_weight_comes_from():
+    # Box [0, 4], a = (1, 2): 2·1, 1·2 to z₁; 1·1, −1·(2 − 4) to z₂, so P = (4, 3):
+    # (2/4 + 1/3, 2/4 + 2/3), whatever the bias.
+    for bias in (None, B):
+        found = pulled(rules.Box(0, 4), row(1, 2), bias)
+        torch.testing.assert_close(found, row(5 / 6, 7 / 6))
+
+
+def test_a_box_can_have_a_range_for_each_channel():
+    # Low (0, 1), high (4, 5): 2·1, 1·(2 − 1); 1·1, −1·(2 − 5): P = (3, 4).
+    found = pulled(rules.Box((0, 1), (4, 5)), row(1, 2))
+    torch.testing.assert_close(found, row(2 / 3 + 1 / 4, 1 / 3 + 3 / 4))
+    a = uniform(0, 1, 2, 3, 3)
+    layer = filled(nn.Conv2d(2, 3, 2))
+    backs = [
+        rule(call(layer, a), a)[1]
+        for rule in (rules.Box((0, 0), (1, 1)), rules.Box(0, 1))
+    ]
+    r = normal(1, 1, 1, 3, 2, 2)
+    with torch.no_grad():
+        assert torch.equal(*(back(r)[0] for back in backs))
+
+
+def test_pixels_outside_the_box_are_refused_with_the_remedy():
+    wanted = r"'function' \(Linear\) reads values from 1 to 2, outside .*Box\(low, high"
+    with pytest.raises(MethodError, match=wanted):
+        pulled(rules.Box(0, 1), row(1, 2))
+
+
+def test_a_pixel_outside_the_box_by_rounding_is_inside():
+    mean, deviation = 0.485, 0.229
+    a = (torch.tensor([[0.0, 1.0]]) - mean) / deviation
+    exact = [(value - mean) / deviation for value in (0.0, 1.0)]
+    for low, high in (exact, [exact[0] + 1e-7, exact[1] - 1e-7]):
+        assert pulled(rules.Box(low, high), a).isfinite().all()
+    with pytest.raises(MethodError, match="outside the box"):
+        pulled(rules.Box(exact[0], exact[1] - 1e-3), a)
+
+
+def test_a_box_of_three_channels_does_not_fit_two():
+    with pytest.raises(MethodError, match="2 channels, the box 3"):
+        pulled(rules.Box((0, 0, 0), 4), row(1, 2))
+
+
+@pytest.mark.parametrize(
+    "low, high", [(1, 1), (2, 0), ((0, 2), 1), ((0, 1), (3, 3, 3)), ("a", 1)]
+)
+def test_a_box_has_a_low_below_its_high(low, high):
+    with pytest.raises(InputError, match="low is .* range of pixels"):
+        rules.Box(low, high)
+
+
+def test_squared_weights_share_whatever_the_pixels():
+    # W² = ((4, 1), (1, 1)): (4/5 + 1/2, 1/5 + 1/2), also for pixels of zero.
+    for a in (row(1, 2), row(-3, 0)):
+        found = pulled(rules.WSquare(), a, B)
+        torch.testing.assert_close(found, row(13 / 10, 7 / 10))
+
+
+def test_flat_gives_everybody_the_same():
+    # (1/2 + 3/2, 1/2 + 3/2) of r = (1, 3).
+    found = pulled(rules.Flat(), row(1, -2), B, torch.tensor([[[1.0, 3.0]]]))
+    assert found.tolist() == [[2, 2]]
+
+
+def test_flat_gives_nothing_to_the_padding():
+    # The left output sees one pixel and the padding, the others two pixels each.
+    layer = nn.Conv1d(1, 1, 2, padding=1)
+    a = torch.zeros(1, 1, 2)
+    with torch.no_grad():
+        _, back = rules.Flat()(call(layer, a), a)
+        assert back(torch.ones(1, 1, 1, 3))[0].tolist() == [[[[1.5, 1.5]]]]
+
+
 @pytest.mark.parametrize(
     "rule",
     [
         rules.Gradient(),
+        *(rules.Gamma(2, bias) for bias in ("denominator", "unit", "ignore")),
+        rules.Box(-2, 2),
+        rules.WSquare(),
+        rules.Flat(),
         rules.Epsilon(0.1, "ignore"),
         rules.AlphaBeta(1, 0, "unit"),
         rules.AlphaBeta(2, 1, "unit"),
@@ -227,14 +376,16 @@ def test_alpha_minus_beta_has_to_be_one(alpha, beta):
         rules.AlphaBeta(alpha, beta)
 
 
-@pytest.mark.parametrize("rule", [rules.Epsilon, rules.AlphaBeta, rules.Excitation])
+@pytest.mark.parametrize(
+    "rule", [rules.Epsilon, rules.AlphaBeta, rules.Excitation, rules.Gamma]
+)
 def test_an_unknown_bias_convention_is_refused(rule):
     with pytest.raises(InputError, match="denominator, unit, ignore"):
         rule(bias="half")
 
 
 @pytest.mark.parametrize("epsilon", [-1.0, float("nan")])
-@pytest.mark.parametrize("rule", [rules.Epsilon, rules.AlphaBeta])
+@pytest.mark.parametrize("rule", [rules.Epsilon, rules.AlphaBeta, rules.Gamma])
 def test_epsilon_is_not_negative(rule, epsilon):
     with pytest.raises(InputError, match="epsilon"):
         rule(epsilon=epsilon)
@@ -259,6 +410,36 @@ def test_what_a_relu_does_to_relevance(rule, expected):
     assert z.tolist() == [[0, 0, 2, 4]]
     (r_in,) = back(row(3, -3, 5, -5)[None])
     assert r_in.tolist() == [[expected]]
+
+
+def test_rectgrad_keeps_what_activation_and_relevance_agree_on():
+    # Outputs (1, 2, 0, 4) times relevance: (3, −2, 0, 8). The nearest entry to the
+    # percentile 60 of four is the third smallest, 3 (rank 1 + 0.6·3 = 2.8), and only
+    # the 8 is strictly above it. At 10 (rank 1.3) it is −2, and the ReLU that is off
+    # gives nothing back.
+    a, r = row(1, 2, -1, 4), row(3, -1, 5, 2)[None]
+    for percentile, expected in [(60, [0, 0, 0, 2]), (10, [3, 0, 0, 2])]:
+        _, back = rules.RectGrad(percentile)(call(nn.ReLU(), a), a)
+        assert back(r)[0].tolist() == [[expected]]
+
+
+def test_rectgrad_takes_the_percentile_of_numpy_over_all_entries_of_a_sample():
+    a, r = normal(0, 3, 4, 5, 5), normal(1, 2, 3, 4, 5, 5)
+    _, back = rules.RectGrad()(call(nn.ReLU(), a), a)
+    found = back(r)[0]
+    importance = (r * a.clamp(min=0)).flatten(2).numpy()
+    threshold = np.percentile(importance, 98, axis=2, method="nearest")
+    for k in range(2):
+        for n in range(3):
+            kept = r[k, n] * a[n].clamp(min=0) > threshold[k, n]
+            assert torch.equal(found[k, n], r[k, n] * (kept & (a[n] > 0)))
+            assert 0 < (found[k, n] != 0).sum() <= 2
+
+
+@pytest.mark.parametrize("percentile", [-1, 101, float("nan")])
+def test_a_percentile_is_between_0_and_100(percentile):
+    with pytest.raises(InputError, match="percentile"):
+        rules.RectGrad(percentile)
 
 
 # Pooling, joining, reshaping by hand --------------------------------------------------
@@ -370,6 +551,14 @@ RULES = [
         for beta in (0, 1)
         for bias in ("denominator", "unit", "ignore")
     ),
+    *(
+        rules.Gamma(0.5, bias, 0.01, split)
+        for split in (True, False)
+        for bias in ("denominator", "unit", "ignore")
+    ),
+    rules.Box(-4, 4),
+    rules.WSquare(),
+    rules.Flat(),
 ]
 
 
@@ -386,7 +575,16 @@ def by_formula(rule, matrix, bias, a, r):
     """Return relevance for one sample by the equation in the rule's docstring."""
     if isinstance(rule, rules.Gradient):
         return matrix.T @ r
+    constant = {
+        rules.Box: matrix * torch.where(matrix > 0, a + 4, a - 4),
+        rules.WSquare: matrix.square(),
+        rules.Flat: (matrix != 0).double(),
+    }.get(type(rule))
+    if constant is not None:
+        return constant.T @ (r / constant.sum(1))
     contributions = matrix * a
+    if isinstance(rule, rules.Gamma):
+        return by_gamma(rule, contributions, matrix, bias, r)
 
     def share(part, clamp):
         total = part.sum(1)
@@ -400,6 +598,21 @@ def by_formula(rule, matrix, bias, a, r):
     gain = share(contributions.clamp(min=0), {"min": 0})
     loss = share(contributions.clamp(max=0), {"max": 0})
     return rule.alpha * gain - rule.beta * loss
+
+
+def by_gamma(rule, contributions, matrix, bias, r):
+    """Add γ times the favoured contributions of each output, the bias among them."""
+    bias = torch.zeros_like(bias) if rule.bias == "ignore" else bias
+    z = contributions.sum(1) + bias
+    r_in = 0
+    for j in range(len(z)):
+        side = -1 if rule.split and z[j] < 0 else 1
+        sign = contributions[j] if rule.split else matrix[j]
+        more = contributions[j] * (1 + rule.gamma * (side * sign > 0))
+        extra = rule.gamma * bias[j] if side * bias[j] > 0 else 0
+        total = more.sum() + bias[j] + (extra if rule.bias == "unit" else 0)
+        r_in = r_in + more * r[j] / (total + rule.epsilon * (1 if total >= 0 else -1))
+    return r_in
 
 
 @pytest.mark.parametrize("rule", RULES, ids=str)

@@ -22,14 +22,26 @@ _BLUE, _ORANGE, _GREEN, _RED, _PURPLE = (
 _STYLES = {
     "gradient": ("black", "$\\nabla$"),
     "gradient-x-input": ("#777777", "$\\times$"),
+    "smoothgrad": ("black", "o"),
+    "integrated-gradients": ("black", "D"),
     "guided-bp": (_BLUE, "$G$"),
     "deconv": (_BLUE, "$V$"),
+    "rectgrad": (_BLUE, "$R$"),
     "lrp-z": (_GREEN, "$Z$"),
     "lrp-eps": (_GREEN, "$\\epsilon$"),
     "lrp-a1b0": (_RED, "$1$"),
     "lrp-a2b1": (_ORANGE, "$2$"),
     "lrp-a5b4": (_PURPLE, "$5$"),
     "excitation-bp": (_RED, "$E$"),
+    "lrp-gamma": (_GREEN, "$\\gamma$"),
+    "dtd": (_RED, "$T$"),
+    "lrp-cmp-a1b0": (_RED, "^"),
+    "lrp-cmp-a2b1": (_ORANGE, "P"),
+    "lrp-eps-plus": (_RED, "$\\epsilon$"),
+    "lrp-eps-gamma-box": (_GREEN, "s"),
+    "contrastive-lrp": (_PURPLE, "$C$"),
+    "patternnet": (_ORANGE, "$N$"),
+    "patternattribution": (_ORANGE, "$P$"),
 }
 
 

@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+import torch
+
 from modbp import rules
 from modbp.errors import InputError, MethodError, unknown_name
 
@@ -17,7 +19,7 @@ _STRUCTURE = {
 }
 _LINEAR = ("conv", "dense", "scale")
 _KINDS = (*_LINEAR, "linear", "relu", "avgpool", "add", *_STRUCTURE)
-_STARTS = ("logit", "one")
+_STARTS = ("logit", "one", "contrast")
 _REDUCTIONS = ("sum", "max-abs")
 
 
@@ -35,8 +37,9 @@ class Method:
         ``shape``, ``identity``. The last two, ``maxpool`` and ``cat`` have defaults.
     first : rule, optional
         The rule of linear layers that read the network's input.
-    start : {"logit", "one"}
-        The relevance of the explained logit: its own value, or one.
+    start : {"logit", "one", "contrast"}
+        The relevance of the explained logit: its own value, or one; or its own value
+        against an equal share of minus that value at every other logit.
     times_input : bool
         Whether the result at the input is multiplied by the input.
     reduction : {"sum", "max-abs"}
@@ -62,10 +65,16 @@ class Method:
 
     def __post_init__(self):
         if self.start not in _STARTS:
-            raise InputError(f"start is {self.start!r}; choose 'logit' or 'one'.")
+            raise InputError(
+                f"start is {self.start!r}; choose among {', '.join(_STARTS)}."
+            )
         if self.reduction not in _REDUCTIONS:
             raise InputError(
                 f"reduction is {self.reduction!r}; choose 'sum' or 'max-abs'."
+            )
+        if self.first is not None and not callable(self.first):
+            raise InputError(
+                f"first is {self.first!r}; give a rule, as in modbp.rules.Box(-1, 1)."
             )
         for kind in self.rules:
             if kind not in _KINDS:
@@ -101,6 +110,40 @@ class Method:
                 f"no rule. {_remedy(call)}"
             )
         return found
+
+    def begin(self, logits, target):
+        """Return the relevance that explains one class per sample.
+
+        Parameters
+        ----------
+        logits : torch.Tensor
+            ``[N, C]``.
+        target : torch.Tensor
+            ``[N, 1]`` int64, the classes.
+
+        Returns
+        -------
+        torch.Tensor
+            ``[N, C]``.
+
+        Raises
+        ------
+        InputError
+            If there is no other class to contrast with.
+        """
+        value = logits.gather(1, target)
+        if self.start == "one":
+            value = torch.ones_like(value)
+        r = torch.zeros_like(logits)
+        if self.start == "contrast":
+            others = logits.shape[1] - 1
+            if not others:
+                raise InputError(
+                    f"method {self.name!r} sets one class against the others, but the "
+                    "network has a single logit. Choose start='logit'."
+                )
+            r = r - value / others
+        return r.scatter(1, target, value)
 
     def __str__(self):
         lines = [f"{self.name}: start {self.start}, reduction {self.reduction}"]

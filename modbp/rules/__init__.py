@@ -9,6 +9,8 @@ Letters: `a` the input of the call (an activation), `W` its weight, `b` its bias
 its output (a pre-activation), `r` relevance, ``x⁺ = max(x, 0)``, ``x⁻ = min(x, 0)``.
 """
 
+from modbp.rules.first import Box, Flat, WSquare
+from modbp.rules.gamma import GAMMA, Gamma
 from modbp.rules.linear import (
     BIAS,
     EPSILON,
@@ -18,6 +20,7 @@ from modbp.rules.linear import (
     Gradient,
     stabilise,
 )
+from modbp.rules.pattern import Pattern
 from modbp.rules.structure import (
     Average,
     Copy,
@@ -25,6 +28,7 @@ from modbp.rules.structure import (
     Guided,
     Pass,
     Piece,
+    RectGrad,
     Slope,
     Split,
     Undo,
@@ -34,19 +38,26 @@ from modbp.rules.structure import (
 __all__ = [
     "BIAS",
     "EPSILON",
+    "GAMMA",
     "AlphaBeta",
     "Average",
+    "Box",
     "Copy",
     "Deconv",
     "Epsilon",
     "Excitation",
+    "Flat",
+    "Gamma",
     "Gradient",
     "Guided",
     "Pass",
+    "Pattern",
     "Piece",
+    "RectGrad",
     "Slope",
     "Split",
     "Undo",
+    "WSquare",
     "Winner",
     "stabilise",
 ]

@@ -40,24 +40,25 @@ def stabilise(z, epsilon=0.0):
     return torch.where(z >= 0, z + epsilon, z - epsilon)
 
 
-def _transpose(call, s, weight, a):
+def transpose(call, s, weight, a):
     """``Wᵀ s`` for ``[K, N, …]``: the relevances of all samples form one batch."""
     flat = s.flatten(0, 1)
     shape = (len(flat), *a.shape[1:])
     return call.layer.adjoint(flat, weight, shape).unflatten(0, s.shape[:2])
 
 
-def _share(call, pairs, denominator):
+def share(call, pairs, denominator):
     """Distribute relevance by contribution: ``r ↦ Σ a ⊙ Wᵀ(r / denominator)``."""
 
     def back(r):
         s = r / denominator
-        return sum(a * _transpose(call, s, weight, a) for a, weight in pairs)
+        return sum(a * transpose(call, s, weight, a) for a, weight in pairs)
 
     return back
 
 
-def _plus_bias(call, z, bias):
+def plus_bias(call, z, bias):
+    """Add a bias, one number per channel, where there is one."""
     if bias is None:
         return z
     if call.kind != "dense":
@@ -65,7 +66,8 @@ def _plus_bias(call, z, bias):
     return z + bias
 
 
-def _check(bias, epsilon):
+def check_options(bias, epsilon):
+    """Refuse a bias convention that does not exist, and an ε below zero."""
     if bias not in _BIAS_CHOICES:
         raise InputError(f"bias is {bias!r}; choose one of {', '.join(_BIAS_CHOICES)}.")
     if not epsilon >= 0:
@@ -81,7 +83,7 @@ class Gradient:
 
     def __call__(self, call, a):
         weight = call.layer.weight
-        return call.layer.forward(a), lambda r: (_transpose(call, r, weight, a),)
+        return call.layer.forward(a), lambda r: (transpose(call, r, weight, a),)
 
 
 @dataclass(frozen=True)
@@ -107,18 +109,18 @@ class Epsilon:
     bias: str = BIAS
 
     def __post_init__(self):
-        _check(self.bias, self.epsilon)
+        check_options(self.bias, self.epsilon)
 
     def __call__(self, call, a):
         layer = call.layer
         if self.bias == "ignore":
             denominator = layer.linear(a, layer.weight)
-            z = _plus_bias(call, denominator, layer.bias)
+            z = plus_bias(call, denominator, layer.bias)
         else:
             z = denominator = layer.forward(a)
         pairs = [(a, layer.weight)]
-        share = _share(call, pairs, stabilise(denominator, self.epsilon))
-        return z, lambda r: (share(r),)
+        back = share(call, pairs, stabilise(denominator, self.epsilon))
+        return z, lambda r: (back(r),)
 
 
 @dataclass(frozen=True)
@@ -154,7 +156,7 @@ class AlphaBeta:
     epsilon: float = 0.0
 
     def __post_init__(self):
-        _check(self.bias, self.epsilon)
+        check_options(self.bias, self.epsilon)
         if not (self.beta >= 0 and abs(self.alpha - self.beta - 1) <= 1e-9):
             raise InputError(
                 f"alpha is {self.alpha!r} and beta {self.beta!r}; choose beta ≥ 0 and "
@@ -169,20 +171,20 @@ class AlphaBeta:
             up, down = a.clamp(min=0), a.clamp(max=0)
             favour, against = [(up, plus), (down, minus)], [(up, minus), (down, plus)]
         P = sum(layer.linear(part, weight) for part, weight in favour)
-        gain = _share(call, favour, self._denominator(call, P, min=0))
+        gain = share(call, favour, self._denominator(call, P, min=0))
         if not self.beta:
             # P says nothing about the output, so it takes the plain product too.
             return layer.forward(a), lambda r: (self.alpha * gain(r),)
         N = sum(layer.linear(part, weight) for part, weight in against)
-        loss = _share(call, against, self._denominator(call, N, max=0))
+        loss = share(call, against, self._denominator(call, N, max=0))
         # P and N together are the output: no third product.
-        z = _plus_bias(call, P + N, layer.bias)
+        z = plus_bias(call, P + N, layer.bias)
         return z, lambda r: (self.alpha * gain(r) - self.beta * loss(r),)
 
     def _denominator(self, call, part, **clamp):
         bias = call.layer.bias
         if bias is not None and self.bias != "ignore":
-            part = _plus_bias(
+            part = plus_bias(
                 call, part, bias.clamp(**clamp) if self.bias == "unit" else bias
             )
         return stabilise(part, self.epsilon)

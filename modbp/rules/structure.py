@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import torch
 
+from modbp.errors import InputError
 from modbp.rules.linear import stabilise
 
 __all__ = [
@@ -13,6 +14,7 @@ __all__ = [
     "Guided",
     "Pass",
     "Piece",
+    "RectGrad",
     "Slope",
     "Split",
     "Undo",
@@ -65,6 +67,46 @@ class Deconv:
 
     def __call__(self, call, a):
         return call.layer.forward(a), lambda r: (r.clamp(min=0),)
+
+
+@dataclass(frozen=True)
+class RectGrad:
+    """Keep the relevance of the few entries that it and the activation speak for.
+
+    Equation: ``r_in = 1[a > 0] 1[z r > τ] r`` with `z` the ReLU's output and `τ` a
+    percentile of ``z r`` over the sample's entries of this layer, the nearest entry. As
+    the comparison is strict, a layer of few entries can lose everything.
+
+    Parameters
+    ----------
+    percentile : float
+        In [0, 100].
+
+    References
+    ----------
+    :cite:t:`kim2019saliency`.
+    """
+
+    percentile: float = 98.0
+
+    def __post_init__(self):
+        if not 0 <= self.percentile <= 100:
+            raise InputError(
+                f"percentile is {self.percentile!r}; choose one from 0 to 100."
+            )
+
+    def __call__(self, call, a):
+        z, slope = call.layer.forward(a), call.layer.slope(a)
+        count = a[0].numel()
+        rank = round((count - 1) * self.percentile / 100) + 1
+
+        def back(r):
+            importance = r * z
+            threshold = importance.flatten(2).kthvalue(rank).values
+            kept = importance.flatten(2) > threshold[..., None]
+            return (r * (kept.unflatten(2, a.shape[1:]) & slope),)
+
+        return z, back
 
 
 # Pooling, joining, reshaping ----------------------------------------------------------
