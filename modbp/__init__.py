@@ -9,6 +9,7 @@ torch.Size([2, 3, 32, 32])
 
 from modbp import (
     data,
+    deeplift,
     errors,
     figures,
     methods,
@@ -32,6 +33,7 @@ __all__ = [
     "chain",
     "csc",
     "data",
+    "deeplift",
     "errors",
     "explain",
     "figures",

@@ -2,15 +2,11 @@
 
 import torch
 
-from modbp import methods
-from modbp.checks import check_input, check_parts, check_relevance, check_target
+from modbp import checks, methods
 from modbp.errors import InputError, MethodError, ModbpError, unknown_name
 from modbp.trace import Trace
 
 __all__ = ["Chain", "chain"]
-
-# An explicit layer matrix beyond this many entries (0.5 GB in float64) is refused.
-_LARGEST_MATRIX = 2**26
 
 
 def chain(net, x, method):
@@ -64,28 +60,26 @@ class Chain:
                 f"it is no chain. Use modbp.explain, or {self.method.method.name!r}."
             )
         trace = Trace(net)
-        check_input(net, x)
+        checks.check_input(net, x)
+        # What the rules see of each output; for most methods the output itself.
+        self._frame = self.method.frame
+        self._states = [self._frame.begin(x)]
         self._rules, self._backs = [None], [None]
         # Positions that still hold the network's input, if in another shape.
         self._raw = {0}
         self._calls, self._outputs, self._last = trace.run(x, self._visit)
         self.logits = self._outputs[self._last]
         self.layers = [call.name for call in self._calls]
-        if not self.logits.isfinite().all():
-            bad = next(i for i, z in enumerate(self._outputs) if not z.isfinite().all())
-            raise InputError(
-                f"{self._calls[bad]} gives values that are not finite. Check the "
-                "network's weights and the range of the input."
-            )
+        checks.check_finite(self._calls, self._states, self._last, self._frame.finite)
 
-    def _visit(self, call, *inputs):
+    def _visit(self, call, *_):
         position = len(self._rules)
         first = all(source in self._raw for source in call.sources)
         if first and call.layer.shares_memory:
             self._raw.add(position)
         rule = self.method.rule(call, first)
         try:
-            output, back = rule(call, *inputs)
+            state, back = rule(call, *(self._states[source] for source in call.sources))
         except (RuntimeError, ValueError, IndexError, TypeError) as error:
             if isinstance(error, ModbpError) or type(rule).__module__[:5] == "modbp":
                 raise
@@ -95,7 +89,8 @@ class Chain:
             ) from error
         self._rules.append(rule)
         self._backs.append(back)
-        return output
+        self._states.append(state)
+        return self._frame.value(state)
 
     def output(self, layer):
         """Return what a layer gave in the forward pass.
@@ -136,7 +131,8 @@ class Chain:
         """Carry relevance from one layer down to others.
 
         Relevance "at a layer" belongs to its output, summed over all that read it, and
-        before the layer's own rule.
+        before the layer's own rule. For DeepLIFT a multiplier goes in at `start`, and
+        contributions are read below it.
 
         Parameters
         ----------
@@ -163,22 +159,26 @@ class Chain:
         wanted = self.below(start) if to is None else to
         wanted = [wanted] if isinstance(wanted, str) else list(wanted)
         targets = {self._position(name): name for name in wanted}
-        r, many = check_relevance(r, self._outputs[first], start)
-        flowing, found = {first: r}, {}
+        r, many = checks.check_relevance(r, self._outputs[first], start)
+        flowing, found = {first: self._frame.enter(r)}, {}
         lowest = min(targets, default=first)
         for position in range(first, lowest - 1, -1):
             relevance = flowing.pop(position, None)
             if relevance is None:
                 continue
             if position in targets:
-                found[targets[position]] = relevance
+                found[targets[position]] = self._frame.leave(
+                    relevance, self._states[position]
+                )
             if position == lowest:
                 break
             call, parts = self._calls[position], self._backs[position](relevance)
+            who = f"{call}: rule {self._rules[position]}"
             inputs = [self._outputs[source] for source in call.sources]
-            check_parts(parts, inputs, len(r), f"{call}: rule {self._rules[position]}")
+            checks.check_parts(parts, inputs, len(relevance), who)
             for source, part in zip(call.sources, parts, strict=True):
                 flowing[source] = flowing[source] + part if source in flowing else part
+        found.update({name: r for name in wanted if name == start})
         for name in wanted:
             if name not in found:
                 raise InputError(
@@ -208,7 +208,8 @@ class Chain:
         InputError
             If a target is out of range, or the network has no logits.
         """
-        r = self.method.begin(self.logits, check_target(target, self.logits))
+        target = checks.check_target(target, self.logits)
+        r = self.method.begin(self.logits, target)
         return self.pull(r, self.layers[self._last])["input"]
 
     @torch.no_grad()
@@ -216,7 +217,7 @@ class Chain:
         """Return the explicit operator of one layer for one sample.
 
         Equation: ``r_in = M r_out``, with both flattened. The inputs of an addition or
-        a concatenation are stacked in order.
+        a concatenation are stacked in order. For DeepLIFT `r_out` is a multiplier.
 
         Parameters
         ----------
@@ -244,16 +245,14 @@ class Chain:
             raise InputError(
                 f"sample is {sample!r}; the batch has samples 0…{count - 1}."
             )
-        inputs = [self._outputs[i][sample : sample + 1] for i in call.sources]
-        z, back = rule(call, *inputs)
-        rows, columns = sum(a.numel() for a in inputs), z.numel()
-        if rows * columns > _LARGEST_MATRIX:
-            raise InputError(
-                f"{call} has a {rows} × {columns} matrix, too large to write out. Use "
-                "pull() with a few relevances, or a smaller input."
-            )
-        identity = torch.eye(columns, dtype=z.dtype, device=z.device)
-        parts = back(identity.reshape(columns, *z.shape))
+        inputs = [self._frame.sample(self._states[i], sample) for i in call.sources]
+        state, back = rule(call, *inputs)
+        z = self._frame.value(state)
+        columns = z.numel()
+        checks.check_matrix(call, [self._frame.value(a) for a in inputs], z)
+        r = torch.eye(columns, dtype=z.dtype, device=z.device).reshape(-1, *z.shape)
+        parts = back(self._frame.enter(r))
+        parts = [self._frame.leave(*each) for each in zip(parts, inputs, strict=True)]
         return torch.cat([part.flatten(1) for part in parts], 1).T
 
     def __str__(self):

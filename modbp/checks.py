@@ -4,7 +4,45 @@ import torch
 
 from modbp.errors import InputError, MethodError
 
-__all__ = ["check_input", "check_parts", "check_relevance", "check_target"]
+__all__ = [
+    "check_finite",
+    "check_input",
+    "check_matrix",
+    "check_parts",
+    "check_relevance",
+    "check_target",
+]
+
+
+# An explicit layer matrix beyond this many entries (0.5 GB in float64) is refused.
+_LARGEST_MATRIX = 2**26
+
+
+def check_finite(calls, states, last, finite):
+    """Refuse a forward pass whose result is not finite.
+
+    Parameters
+    ----------
+    calls : sequence of modbp.trace.Call
+        The calls.
+    states : sequence
+        What rules see of each call's output.
+    last : int
+        Position of the network's output.
+    finite : callable
+        Whether an entry of `states` is finite.
+
+    Raises
+    ------
+    InputError
+        If the last is not; the message names the first that is not.
+    """
+    if not finite(states[last]):
+        bad = next(call for call, z in zip(calls, states, strict=True) if not finite(z))
+        raise InputError(
+            f"{bad} gives values that are not finite. Check the network's weights and "
+            "the range of the input, and of the reference where there is one."
+        )
 
 
 def check_input(net, x):
@@ -150,6 +188,31 @@ def check_target(target, logits):
             f"0…{classes - 1}."
         )
     return target.long().expand(count)[:, None]
+
+
+def check_matrix(call, inputs, z):
+    """Refuse to write out the operator of a layer that is too large.
+
+    Parameters
+    ----------
+    call : modbp.trace.Call
+        The layer.
+    inputs : sequence of torch.Tensor
+        Its inputs for one sample.
+    z : torch.Tensor
+        Its output for one sample.
+
+    Raises
+    ------
+    InputError
+        If the matrix has too many entries.
+    """
+    rows, columns = sum(a.numel() for a in inputs), z.numel()
+    if rows * columns > _LARGEST_MATRIX:
+        raise InputError(
+            f"{call} has a {rows} × {columns} matrix, too large to write out. Use "
+            "pull() with a few relevances, or a smaller input."
+        )
 
 
 def check_parts(parts, inputs, count, who):

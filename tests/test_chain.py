@@ -132,7 +132,8 @@ def test_a_sample_of_known_sign_does_not_change_its_neighbour():
         assert relative(together[:1], modbp.explain(zoo(), x[:1], 0, name)) < 1e-12
 
 
-@pytest.mark.parametrize("name", CHAINS)
+# DeepLIFT reads another quantity than what enters; see test_deeplift.py.
+@pytest.mark.parametrize("name", [n for n in CHAINS if not n.startswith("deeplift")])
 def test_relevance_can_enter_and_leave_anywhere(name):
     chain = modbp.chain(zoo(name), uniform(1, 2, 2, 6, 6), name)
     r = normal(2, 2, 5)

@@ -34,6 +34,12 @@ FLOORS = {
     "lrp-cmp-a2b1": 1.90,
     "lrp-eps-plus": 1.45,
     "lrp-eps-gamma-box": 1.45,
+    # On two images, which share one forward pass of the reference: 0.5/2.
+    "deeplift-rescale": 1.0 + 0.25,
+    # W⁺ and Wᵀ down, the second for units that did not change.
+    "deeplift-ablation": 1.5 + 0.25,
+    # W⁺ and W⁻ on both signs up, which is the forward pass too; W and |W| down.
+    "deeplift-revealcancel": 3.0 + 0.25,
 }
 
 

@@ -20,7 +20,7 @@ FLOORS = [
         {"surrogate"},
     ],
     [{"trace"}, {"rules", "models", "data"}],
-    [{"methods", "deeplift", "patterns"}, {"chain"}, {"explain"}],
+    [{"deeplift"}, {"methods", "patterns"}, {"chain"}, {"explain"}],
     [{"csc", "sanity", "figures", "widgets"}],
     [{"training", "experiments", "audit"}, {"__main__"}],
 ]

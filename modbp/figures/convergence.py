@@ -42,6 +42,9 @@ _STYLES = {
     "contrastive-lrp": (_PURPLE, "$C$"),
     "patternnet": (_ORANGE, "$N$"),
     "patternattribution": (_ORANGE, "$P$"),
+    "deeplift-rescale": (_PURPLE, "$D$"),
+    "deeplift-revealcancel": (_PURPLE, "$L$"),
+    "deeplift-ablation": (_PURPLE, "$A$"),
 }
 
 

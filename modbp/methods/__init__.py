@@ -14,6 +14,11 @@ from modbp.methods.composites import (
     lrp_eps_gamma_box,
     lrp_eps_plus,
 )
+from modbp.methods.deeplift import (
+    deeplift_ablation,
+    deeplift_rescale,
+    deeplift_revealcancel,
+)
 from modbp.methods.gradients import (
     deconv,
     gradient,
@@ -63,6 +68,9 @@ _NAMED = {
         contrastive_lrp,
         patternnet,
         patternattribution,
+        deeplift_rescale,
+        deeplift_revealcancel,
+        deeplift_ablation,
     )
 }
 
@@ -94,8 +102,8 @@ def get(method, *, preset=None, **options):
     preset : {"zennit", "captum"}, optional
         Set those of the method's options that `PRESETS` lists as that library has them.
     **options
-        ``bias``, ``epsilon``, ``start``… where the method has them; they go before the
-        preset.
+        ``bias``, ``epsilon``, ``start``, ``reference``… where the method has them; they
+        go before the preset.
 
     Returns
     -------

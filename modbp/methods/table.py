@@ -8,7 +8,7 @@ import torch
 from modbp import rules
 from modbp.errors import InputError, MethodError, unknown_name
 
-__all__ = ["Method"]
+__all__ = ["Activations", "Method"]
 
 # The rules that no method of the paper changes.
 _STRUCTURE = {
@@ -21,6 +21,39 @@ _LINEAR = ("conv", "dense", "scale")
 _KINDS = (*_LINEAR, "linear", "relu", "avgpool", "add", *_STRUCTURE)
 _STARTS = ("logit", "one", "contrast")
 _REDUCTIONS = ("sum", "max-abs")
+
+
+@dataclass(frozen=True)
+class Activations:
+    """What rules see of a forward pass: the activations, and relevance as it is.
+
+    Another frame may show them more, such as differences from a reference; see
+    :class:`modbp.deeplift.Differences`.
+    """
+
+    def begin(self, x):
+        """Return what the first rule sees of the network's input."""
+        return x
+
+    def value(self, state):
+        """Return the activation in what a rule sees."""
+        return state
+
+    def finite(self, state):
+        """Return whether what a rule sees is finite."""
+        return bool(state.isfinite().all())
+
+    def sample(self, state, n):
+        """Return what a rule sees of one sample, which keeps its dimension."""
+        return state[n : n + 1]
+
+    def enter(self, r):
+        """Return what flows down when relevance enters, ``[…·K, N, …]``."""
+        return r
+
+    def leave(self, flow, state):
+        """Return the relevance ``[K, N, …]`` at a layer from what flows there."""
+        return flow
 
 
 @dataclass(frozen=True)
@@ -44,6 +77,8 @@ class Method:
         Whether the result at the input is multiplied by the input.
     reduction : {"sum", "max-abs"}
         How figures make one number of a pixel's colour channels.
+    frame : Activations or modbp.deeplift.Differences
+        What the rules see of the forward pass, and how relevance enters and leaves.
     about : str
         Equation, source, needs.
 
@@ -61,6 +96,7 @@ class Method:
     start: str = "logit"
     times_input: bool = False
     reduction: str = "sum"
+    frame: object = Activations()
     about: str = field(default="", repr=False, compare=False)
 
     def __post_init__(self):
@@ -98,16 +134,23 @@ class Method:
         Raises
         ------
         MethodError
-            If the table has none.
+            If the table has none, or one that is made for another frame.
         """
         linear = call.kind in _LINEAR
-        if is_first and linear and self.first is not None:
-            return self.first
         found = self.rules.get(call.kind, self.rules.get("linear") if linear else None)
+        if is_first and linear and self.first is not None:
+            found = self.first
         if found is None:
             raise MethodError(
                 f"{call} is of kind {call.kind!r}, for which method {self.name!r} has "
                 f"no rule. {_remedy(call)}"
+            )
+        wanted = getattr(found, "frame", Activations)
+        if not isinstance(self.frame, wanted):
+            raise MethodError(
+                f"{call}: the rule {found} works on {wanted.__name__}, method "
+                f"{self.name!r} shows it {type(self.frame).__name__}. Give Method(...) "
+                f"frame={wanted.__name__}(...), or another rule for {call.kind!r}."
             )
         return found
 
@@ -152,6 +195,8 @@ class Method:
             lines.append(f"  first     {self.first}")
         if self.times_input:
             lines.append("  at the input: times the input")
+        if self.frame != Activations():
+            lines.append(f"  {self.frame}")
         return "\n".join(lines)
 
 
