@@ -4,13 +4,45 @@ import argparse
 import shlex
 import sys
 
-from modbp import data, experiments, models, training
+from modbp import commands, data, experiments, models, training
 from modbp.errors import ModbpError
 
 
 def _parser():
     parser = argparse.ArgumentParser(prog="python -m modbp", description=__doc__)
     verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
+
+    explain = verbs.add_parser("explain", help="draw explanations of a picture")
+    explain.add_argument("image", help="a picture in any common format")
+    explain.add_argument(
+        "--network",
+        default="cifar10",
+        metavar="NAME",
+        help="cifar10, a classifier of torchvision, or FILE.py:FUNCTION [cifar10]",
+    )
+    explain.add_argument(
+        "--method",
+        action="append",
+        metavar="NAME",
+        help="may be given several times [gradient-x-input and lrp-a1b0]",
+    )
+    explain.add_argument(
+        "--class", type=int, dest="target", metavar="N", help="[the predicted one]"
+    )
+    explain.add_argument(
+        "--weights", default="DEFAULT", help="DEFAULT, trained, or none, random"
+    )
+    explain.add_argument("--seed", type=int, default=0, help="of random weights [0]")
+    explain.add_argument("--size", type=int, help="side in pixels [the network's]")
+    for option in ("--mean", "--std"):
+        explain.add_argument(
+            option,
+            type=float,
+            nargs=3,
+            metavar=("R", "G", "B"),
+            help="of colours in [0, 1] [the network's]",
+        )
+    explain.add_argument("--output", help="PNG file to write [IMAGE-NETWORK.png]")
 
     train = verbs.add_parser("train", help="train a network of the book")
     train.add_argument("network", choices=sorted(training.RECIPES))
@@ -49,6 +81,14 @@ def _parser():
         verb.add_argument("--folder", help="image folder with train/ and test/")
         verb.add_argument("--download", action="store_true", help="may fetch CIFAR-10")
     return parser
+
+
+def _explain(options):
+    asked = ("target", "weights", "seed", "size", "mean", "std", "output")
+    more = {key: getattr(options, key) for key in asked}
+    if options.method:
+        more["names"] = options.method
+    print(*commands.explain(options.image, options.network, **more), sep="\n")
 
 
 def _train(options):
@@ -110,7 +150,12 @@ def main(arguments=None):
     options = _parser().parse_args(arguments)
     options.command = "python -m modbp " + shlex.join(arguments)
     try:
-        verbs = {"train": _train, "evaluate": _evaluate, "run": _run}
+        verbs = {
+            "explain": _explain,
+            "train": _train,
+            "evaluate": _evaluate,
+            "run": _run,
+        }
         verbs[options.verb](options)
     except ModbpError as error:
         print(f"modbp: {error}", file=sys.stderr)

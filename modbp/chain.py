@@ -3,13 +3,14 @@
 import torch
 
 from modbp import checks, methods
-from modbp.errors import InputError, MethodError, ModbpError, unknown_name
+from modbp.errors import InputError, MethodError, ModbpError
+from modbp.operators import Operator
 from modbp.trace import Trace
 
 __all__ = ["Chain", "chain"]
 
 
-def chain(net, x, method):
+def chain(net, x, method, fold=True):
     """Run the network once and keep what the method needs to carry relevance back.
 
     Equation: ``r[l-1] = M_l(x) r[l]``, one operator per layer, fixed by the input.
@@ -22,6 +23,8 @@ def chain(net, x, method):
         ``[N, …]`` inputs, float32 or float64, as the network's parameters.
     method : str or Method
         A name of `modbp.methods.names()`, or a method of yours.
+    fold : bool
+        Whether batch norm becomes part of the linear layer before it, where it can.
 
     Returns
     -------
@@ -33,7 +36,7 @@ def chain(net, x, method):
     ModbpError
         If the input, the network or the method does not fit; see `modbp.errors`.
     """
-    return Chain(net, x, method)
+    return Chain(net, x, method, fold)
 
 
 class Chain:
@@ -52,14 +55,14 @@ class Chain:
     """
 
     @torch.no_grad()
-    def __init__(self, net, x, method):
+    def __init__(self, net, x, method, fold=True):
         self.method = methods.get(method)
         if isinstance(self.method, methods.Averaged):
             raise MethodError(
                 f"method {self.method.name!r} averages {self.method.count} inputs, so "
                 f"it is no chain. Use modbp.explain, or {self.method.method.name!r}."
             )
-        trace = Trace(net)
+        trace = Trace(net, fold)
         checks.check_input(net, x)
         # What the rules see of each output; for most methods the output itself.
         self._frame = self.method.frame
@@ -131,7 +134,8 @@ class Chain:
         """Carry relevance from one layer down to others.
 
         Relevance "at a layer" belongs to its output, summed over all that read it, and
-        before the layer's own rule. For DeepLIFT a multiplier goes in at `start`, and
+        before the layer's own rule. A layer that took in the batch norm behind it gives
+        that batch norm's output. For DeepLIFT a multiplier goes in at `start`, and
         contributions are read below it.
 
         Parameters
@@ -236,24 +240,49 @@ class Chain:
         InputError
             If the matrix would be too large, or there is no such sample.
         """
+        sample = checks.check_sample(sample, len(self.logits))
+        return self.operator(layer, sample).matrix()
+
+    @torch.no_grad()
+    def operator(self, layer, sample=None):
+        """Return the operator of one layer, which needs no matrix: for any size.
+
+        Equation: ``r_in = M r_out``.
+
+        Parameters
+        ----------
+        layer : str
+            Name of the layer.
+        sample : int, optional
+            Which sample of the batch; all of them if left out.
+
+        Returns
+        -------
+        modbp.operators.Operator
+
+        Raises
+        ------
+        InputError
+            If there is no such sample, or `layer` is the input.
+        """
         position = self._position(layer)
         call, rule = self._calls[position], self._rules[position]
         if rule is None:
             raise InputError("the input is no layer, so it has no matrix.")
-        count = len(self.logits)
-        if not isinstance(sample, int) or not 0 <= sample < count:
-            raise InputError(
-                f"sample is {sample!r}; the batch has samples 0…{count - 1}."
-            )
-        inputs = [self._frame.sample(self._states[i], sample) for i in call.sources]
-        state, back = rule(call, *inputs)
-        z = self._frame.value(state)
-        columns = z.numel()
-        checks.check_matrix(call, [self._frame.value(a) for a in inputs], z)
-        r = torch.eye(columns, dtype=z.dtype, device=z.device).reshape(-1, *z.shape)
-        parts = back(self._frame.enter(r))
-        parts = [self._frame.leave(*each) for each in zip(parts, inputs, strict=True)]
-        return torch.cat([part.flatten(1) for part in parts], 1).T
+        frame = self._frame
+        states = [self._states[source] for source in call.sources]
+        state, back = self._states[position], self._backs[position]
+        if sample is not None:
+            sample = checks.check_sample(sample, len(self.logits))
+            states = [frame.sample(each, sample) for each in states]
+            state, back = rule(call, *states)
+
+        def through(r):
+            parts = back(frame.enter(r))
+            return tuple(frame.leave(*each) for each in zip(parts, states, strict=True))
+
+        inputs = [frame.value(each) for each in states]
+        return Operator(call, through, inputs, frame.value(state))
 
     def __str__(self):
         entries = [("layer", "type", "output shape", "rule")]
@@ -267,6 +296,4 @@ class Chain:
     __repr__ = __str__
 
     def _position(self, name):
-        if name not in self.layers:
-            raise unknown_name("layer", name, self.layers)
-        return self.layers.index(name)
+        return checks.check_layer(name, self._calls)

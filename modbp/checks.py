@@ -2,20 +2,17 @@
 
 import torch
 
-from modbp.errors import InputError, MethodError
+from modbp.errors import InputError, MethodError, UnknownName, unknown_name
 
 __all__ = [
     "check_finite",
     "check_input",
-    "check_matrix",
+    "check_layer",
     "check_parts",
     "check_relevance",
+    "check_sample",
     "check_target",
 ]
-
-
-# An explicit layer matrix beyond this many entries (0.5 GB in float64) is refused.
-_LARGEST_MATRIX = 2**26
 
 
 def check_finite(calls, states, last, finite):
@@ -95,6 +92,62 @@ def check_input(net, x):
             f"the input holds NaN or infinite values in samples {bad}. Remove them, or "
             "repair the preprocessing."
         )
+
+
+def check_layer(name, calls):
+    """Return the position of a layer.
+
+    Parameters
+    ----------
+    name : object
+        What was given as its name.
+    calls : list of modbp.trace.Call
+        The layers there are.
+
+    Returns
+    -------
+    int
+
+    Raises
+    ------
+    UnknownName
+        If there is no such layer, or it is a batch norm that another one took in.
+    """
+    names = [call.name for call in calls]
+    if name in names:
+        return names.index(name)
+    for call in calls:
+        if name and name == call.folded:
+            raise UnknownName(
+                f"layer {name!r} is a batch norm that was folded into the layer before "
+                f"it. Use {call.name!r}: relevance there belongs to the batch norm's "
+                "output."
+            )
+    raise unknown_name("layer", name, names)
+
+
+def check_sample(sample, count):
+    """Return which sample of a batch is meant.
+
+    Parameters
+    ----------
+    sample : object
+        What was given.
+    count : int
+        How many samples there are.
+
+    Returns
+    -------
+    int
+
+    Raises
+    ------
+    InputError
+        If there is no such sample.
+    """
+    if not isinstance(sample, int) or not 0 <= sample < count:
+        raise InputError(f"sample is {sample!r}; the batch has samples 0…{count - 1}.")
+    return sample
 
 
 def check_relevance(r, z, layer):
@@ -188,31 +241,6 @@ def check_target(target, logits):
             f"0…{classes - 1}."
         )
     return target.long().expand(count)[:, None]
-
-
-def check_matrix(call, inputs, z):
-    """Refuse to write out the operator of a layer that is too large.
-
-    Parameters
-    ----------
-    call : modbp.trace.Call
-        The layer.
-    inputs : sequence of torch.Tensor
-        Its inputs for one sample.
-    z : torch.Tensor
-        Its output for one sample.
-
-    Raises
-    ------
-    InputError
-        If the matrix has too many entries.
-    """
-    rows, columns = sum(a.numel() for a in inputs), z.numel()
-    if rows * columns > _LARGEST_MATRIX:
-        raise InputError(
-            f"{call} has a {rows} × {columns} matrix, too large to write out. Use "
-            "pull() with a few relevances, or a smaller input."
-        )
 
 
 def check_parts(parts, inputs, count, who):

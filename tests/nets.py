@@ -162,8 +162,9 @@ class Zoo(nn.Module):
         self.add_relu = nn.ReLU()
         self.largest = nn.MaxPool2d(3, stride=2, padding=1)
         self.mean = nn.AvgPool2d(2)
+        self.norm = nn.BatchNorm2d(8) if norm else nn.Identity()
         self.up = nn.ConvTranspose2d(8, 3, 2, stride=2)
-        self.norm = nn.BatchNorm2d(3) if norm else nn.Identity()
+        self.folded = nn.BatchNorm2d(3) if norm else nn.Identity()
         self.up_relu = nn.ReLU()
         self.turn = Turn()
         self.flatten = nn.Flatten()
@@ -174,15 +175,15 @@ class Zoo(nn.Module):
         a = self.stem_relu(self.stem(x))
         a = self.add_relu(self.left(a) + self.right(a))
         a = torch.cat([self.largest(a), self.mean(a)], 1)
-        a = self.up_relu(self.norm(self.up(a)))
+        a = self.up_relu(self.folded(self.up(self.norm(a))))
         return self.fc(self.drop(self.flatten(self.turn(a))))
 
 
 def zoo(name=None):
     """Return every kind of layer; without batch norm where a method refuses it.
 
-    Excitation backprop needs inputs ≥ 0, which a convolution does not give to the batch
-    norm behind it.
+    Excitation backprop needs inputs ≥ 0, which a batch norm does not give to the
+    convolution behind it.
     """
     return filled(Zoo(norm=name != "excitation-bp"), seed=1)
 

@@ -20,9 +20,9 @@ FLOORS = [
         {"surrogate"},
     ],
     [{"trace"}, {"rules", "models", "data"}],
-    [{"deeplift"}, {"methods", "patterns"}, {"chain"}, {"explain"}],
+    [{"deeplift", "operators"}, {"methods", "patterns"}, {"chain"}, {"explain"}],
     [{"csc", "sanity", "figures", "widgets"}],
-    [{"training", "experiments", "audit"}, {"__main__"}],
+    [{"training", "experiments", "audit", "commands"}, {"__main__"}],
 ]
 STEPS = [step for floor in FLOORS for step in floor]
 HEIGHT = {room: height for height, step in enumerate(STEPS) for room in step}

@@ -22,7 +22,7 @@ def test_help_names_every_verb(capsys):
     assert caught.value.code == 0
     text = capsys.readouterr().out
     assert text.startswith("usage: python -m modbp")
-    for verb in ("train", "evaluate", "run"):
+    for verb in ("explain", "train", "evaluate", "run"):
         assert f"\n    {verb} " in text
 
 

@@ -10,7 +10,15 @@ from tqdm import tqdm
 from modbp.data.sources import CLASSES, Photographs, as_path, find, root
 from modbp.errors import DataError, InputError
 
-__all__ = ["CLASSES", "Images", "dataset", "images", "paper_indices", "root"]
+__all__ = [
+    "CLASSES",
+    "Images",
+    "dataset",
+    "images",
+    "paper_indices",
+    "pixels",
+    "root",
+]
 
 
 @dataclass(frozen=True, eq=False)
@@ -119,7 +127,7 @@ def images(n=None, *, indices=None, split="test", size=32, folder=None, download
     indices = _checked(indices, source)
     pairs = [source.read(index, size) for index in indices]
     return Images(
-        x=_stack(pairs).float().div(255).contiguous(),
+        x=pixels([picture for picture, _ in pairs]),
         y=torch.tensor([label for _, label in pairs], dtype=torch.int64),
         names=tuple(source.name(index) for index in indices),
         source=source.text,
@@ -144,10 +152,26 @@ def _checked(indices, source):
     return indices
 
 
-def _stack(pairs):
-    """Return the pictures of (picture, label) pairs as ``[N, 3, S, S]`` uint8."""
-    pixels = np.stack([np.asarray(picture) for picture, _ in pairs])
-    return torch.from_numpy(pixels).permute(0, 3, 1, 2)
+def _stack(pictures):
+    """Return pictures as ``[N, 3, S, S]`` uint8."""
+    stacked = np.stack([np.asarray(picture) for picture in pictures])
+    return torch.from_numpy(stacked).permute(0, 3, 1, 2)
+
+
+def pixels(pictures):
+    """Return pictures as networks take them.
+
+    Parameters
+    ----------
+    pictures : sequence of PIL.Image.Image
+        RGB, all of one size.
+
+    Returns
+    -------
+    torch.Tensor
+        ``[N, 3, S, S]`` float32 in [0, 1].
+    """
+    return _stack(pictures).float().div(255).contiguous()
 
 
 def dataset(split, *, size=32, folder=None, download=False):
@@ -190,4 +214,4 @@ def dataset(split, *, size=32, folder=None, download=False):
         for index in tqdm(range(source.count), desc=f"reading {split}", mininterval=1)
     ]
     y = torch.tensor([label for _, label in pairs], dtype=torch.int64)
-    return _stack(pairs).contiguous(), y, source.text
+    return _stack([picture for picture, _ in pairs]).contiguous(), y, source.text

@@ -9,7 +9,7 @@ from modbp.data import photographs
 from modbp.errors import DataError, InputError
 from modbp.vision import load_torchvision
 
-__all__ = ["CLASSES", "Photographs", "as_path", "find", "root"]
+__all__ = ["CLASSES", "Photographs", "as_path", "find", "opened", "root", "square"]
 
 CLASSES = tuple("airplane automobile bird cat deer dog frog horse ship truck".split())
 
@@ -122,13 +122,7 @@ class _Folder:
 
     def read(self, index, size):
         path, label = self.files[index]
-        try:
-            with Image.open(path) as picture:
-                return _square(picture.convert("RGB"), size), label
-        except (OSError, SyntaxError, ValueError) as error:
-            raise DataError(
-                f"{path}: cannot be read as an image ({error}). Restore or remove it."
-            ) from None
+        return square(opened(path), size), label
 
 
 def _by_number(place, files, classes):
@@ -169,7 +163,7 @@ class _Torchvision:
 
     def read(self, index, size):
         picture, label = self.data[index]
-        return _square(picture, size), label
+        return square(picture, size), label
 
 
 class Photographs:
@@ -182,14 +176,56 @@ class Photographs:
 
     def read(self, index, size):
         picture, name = photographs.crop(index)
-        return _square(picture, size), CLASSES.index(name)
+        return square(picture, size), CLASSES.index(name)
 
 
-def _square(picture, size):
-    """Crop the middle square and resize it, unless the picture already fits."""
-    if picture.size == (size, size):
+def opened(path):
+    """Return a picture from a file.
+
+    Parameters
+    ----------
+    path : path
+        The file.
+
+    Returns
+    -------
+    PIL.Image.Image
+        RGB.
+
+    Raises
+    ------
+    DataError
+        If it is no image.
+    """
+    try:
+        with Image.open(path) as picture:
+            return picture.convert("RGB")
+    except (OSError, SyntaxError, ValueError) as error:
+        raise DataError(
+            f"{path}: cannot be read as an image ({error}). Restore or remove it."
+        ) from None
+
+
+def square(picture, size, part=1.0):
+    """Crop the middle square and resize it, unless the picture already fits.
+
+    Parameters
+    ----------
+    picture : PIL.Image.Image
+        Any picture.
+    size : int
+        Side of the result in pixels.
+    part : float
+        Side of the square in units of the picture's shorter side.
+
+    Returns
+    -------
+    PIL.Image.Image
+        ``size`` × ``size``.
+    """
+    if picture.size == (size, size) and part == 1:
         return picture
-    side = min(picture.size)
+    side = round(min(picture.size) * part)
     left, top = (picture.width - side) // 2, (picture.height - side) // 2
     box = (left, top, left + side, top + side)
     return picture.resize((size, size), Image.Resampling.BICUBIC, box=box)

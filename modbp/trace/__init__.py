@@ -4,6 +4,11 @@ Every call of a layer is an entry of its own, whether it is written as a module,
 function or as an operator. A ReLU used twice is two entries, a skip connection is an
 entry of kind ``add``. The user's model is only read: nothing of it is called, hooked or
 written, and in-place layers are computed out of place.
+
+A batch norm is folded, by value, into the convolution, transposed convolution or linear
+layer whose output it alone reads. The entry keeps the name of that layer, its output is
+the batch norm's, and the batch norm has no entry. Elsewhere, as behind a concatenation,
+a batch norm is a layer of its own, of kind ``scale``.
 """
 
 from dataclasses import dataclass
@@ -11,6 +16,7 @@ from dataclasses import dataclass
 from torch import fx, nn
 
 from modbp.errors import InputError, ModbpError, TraceError
+from modbp.trace.folding import absorb, foldable
 from modbp.trace.graph import constants_and_nodes, name_of
 from modbp.trace.layers import INPUT, Layer
 from modbp.trace.reading import is_question, read
@@ -33,12 +39,15 @@ class Call:
         The positions of the calls whose outputs it reads; 0 is the input.
     nonnegative : bool
         Whether every input is known to hold no negative entry.
+    folded : str
+        Name of the batch norm that the layer also computes; empty if there is none.
     """
 
     name: str
     layer: Layer
     sources: tuple
     nonnegative: bool = False
+    folded: str = ""
 
     @property
     def kind(self):
@@ -63,6 +72,8 @@ class Trace:
     ----------
     net : torch.nn.Module
         The model, in evaluation mode.
+    fold : bool
+        Whether batch norm becomes part of the linear layer before it, where it can.
 
     Raises
     ------
@@ -72,7 +83,7 @@ class Trace:
         If the model is no module or cannot be traced; the message has the line.
     """
 
-    def __init__(self, net):
+    def __init__(self, net, fold=True):
         if not isinstance(net, nn.Module):
             raise TraceError(
                 f"the model is a {type(net).__name__}; give a torch.nn.Module."
@@ -94,6 +105,7 @@ class Trace:
                 )
         self._constants, self._nodes = constants_and_nodes(net)
         self._modules = dict(net.named_modules())
+        self._norms = foldable(self._nodes, self._modules) if fold else {}
         self._order = {node: place for place, node in enumerate(self._nodes)}
 
     def run(self, x, visit):
@@ -136,7 +148,7 @@ class Trace:
                         "in a module that returns the logits alone."
                     )
                 return state.calls, state.outputs, result.position
-            else:
+            elif node not in state.values:  # else a batch norm that is already done
                 state.values[node] = self._step(node, state, visit)
         raise TraceError("the network has no output.")
 
@@ -176,13 +188,14 @@ class Trace:
         except ModbpError as error:
             raise type(error)(f"layer {name!r}: {error}") from None
         positions = tuple(ref.position for ref in sources)
-        call = Call(
-            name,
-            layer,
-            positions,
-            all(state.nonnegative[position] for position in positions),
-        )
         inputs = [state.outputs[position] for position in positions]
+        folded, norm = "", self._norms.get(node)
+        if norm is not None:
+            whole = absorb(layer, self._modules[norm.target], inputs[0].ndim)
+            if whole is not None:
+                layer, folded = whole, state.name(norm.target)
+        nonnegative = all(state.nonnegative[position] for position in positions)
+        call = Call(name, layer, positions, nonnegative, folded)
         try:
             output = visit(call, *inputs)
         except TraceError as error:
@@ -204,6 +217,8 @@ class Trace:
         position = state.add(call, output)
         if layer.in_place:
             self._rebind(node, sources[0], position, state)
+        if folded:
+            state.values[norm] = _Ref(position)
         return _Ref(position)
 
     def _constant(self, node, args, kwargs):
@@ -255,8 +270,9 @@ class _Walk:
     def add(self, call, output):
         self.calls.append(call)
         self.outputs.append(output)
-        path = call.name.partition(":")[0]
-        self._seen[path] = self._seen.get(path, 0) + 1
+        for name in filter(None, (call.name, call.folded)):
+            path = name.partition(":")[0]
+            self._seen[path] = self._seen.get(path, 0) + 1
         sign = call.layer.output_sign
         self.nonnegative.append(call.nonnegative if sign == "keeps" else sign == "≥ 0")
         same = call.layer.shares_memory

@@ -31,6 +31,9 @@ class Layer:
     adjoint : callable
         ``adjoint(s, weight, shape)``: the transpose of `linear`, applied to ``[B, …]``,
         for an input of the shape given.
+    scaled : callable
+        ``scaled(weight, factors)``: the weight that gives ``factors`` times the output,
+        one factor per output channel; for ``conv`` and ``dense``.
     undo : callable
         For ``shape``: ``undo(r, shape)`` brings ``[K, N, …]`` to the input's shape.
     slope : callable
@@ -50,6 +53,7 @@ class Layer:
     bias: torch.Tensor | None = None
     linear: Callable | None = None
     adjoint: Callable | None = None
+    scaled: Callable | None = None
     undo: Callable | None = None
     slope: Callable | None = None
     in_place: bool = False
@@ -107,20 +111,33 @@ def convolution(
         mask = (True, False, False)
         return torch.ops.aten.convolution_backward(s, a, weight, None, *static, mask)[0]
 
-    return parametrised("conv", type, weight, bias, linear, adjoint)
+    def scaled(weight, factors):
+        if not transposed:
+            return _by_row(weight, factors)
+        # [in, out / groups, …]: the factors of a group belong to its inputs' rows.
+        apart = weight.unflatten(0, (groups, -1))
+        factors = factors.reshape(groups, 1, weight.shape[1], *(1,) * rank)
+        return (apart * factors).flatten(0, 1)
+
+    return parametrised("conv", type, weight, bias, linear, adjoint, scaled)
 
 
-def parametrised(kind, type, weight, bias, linear, adjoint):
+def _by_row(weight, factors):
+    return weight * factors.reshape(len(weight), *(1,) * (weight.ndim - 1))
+
+
+def parametrised(kind, type, weight, bias, linear, adjoint, scaled=None):
     def forward(a):
         return linear(a, weight, bias)
 
-    return Layer(kind, type, forward, weight, bias, linear, adjoint)
+    return Layer(kind, type, forward, weight, bias, linear, adjoint, scaled)
 
 
 def dense(type, weight, bias):
-    return parametrised(
-        "dense", type, weight, bias, F.linear, lambda s, weight, shape: s @ weight
-    )
+    def adjoint(s, weight, shape):
+        return s @ weight
+
+    return parametrised("dense", type, weight, bias, F.linear, adjoint, _by_row)
 
 
 # The other kinds ----------------------------------------------------------------------

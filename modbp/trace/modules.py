@@ -16,7 +16,7 @@ from modbp.trace.layers import (
     reshape,
 )
 
-__all__ = ["MODULES", "POOLINGS"]
+__all__ = ["BATCH_NORMS", "MODULES", "POOLINGS"]
 
 
 def _conv_module(module):
@@ -83,6 +83,7 @@ def _pool_module(module):
     return pooling(kind, name, partial(function, **options))
 
 
+BATCH_NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)
 POOLINGS = {
     f"{adaptive}{what}Pool{rank}d": f"{adaptive.lower() and 'adaptive_'}"
     f"{what.lower()}_pool{rank}d"
@@ -93,7 +94,7 @@ POOLINGS = {
 MODULES = {
     **{getattr(nn, f"Conv{rank}d"): _conv_module for rank in (1, 2, 3)},
     **{getattr(nn, f"ConvTranspose{rank}d"): _conv_module for rank in (1, 2, 3)},
-    **{getattr(nn, f"BatchNorm{rank}d"): _batch_norm for rank in (1, 2, 3)},
+    **dict.fromkeys(BATCH_NORMS, _batch_norm),
     **{getattr(nn, name): _pool_module for name in POOLINGS},
     nn.Linear: lambda m: dense("Linear", m.weight, m.bias),
     nn.ReLU: lambda m: relu("ReLU", m.inplace),

@@ -1,0 +1,236 @@
+"""One layer's operator, as a matrix that need not be written out."""
+
+import math
+
+import torch
+
+from modbp.errors import InputError, MethodError
+
+__all__ = ["Operator"]
+
+# An explicit matrix beyond this many entries (0.5 GB in float64) is refused.
+_LARGEST_MATRIX = 2**26
+
+
+class Operator:
+    """What one layer does to relevance: ``r_in = M r_out``, one `M` for each sample.
+
+    Vectors are flattened: ``r_out`` is ``[N, out]``, or ``[K, N, out]`` for `K` at
+    once. The inputs of an addition or a concatenation are stacked in order.
+
+    Attributes
+    ----------
+    shape : tuple of int
+        ``(in, out)``, of one sample.
+    inputs : tuple of torch.Size
+        The shapes that ``in`` is made of, of one sample.
+    output : torch.Size
+        The shape that ``out`` is made of, of one sample.
+    """
+
+    def __init__(self, call, back, sources, z):
+        self._call, self._back = call, back
+        self._count, self._like = len(z), z
+        self._is_linear = None
+        self.inputs = tuple(a.shape[1:] for a in sources)
+        self.output = z.shape[1:]
+        self.shape = (sum(map(math.prod, self.inputs)), math.prod(self.output))
+
+    @torch.no_grad()
+    def apply(self, r):
+        """Carry relevance back through the layer.
+
+        Equation: ``r_in = M r``.
+
+        Parameters
+        ----------
+        r : torch.Tensor
+            ``[N, out]`` or ``[K, N, out]``.
+
+        Returns
+        -------
+        torch.Tensor
+            ``[N, in]`` or ``[K, N, in]``.
+
+        Raises
+        ------
+        InputError
+            If `r` has another shape or type.
+        """
+        r, many = self._checked(r, self.shape[1])
+        r_in = self._forward(r)
+        return r_in if many else r_in[0]
+
+    @torch.no_grad()
+    def adjoint(self, u):
+        """Apply the transposed operator.
+
+        Equation: ``Mᵀ u``, so that ``⟨M r, u⟩ = ⟨r, Mᵀ u⟩``.
+
+        Parameters
+        ----------
+        u : torch.Tensor
+            ``[N, in]`` or ``[K, N, in]``.
+
+        Returns
+        -------
+        torch.Tensor
+            ``[N, out]`` or ``[K, N, out]``.
+
+        Raises
+        ------
+        InputError
+            If `u` has another shape or type.
+        MethodError
+            If the rule is not linear in relevance, so that there is no `M`.
+        """
+        u, many = self._checked(u, self.shape[0])
+        self._refuse_nonlinear()
+        with torch.enable_grad():
+            r = u.new_zeros(*u.shape[:2], self.shape[1], requires_grad=True)
+            (out,) = torch.autograd.grad(self._forward(r), r, u)
+        return out if many else out[0]
+
+    def column_sums(self):
+        """Return what becomes of one unit of relevance at each output.
+
+        Equation: ``Mᵀ 1``; all ones where relevance is conserved.
+
+        Returns
+        -------
+        torch.Tensor
+            ``[N, *output]``.
+
+        Raises
+        ------
+        MethodError
+            If the rule is not linear in relevance.
+        """
+        ones = self._like.new_ones(self._count, self.shape[0])
+        return self.adjoint(ones).unflatten(1, self.output)
+
+    @torch.no_grad()
+    def norm(self, tolerance=1e-6, steps=1000, seed=0):
+        """Estimate the operator norm, the largest singular value, by power iteration.
+
+        Equation: ``v ← MᵀM v / ‖MᵀM v‖`` until ``‖MᵀM v − σ² v‖ ≤ tolerance σ²`` with
+        ``σ = ‖M v‖``. Then a singular value lies within a relative `tolerance` of `σ`,
+        and it is the largest but for starts that happen to be perpendicular to it. `σ`
+        is never above the norm.
+
+        Parameters
+        ----------
+        tolerance : float
+            Above 0; below about 1e-6 only float64 can meet it.
+        steps : int
+            How many products with ``MᵀM`` at most.
+        seed : int
+            Of the first `v`.
+
+        Returns
+        -------
+        torch.Tensor
+            ``[N]``.
+
+        Raises
+        ------
+        InputError
+            If the tolerance is not met in so many steps.
+        MethodError
+            If the rule is not linear in relevance.
+        """
+        v = self._random(seed)
+        worst = math.inf
+        for _ in range(steps):
+            v = v / v.norm(dim=1, keepdim=True)
+            once = self.apply(v)
+            square = once.square().sum(1, keepdim=True)
+            twice = self.adjoint(once)
+            residual = (twice - square * v).norm(dim=1, keepdim=True)
+            if (residual <= tolerance * square).all():
+                return square.sqrt().flatten()
+            worst = (residual / square).nan_to_num().max().item()
+            # Where M is zero, any v will do.
+            v = torch.where(twice.norm(dim=1, keepdim=True) > 0, twice, v)
+        raise InputError(
+            f"{self._call}: after {steps} steps of power iteration the residual is "
+            f"{worst:.1e} instead of {tolerance:.1e}; two singular values may be "
+            "close. Allow more steps, or a larger tolerance."
+        )
+
+    def matrix(self):
+        """Write the operator of a single sample out.
+
+        Returns
+        -------
+        torch.Tensor
+            ``[in, out]``.
+
+        Raises
+        ------
+        InputError
+            If it would be too large, or there are several samples.
+        """
+        if self._count != 1:
+            raise InputError(
+                f"{self._call}: {self._count} samples have as many matrices. Choose one"
+                " with `sample`."
+            )
+        rows, columns = self.shape
+        if rows * columns > _LARGEST_MATRIX:
+            raise InputError(
+                f"{self._call} has a {rows} × {columns} matrix, too large to write out."
+                " Use operator() or pull(), which need not write it, or a smaller "
+                "input."
+            )
+        identity = torch.eye(columns, dtype=self._like.dtype, device=self._like.device)
+        return self.apply(identity[:, None])[:, 0].T
+
+    def __repr__(self):
+        rows, columns = self.shape
+        return f"{self._call}: {rows} × {columns}, {self._count} samples"
+
+    def _forward(self, r):
+        parts = self._back(r.unflatten(2, self.output))
+        return torch.cat([part.flatten(2) for part in parts], 2)
+
+    def _checked(self, vector, size):
+        if not isinstance(vector, torch.Tensor):
+            raise InputError(
+                f"{self._call}: the vector is a {type(vector).__name__}; give a "
+                "torch.Tensor."
+            )
+        many = vector.ndim == 3
+        if vector.shape[many:] != (self._count, size):
+            raise InputError(
+                f"{self._call}: the vector has shape {list(vector.shape)}; give "
+                f"[{self._count}, {size}], or [K, {self._count}, {size}] for several "
+                "at once, flattened as by r.flatten(1)."
+            )
+        like = self._like
+        if vector.dtype != like.dtype or vector.device != like.device:
+            raise InputError(
+                f"{self._call}: the vector is {vector.dtype} on {vector.device}, the "
+                f"layer {like.dtype} on {like.device}. Convert it with v.to(...)."
+            )
+        return (vector if many else vector[None]), many
+
+    def _random(self, seed):
+        generator = torch.Generator().manual_seed(seed)
+        shape = (self._count, self.shape[1])
+        return torch.randn(shape, generator=generator, dtype=torch.float64).to(
+            self._like
+        )
+
+    def _refuse_nonlinear(self):
+        """Refuse a rule that rectifies or cuts relevance, which no matrix does."""
+        if self._is_linear is None:
+            r = self._random(1)
+            forth, back = self.apply(r), self.apply(-r)
+            self._is_linear = torch.equal(forth, -back)
+        if not self._is_linear:
+            raise MethodError(
+                f"{self._call}: the rule is not linear in relevance, so it is no "
+                "matrix and has no transpose. Use apply() or pull() alone, or another "
+                "method."
+            )
