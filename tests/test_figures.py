@@ -111,3 +111,20 @@ def test_every_named_method_has_a_style_of_its_own():
 def test_what_cannot_be_drawn_is_refused_by_name(call, message):
     with pytest.raises(modbp.ModbpError, match=message):
         call()
+
+
+def test_cones_show_directions_and_not_lengths():
+    drawing = figures.cones([[[3, 0], [4, 2]]], ["two columns"])
+    (panel,) = drawing.axes
+    tips = [text.xy for text in panel.texts if text.arrow_patch is not None]
+    np.testing.assert_allclose(tips, [(0.6, 0.8), (0, 1)])
+    assert panel.get_title() == "two columns"
+
+
+@pytest.mark.parametrize(
+    ("matrices", "titles"),
+    [([], []), ([[[1], [1]]], []), ([[[1]]], ["one row"]), ([[[0], [0]]], ["zero"])],
+)
+def test_cones_refuse_what_has_no_direction_in_the_plane(matrices, titles):
+    with pytest.raises(modbp.ModbpError):
+        figures.cones(matrices, titles)

@@ -4,10 +4,12 @@ Red speaks for the explained class, blue against it, white is zero. Every map is
 on its own, so that colours compare places in one map, never sizes between maps.
 """
 
+from modbp.figures.cones import cones
 from modbp.figures.convergence import csc_curves, csc_histogram, csc_table, style
 from modbp.figures.maps import difference, heatmaps, normalise, note, reduce
 
 __all__ = [
+    "cones",
     "csc_curves",
     "csc_histogram",
     "csc_table",
