@@ -102,6 +102,13 @@ def drop_stale_results():
         stamp.write_text(wanted)
 
 
+def pages():
+    """Return the pages that the table of contents names."""
+    text = (ROOT / "book" / "_toc.yml").read_text()
+    names = re.findall(r"^[\s-]*(?:root|file): *(\S+)", text, re.MULTILINE)
+    return [PAGES / (name + ".html") for name in names]
+
+
 def remove_made():
     """Delete pages and caches."""
     caches = (".pytest_cache", ".ruff_cache", ".hypothesis")
@@ -134,25 +141,31 @@ nox.options.default_venv_backend = "none"
 nox.options.sessions = ["book", "tests"]
 
 
-def chapters(text):
-    """Return the pages that a table of contents names."""
-    return re.findall(r"^[\s-]*(?:root|file): *(\S+)", text, re.MULTILINE)
-
-
 @nox.session
 def book(session):
     """Run every chapter and write the pages to _build/html."""
     prepare()
     drop_stale_results()
+    stamp = BUILD / "pages-made-from"
+    wanted = digest(
+        *"_config.yml noxfile.py book/* book/static/* book/_ext/*.py".split()
+    )
+    wanted += (BUILD / "made-from").read_text()
+    if stamp.exists() and stamp.read_text() == wanted:
+        if all(page.exists() for page in pages()):
+            print("\nNothing has changed. The book: %s" % (PAGES / "index.html"))
+            return
+    stamp.unlink(missing_ok=True)
     shutil.rmtree(PAGES, ignore_errors=True)
     session.run(
         *(BIN / "jupyter-book", "build", "book", "--config", "_config.yml"),
         *("--path-output", ".", "--all", "-W", "-n", "--keep-going"),
         env={**OWN, "JUPYTER_BOOK_BUILD": "1"},
     )
-    for name in chapters((ROOT / "book" / "_toc.yml").read_text()):
-        if not (PAGES / (name + ".html")).exists():
-            session.error("the build made no page for %s" % name)
+    for page in pages():
+        if not page.exists():
+            session.error("the build did not make %s" % page)
+    stamp.write_text(wanted)
     print("\nThe book: %s" % (PAGES / "index.html"))
 
 

@@ -42,3 +42,8 @@ def browser():
         chromium = engine.chromium.launch(executable_path=path, args=quiet)
         yield chromium
         chromium.close()
+
+
+def pytest_collection_modifyitems(items):
+    """Begin with the browser, which takes longest, so that no process waits for it."""
+    items.sort(key=lambda item: item.path.name != "test_site.py")

@@ -115,7 +115,7 @@ def test_the_first_dimension_of_the_result_is_that_of_the_relevance():
     assert chain.pull(normal(0, 7, 2, 5), "fc")["input"].shape == (7, 2, 2, 6, 6)
 
 
-@pytest.mark.parametrize("name", EXPLAINING)
+@pytest.mark.parametrize("name", CHAINS)
 def test_a_batch_equals_one_sample_at_a_time(name):
     net, (x, y) = cifar10(BEST), photographs(2)
     together = modbp.explain(net, x, y, name)

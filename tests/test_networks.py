@@ -29,6 +29,17 @@ from zennit.types import Activation, AvgPool, Linear  # noqa: E402
 # The larger ones differ from these in depth alone; every method takes its time.
 LARGE = {"vgg11", "vgg16_bn", "vgg19", "resnet50", "resnet101", "squeezenet1_0"}
 FEW = sorted(set(NETWORKS) - LARGE)
+# Siblings of networks that are tested anyway; `pytest -m long` takes them too.
+LONG = {"vgg11", "vgg19", "resnet101", "squeezenet1_0", "googlenet", *RELATIVES}
+
+
+def each(names, *more):
+    """Parameters for a list of networks, of which some are for the long run."""
+    for name in names:
+        marks = [pytest.mark.long] if name in LONG else []
+        yield pytest.param(name, *more, marks=marks)
+
+
 # Relevance in one walk down, without anything to be fitted or given before.
 SINGLE = (
     "gradient gradient-x-input guided-bp deconv lrp-z lrp-eps lrp-a1b0 lrp-a2b1 "
@@ -44,7 +55,7 @@ CONSERVING = {
 }
 
 
-@pytest.mark.parametrize("name", [*NETWORKS, *RELATIVES])
+@pytest.mark.parametrize("name", list(each([*NETWORKS, *RELATIVES])))
 def test_the_output_and_the_gradient_are_those_of_torch(name):
     net, x = network(name, bias=True), pictures(name)
     chain = modbp.chain(net, x, "gradient")
@@ -57,6 +68,7 @@ def test_the_output_and_the_gradient_are_those_of_torch(name):
     assert relative(chain.explain(), wanted) < 1e-12
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", FEW)
 def test_every_method_explains_each_image_on_its_own_and_changes_nothing(name):
     net, x = network(name, bias=True), pictures(name)
@@ -99,7 +111,11 @@ def lost(net, x, method):
 
 
 # What lrp-z does to the large ones is seen by lrp-eps, whose ε is almost nothing.
-CASES = [(n, m) for n in NETWORKS for m in CONSERVING if n in FEW or m != "lrp-z"]
+CASES = [
+    case
+    for method in CONSERVING
+    for case in each(FEW if method == "lrp-z" else NETWORKS, method)
+]
 
 
 @pytest.mark.parametrize("name, method", CASES)
@@ -175,7 +191,11 @@ def by_zennit(net, x, rule, residual):
 
 @pytest.mark.parametrize("method", RULES)
 @pytest.mark.parametrize(
-    "name", ["vgg16_bn", "resnet18", "resnet50", "squeezenet1_1", "alexnet"]
+    "name",
+    [
+        *(pytest.param(n, marks=pytest.mark.long) for n in ("vgg16_bn", "resnet50")),
+        *("resnet18", "squeezenet1_1", "alexnet"),
+    ],
 )
 def test_lrp_is_zennits(name, method):
     x = pictures(name) - 0.3  # the first layer sees both signs

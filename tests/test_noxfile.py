@@ -109,8 +109,9 @@ def test_outputs_are_forgotten_when_what_they_rest_on_changes(nox, changed):
     assert not output.exists()
 
 
-def test_the_table_of_contents_names_the_pages(nox):
-    pages = nox.chapters((ROOT / "book" / "_toc.yml").read_text())
+def test_the_table_of_contents_names_the_pages(nox, monkeypatch):
+    monkeypatch.setattr(nox, "ROOT", ROOT)
+    pages = [page.stem for page in nox.pages()]
     assert pages[0] == "index"
     assert all((ROOT / "book" / f"{page}.md").exists() for page in pages)
 
