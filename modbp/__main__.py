@@ -30,7 +30,9 @@ def _parser():
         "--class", type=int, dest="target", metavar="N", help="[the predicted one]"
     )
     explain.add_argument(
-        "--weights", default="DEFAULT", help="DEFAULT, trained, or none, random"
+        "--weights",
+        default="DEFAULT",
+        help="DEFAULT, trained; cifar10, ours; none, random",
     )
     explain.add_argument("--seed", type=int, default=0, help="of random weights [0]")
     explain.add_argument("--size", type=int, help="side in pixels [the network's]")
@@ -114,7 +116,7 @@ def _train(options):
 
 
 def _evaluate(options):
-    net = getattr(models, options.network)(options.weights or options.network)
+    net = getattr(models, options.network)(options.weights or "cifar10")
     x, y, source = data.dataset(
         "test", folder=options.folder, download=options.download
     )

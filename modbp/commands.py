@@ -67,8 +67,8 @@ def find_network(name, weights="DEFAULT", seed=0):
         A network of `modbp.models`, a classifier of torchvision, or
         ``file.py:function``, where the function returns a model.
     weights : str
-        "DEFAULT" for trained ones, which torchvision may have to download, or "none"
-        for random ones.
+        "DEFAULT" for trained ones, which torchvision may have to download, "cifar10"
+        for those that come with modbp, or "none" for random ones.
     seed : int
         Of random weights.
 
@@ -85,24 +85,27 @@ def find_network(name, weights="DEFAULT", seed=0):
     WeightsError
         If the trained weights cannot be had.
     """
-    if weights not in ("DEFAULT", "none"):
+    if weights not in ("DEFAULT", "cifar10", "none"):
         raise InputError(
-            f"weights is {weights!r}; choose DEFAULT for trained ones or none for "
-            "random ones. Weights of yours go into a function: --network FILE.py:NAME."
+            f"weights is {weights!r}; choose DEFAULT for trained ones, cifar10 for "
+            "ours, or none for random ones. Weights of yours go into a function: "
+            "--network FILE.py:NAME."
         )
     if ".py:" in name:
         return Named(_from_file(name), name)
     title = f"{name}, random weights, seed {seed}" if weights == "none" else name
-    if name in models.names():
-        trained = weights == "DEFAULT"
+    if name == "cifar10" or weights == "cifar10":
+        if name not in models.names():
+            raise unknown_name(
+                "network with weights for CIFAR-10", name, models.names()
+            )
+        trained = weights != "none"
         net = getattr(models, name)() if trained else models.build(name, seed)
         return Named(net, title, size=32, classes=data.CLASSES)
     library = load_torchvision().models
     known = library.list_models(module=library)
     if name not in known:
-        raise unknown_name(
-            "network", name, [*models.names(), *known, "FILE.py:FUNCTION"]
-        )
+        raise unknown_name("network", name, ["cifar10", *known, "FILE.py:FUNCTION"])
     best = library.get_model_weights(name).DEFAULT
     wanted = best.transforms()
     side = wanted.crop_size[0]

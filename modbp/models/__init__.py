@@ -137,7 +137,7 @@ def cifar10(weights="cifar10"):
 
 
 def vgg16(weights="cifar10"):
-    """Return VGG-16, whose layers are called ``conv1_1`` … ``pool5``, ``fc1`` … ``fc3``.
+    """Return VGG-16, with layers ``conv1_1`` … ``pool5``, ``fc1``, ``fc2``, ``fc3``.
 
     For CIFAR-10 it maps ``[N, 3, 32, 32]`` images with values in [0, 1] to ten logits,
     and its hidden dense layers have 512 units instead of 4096. It was trained with
@@ -216,8 +216,8 @@ def _imagenet(name):
     except (OSError, RuntimeError) as error:
         folder = Path(torch.hub.get_dir()) / "checkpoints"
         raise WeightsError(
-            f"the ImageNet weights of {name} cannot be had ({error}). Put the file from "
-            f"{weights.url} into {folder}, or choose other weights."
+            f"the ImageNet weights of {name} cannot be had ({error}). Put the file "
+            f"from {weights.url} into {folder}, or choose other weights."
         ) from None
 
 
@@ -265,5 +265,3 @@ def dense(*weights):
         layers[f"fc{number}"].weight = nn.Parameter(matrix.clone())
         below = rows
     return nn.Sequential(layers).eval()
-
-

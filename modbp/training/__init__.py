@@ -2,7 +2,7 @@
 
 import io
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 
 import torch
@@ -10,38 +10,12 @@ import torch.nn.functional as F
 from tqdm import tqdm
 
 from modbp import data, models
-from modbp.errors import DataError, InputError, WeightsError, unknown_name
+from modbp.errors import DataError, InputError, WeightsError
 from modbp.provenance import facts, fingerprint, write_bytes
+from modbp.training import recipes
+from modbp.training.recipes import RECIPES, Recipe
 
 __all__ = ["RECIPES", "Recipe", "evaluate", "train"]
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """How a network is trained. The defaults are those of the appendix D network.
-
-    The paper's code took batches of 32, a constant learning rate of 1e-3, 100 epochs
-    and float32. One cycle with batches of 128 takes a quarter of the epochs, bfloat16
-    half their time. The rest, augmentation included, is the paper's. The larger two
-    networks, which the paper took from ImageNet, are trained by gradient descent with
-    momentum and weight decay.
-    """
-
-    epochs: int = 24
-    batch: int = 128
-    optimizer: str = "adam"
-    learning_rate: float = 2e-3
-    weight_decay: float = 0.0
-    shift: float = 0.1
-    bfloat16: bool = True
-
-
-_DESCENT = {"optimizer": "sgd", "learning_rate": 0.1, "weight_decay": 5e-4}
-RECIPES = {
-    "cifar10": Recipe(),
-    "resnet50": Recipe(epochs=12, **_DESCENT),
-    "vgg16": Recipe(epochs=12, **_DESCENT),
-}
 
 
 def _augment(x, shift, generator):
@@ -115,7 +89,9 @@ def train(
     WeightsError
         If the checkpoint to resume is damaged or was made with other settings.
     """
-    recipe = _recipe(name, changes, limit)
+    recipe = recipes.chosen(name, changes)
+    if limit is not None:
+        recipes.check_count("limit", limit)
     device = _device(device)
     net = models.build(name, seed, training=True)
     checkpoint = Path(output) / "checkpoint.pt"
@@ -132,7 +108,7 @@ def train(
     pixels = fingerprint(x.numpy().tobytes())
     x, y = x.to(device), y.to(device)
     net = net.to(device, memory_format=torch.channels_last)
-    optimizer = _optimizer(net, recipe)
+    optimizer = recipes.optimizer(net, recipe)
     steps = -(-len(x) // recipe.batch)
     schedule = torch.optim.lr_scheduler.OneCycleLR(
         optimizer, recipe.learning_rate, total_steps=recipe.epochs * steps
@@ -161,34 +137,6 @@ def train(
     )
     models.save(net, Path(output) / f"{name}.safetensors", **history)
     return history
-
-
-def _recipe(name, changes, limit):
-    if name not in RECIPES:
-        raise unknown_name("network", name, RECIPES)
-    settings = asdict(RECIPES[name])
-    for key in changes.keys() - settings.keys():
-        raise unknown_name("setting", key, settings)
-    recipe = Recipe(**{**settings, **changes})
-    counts = {"epochs": recipe.epochs, "batch": recipe.batch}
-    if limit is not None:
-        counts["limit"] = limit
-    for key, value in counts.items():
-        if not isinstance(value, int) or value < 1:
-            raise InputError(f"{key} is {value!r}; give a whole number, at least 1.")
-    return recipe
-
-
-def _optimizer(net, recipe):
-    if recipe.optimizer == "adam":
-        return torch.optim.Adam(net.parameters(), lr=recipe.learning_rate)
-    return torch.optim.SGD(
-        net.parameters(),
-        lr=recipe.learning_rate,
-        momentum=0.9,
-        weight_decay=recipe.weight_decay,
-        nesterov=True,
-    )
 
 
 def _check_labels(logits, y):
