@@ -45,6 +45,12 @@ def _parser():
             help="of colours in [0, 1] [the network's]",
         )
     explain.add_argument("--output", help="PNG file to write [IMAGE-NETWORK.png]")
+    explain.add_argument(
+        "--no-fold",
+        action="store_false",
+        dest="fold",
+        help="keep batch norm a layer of its own",
+    )
 
     train = verbs.add_parser("train", help="train a network of the book")
     train.add_argument("network", choices=sorted(training.RECIPES))
@@ -86,7 +92,7 @@ def _parser():
 
 
 def _explain(options):
-    asked = ("target", "weights", "seed", "size", "mean", "std", "output")
+    asked = ("target", "weights", "seed", "size", "mean", "std", "output", "fold")
     more = {key: getattr(options, key) for key in asked}
     if options.method:
         more["names"] = options.method

@@ -9,7 +9,6 @@ import torch
 from torch import nn
 
 from modbp import data, figures, methods, models
-from modbp.chain import chain
 from modbp.checks import check_target
 from modbp.data.sources import opened, square
 from modbp.errors import (
@@ -20,6 +19,7 @@ from modbp.errors import (
     WeightsError,
     unknown_name,
 )
+from modbp.explain import explain as explained
 from modbp.vision import load_torchvision
 
 __all__ = ["Named", "explain", "find_network"]
@@ -181,6 +181,7 @@ def explain(
     mean=None,
     std=None,
     output=None,
+    fold=True,
 ):
     """Explain one picture by several methods, and draw the maps.
 
@@ -202,6 +203,8 @@ def explain(
         Instead of the network's own, three each.
     output : path, optional
         The PNG file to write; ``IMAGE-NETWORK.png`` here if left out.
+    fold : bool
+        As for :func:`modbp.chain`.
 
     Returns
     -------
@@ -232,11 +235,12 @@ def explain(
     colours = data.pixels([square(picture, size, found.part)])
     x = (colours - _colour(mean)) / _colour(std)
     kind = next((entry.dtype for entry in found.net.parameters()), x.dtype)
-    maps, logits = {}, None
+    x, maps = x.to(kind), {}
     for name in names:
-        link = chain(found.net, x.to(kind), name)
-        logits = link.logits
-        maps[name] = figures.reduce(link.explain(target), name)
+        r = explained(found.net, x, target, name, fold)
+        maps[name] = figures.reduce(r, name)
+    with torch.no_grad():
+        logits = found.net(x)
     guess = logits.argmax(1).item()
     chosen = check_target(target, logits).item()
 

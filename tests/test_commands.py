@@ -128,6 +128,22 @@ def test_a_function_in_a_file_gives_the_network(here, capsys):
         assert Path(f"cat-{function}.png").is_file()
 
 
+def test_a_method_that_averages_and_batch_norm_of_its_own_can_be_asked_for(
+    here, monkeypatch
+):
+    seen = {}
+    monkeypatch.setattr(
+        commands, "explained", lambda *given: seen.update(given=given) or given[1]
+    )
+    line = "explain cat.png --network mine.py:build --size 20 --method smoothgrad"
+    for more, fold in ([], True), (["--no-fold"], False):
+        assert main([*line.split(), *more]) == 0
+        assert seen["given"][2:] == (None, "smoothgrad", fold)
+    monkeypatch.undo()
+    monkeypatch.chdir(here)
+    assert main(line.split()) == 0
+
+
 @pytest.mark.parametrize("name", ["googlenet", "inception_v3", "densenet121"])
 def test_random_weights_depend_on_the_seed_alone(name):
     first = commands.find_network(name, "none", seed=1)
