@@ -99,7 +99,7 @@ class CSCResult:
         return "\n".join(rows)
 
 
-def csc(net, x, method, start, to=None, relevances=5, generator=None):
+def csc(net, x, method, start, to=None, relevances=5, generator=None, fold=True):
     """Measure how far random relevances converge on their way down.
 
     Equation: the median of ``|cos(r_i, r_j)|`` over pairs, locations and samples, with
@@ -123,6 +123,9 @@ def csc(net, x, method, start, to=None, relevances=5, generator=None):
         Gives the seed, 0 if left out; it is not advanced. Every image draws from a
         seed of its own, made of this one, the layer and the image's pixels, so that
         batch size and order change nothing beyond rounding.
+    fold : bool
+        Whether batch norm becomes part of the linear layer before it, where it can; if
+        not, it is a layer of its own, which can be measured too.
 
     Returns
     -------
@@ -138,7 +141,7 @@ def csc(net, x, method, start, to=None, relevances=5, generator=None):
     :cite:t:`sixt2020lie`, section 4.1.
     """
     seed = getattr(generator, "initial_seed", lambda: generator or 0)()
-    return measure(Chain(net, x, method), start, to, relevances, seed)
+    return measure(Chain(net, x, method, fold), start, to, relevances, seed)
 
 
 def measure(chain, start, to=None, relevances=5, seed=0):

@@ -60,6 +60,28 @@ def test_a_grid_has_a_column_per_map_and_says_its_source():
     assert shown.get_clim() == (-1, 1) and shown.get_cmap().name == "seismic"
 
 
+def test_a_gallery_has_the_pictures_first_and_then_a_cell_per_method():
+    pictures = torch.rand(2, 3, 4, 4, generator=torch.Generator().manual_seed(0))
+    maps = {"one": torch.eye(4).expand(2, 4, 4), "two": -torch.eye(4).expand(2, 4, 4)}
+    figure = figures.gallery(pictures, maps, columns=2, source="here")
+    titles = [ax.get_title() for ax in figure.axes]
+    assert titles == ["image", "one", "two", ""]
+    shown = [ax.images[0].get_array() for ax in figure.axes[:3]]
+    # Two squares of four with a white line between them.
+    line = torch.ones(4, 1, 3)
+    wanted = torch.cat([pictures[0].movedim(0, 2), line, pictures[1].movedim(0, 2)], 1)
+    assert np.allclose(shown[0], wanted)
+    assert shown[1][0].tolist() == [1, 0, 0, 0, 0, 1, 0, 0, 0]
+    assert (shown[2] == -shown[1]).all()
+    assert [text.get_text() for text in figure.texts] == ["here"]
+
+
+@pytest.mark.parametrize("draw", [figures.heatmaps, figures.gallery])
+def test_a_column_needs_one_map_per_picture(draw):
+    with pytest.raises(modbp.ModbpError, match="'m' has 1 maps for 2 pictures"):
+        draw(torch.rand(2, 3, 4, 4), {"m": torch.rand(1, 4, 4)})
+
+
 def test_a_drawing_shows_itself_as_png():
     figure = figures.heatmaps(torch.rand(1, 3, 4, 4), {"m": torch.rand(1, 4, 4)})
     assert figure._repr_png_().startswith(b"\x89PNG")
