@@ -44,8 +44,8 @@ def cone_in_space(M, title, *, turn=45, lift=25, height=3.6):
     M = np.asarray(M, dtype=np.float64)
     if M.ndim != 2 or len(M) != 3 or M.min() < 0 or not M.any(axis=0).all():
         raise InputError(
-            f"a matrix has shape {list(M.shape)}; only columns with three entries, none "
-            "of them negative and not all zero, are directions in this picture."
+            f"a matrix has shape {list(M.shape)}; only columns with three entries, "
+            "none of them negative and not all zero, are directions in this picture."
         )
     U = M / np.linalg.norm(M, axis=0)
     seen = _projection(turn, lift)
