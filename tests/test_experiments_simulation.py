@@ -5,9 +5,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from modbp import experiments, theory
+from modbp import data, experiments, models, theory
+from modbp.experiments import simulation
 
-STORED = Path(__file__).parents[1] / "book" / "results" / "simulation" / "vgg16.json"
+FOLDER = Path(__file__).parents[1] / "book" / "results" / "simulation"
+STORED, TRAINED = FOLDER / "vgg16.json", FOLDER / "cifar10.json"
 
 
 @pytest.fixture(scope="module")
@@ -49,3 +51,30 @@ def test_a_small_run_is_written_and_read(tmp_path, monkeypatch):
     found = experiments.run_simulation(tmp_path / "small.json", repetitions=2)
     assert experiments.read(tmp_path / "small.json") == found
     assert set(found["results"]) == {"code", "text"}
+
+
+# With trained weights ------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def trained():
+    return experiments.read(TRAINED)
+
+
+def learned(trained, label, fitted=None):
+    """Recompute one curve of both readings, first repetition."""
+    net, x = models.cifar10(), data.images(1, folder="photographs").x
+    zero = {name: 0 * net.get_submodule(name).weight for name in simulation.taps(net)}
+    chains = experiments.learned_chains(net, x, fitted or zero)
+    kind, relu = simulation.LEARNED[label]
+    return {
+        name: theory.simulate_learned(
+            chains[kind],
+            relu=relu,
+            protocol=theory.PROTOCOLS[name],
+            vectors=count,
+            repetitions=1,
+            seed=trained["config"]["seed"],
+        )[0]
+        for name, count in trained["config"]["vectors"].items()
+    }

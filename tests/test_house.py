@@ -21,7 +21,7 @@ FLOORS = [
     ],
     [{"trace"}, {"rules", "models", "data"}],
     [{"deeplift", "operators"}, {"methods", "patterns"}, {"chain"}, {"explain"}],
-    [{"csc", "sanity", "figures", "widgets"}],
+    [{"csc", "eigen", "singular", "sanity", "figures", "widgets"}],
     [{"training", "experiments", "audit", "commands"}, {"ledger"}, {"__main__"}],
 ]
 STEPS = [step for floor in FLOORS for step in floor]

@@ -1,8 +1,9 @@
 """Run the book's experiments and store their results with provenance."""
 
 from modbp.experiments.csc import BINS, CHUNK, csc_config, run_csc
+from modbp.experiments.patterns import patterns_config, run_patterns
 from modbp.experiments.plans import CSC_PLANS, Plan
-from modbp.experiments.simulation import BETAS, run_simulation
+from modbp.experiments.simulation import BETAS, run_learned, run_simulation
 from modbp.experiments.store import read
 
 __all__ = [
@@ -12,7 +13,10 @@ __all__ = [
     "CSC_PLANS",
     "Plan",
     "csc_config",
+    "patterns_config",
     "read",
     "run_csc",
+    "run_learned",
+    "run_patterns",
     "run_simulation",
 ]
