@@ -7,12 +7,13 @@ went in, and so not on any layer above.
 
 import hashlib
 from dataclasses import dataclass
+from numbers import Integral
 
 import numpy as np
 import torch
 
 from modbp.chain import Chain
-from modbp.errors import InputError
+from modbp.errors import check_option
 from modbp.similarity import pairwise, random_floor
 
 __all__ = ["CSCResult", "csc", "measure", "random_relevance"]
@@ -141,6 +142,12 @@ def csc(net, x, method, start, to=None, relevances=5, generator=None, fold=True)
     :cite:t:`sixt2020lie`, section 4.1.
     """
     seed = getattr(generator, "initial_seed", lambda: generator or 0)()
+    check_option(
+        "generator",
+        seed,
+        lambda value: isinstance(value, Integral),
+        "give a torch.Generator or an int.",
+    )
     return measure(Chain(net, x, method, fold), start, to, relevances, seed)
 
 
@@ -160,10 +167,12 @@ def measure(chain, start, to=None, relevances=5, seed=0):
     -------
     CSCResult
     """
-    if not isinstance(relevances, int) or relevances < 2:
-        raise InputError(
-            f"relevances is {relevances!r}; an angle needs at least two, as in 5."
-        )
+    check_option(
+        "relevances",
+        relevances,
+        lambda count: isinstance(count, Integral) and count > 1,
+        "an angle needs at least two, as in 5.",
+    )
     r = random_relevance(chain, start, relevances, seed)
     layers = chain.below(start) if to is None else to
     found = chain.pull(r, start, layers)
