@@ -127,16 +127,16 @@ def lrp_gamma(
 
 
 def dtd(first="box", bias=rules.BIAS, epsilon=0.0, start="logit"):
-    """Deep Taylor decomposition: z^B for pixels, z⁺ above, and the slope of the ReLU.
+    """Deep Taylor decomposition: z^B for pixels, z⁺ above, nothing to what is off.
 
-    Equation: ``r_in = a ⊙ W⁺ᵀ(r / W⁺a)``, at a ReLU ``r_in = 1[a > 0] r``, at pixels
+    Equation: ``r_in = a ⊙ W⁺ᵀ(r / W⁺a)``, at a ReLU ``r_in = 1[z > 0] r``, at pixels
     that of :class:`modbp.rules.Box`. Source: :cite:t:`montavon2017dtd`. Channel
     reduction: sum. Needs pixels in [0, 1], or the range of yours:
     ``first=modbp.rules.Box(low, high)``. The logit is not rectified, as in the 2020
     code.
     """
     rule = rules.AlphaBeta(1, 0, bias, epsilon)
-    return lrp("dtd", rule, start, first, relu=rules.Slope())
+    return lrp("dtd", rule, start, first, relu=rules.Lit())
 
 
 def contrastive_lrp(bias=rules.BIAS, epsilon=0.0, first=None, start="contrast"):
