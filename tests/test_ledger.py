@@ -127,6 +127,18 @@ def test_the_table_shows_every_claim_once_and_can_be_filtered():
     assert all(f"#show-{verdict}:checked" in css for verdict in ledger.VERDICTS)
 
 
+def test_numbers_are_written_as_people_do():
+    def shown(value, form):
+        number = {"value": value, "format": form, "says": "", "tolerance": 0}
+        claim = CLAIMS[0] | {"numbers": [number | {"measurement": "here"}]}
+        return re.search("<b>(.*?)</b>", ledger.table([claim])._repr_html_())[1]
+
+    assert shown(3.2e-16, ".0e") == "3·10<sup>−16</sup>"
+    assert shown(2.5e7, ".1e") == "2.5·10<sup>7</sup>"
+    assert shown(-41.52, ".1f") == "−41.5"
+    assert shown(0.0, ".0e") == "0"
+
+
 def test_print_gets_the_same_claims():
     text = ledger.table(CLAIMS)._repr_markdown_()
     assert all(claim["claim"] in text for claim in CLAIMS)

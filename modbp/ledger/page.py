@@ -31,9 +31,10 @@ class Table:
         count["all"] = len(self.claims)
         # The buttons stand before the table, so that the style sheet can look back.
         filters = "".join(
-            f'<input type="radio" name="verdict" id="show-{kind}"'
-            f"{' checked' * (kind == 'all')}>"
+            f'<span><input type="radio" name="verdict" id="show-{kind}"'
+            f"{' checked' * (kind == 'all')}> "
             f'<label for="show-{kind}">{_WORDS.get(kind, kind)} ({count[kind]})</label>'
+            "</span>"
             for kind in kinds
         )
         rows = "".join(map(_row, self.claims))
@@ -77,9 +78,11 @@ def table(claims):
 
 
 def _row(claim):
+    # The first place in each chapter.
+    places = {place.partition("#")[0]: place for place in claim["decided"][::-1]}
     links = ", ".join(
-        f'<a href="{place.replace("#", ".html#", 1)}">{place.partition("#")[0]}</a>'
-        for place in claim["decided"]
+        f'<a href="{place.replace("#", ".html#", 1)}">{chapter}</a>'
+        for chapter, place in reversed(places.items())
     )
     parts = [f"<p>{_inline(claim['because'])}</p>"]
     if awaits := claim.get("awaits"):
@@ -90,7 +93,8 @@ def _row(claim):
     if links:
         parts.append(f"<p>Decided in {links}.</p>")
     numbers = "".join(
-        f"<li><b>{_shown(number)}</b> {_inline(number['says'])}{_source(number)}</li>"
+        f"<li><b>{_powers(_shown(number))}</b> {_inline(number['says'])}"
+        f"{_source(number)}</li>"
         for number in claim["numbers"]
     )
     return (
@@ -115,7 +119,7 @@ def _line(claim):
 def _mark(claim):
     word = _WORDS[claim["verdict"]]
     on = f" on {escape(claim['on'])}" if claim.get("on") else ""
-    return f'<span class="mark {claim["verdict"]}">{word}</span>{on}'
+    return f'<span class="verdict-{claim["verdict"]}">{word}</span>{on}'
 
 
 def _source(number):
@@ -129,7 +133,17 @@ def _source(number):
 
 
 def _shown(number):
-    return format(number["value"], number.get("format", ".2f"))
+    value = number["value"]
+    return "0" if value == 0 else format(value, number["format"]).replace("-", "−")
+
+
+def _powers(text):
+    """Write 3e−16 as people do."""
+    mantissa, e, exponent = text.partition("e")
+    if not e:
+        return text
+    sign = "−" if exponent.startswith("−") else ""
+    return f"{mantissa}·10<sup>{sign}{exponent.lstrip('+−0')}</sup>"
 
 
 def _inline(text):
