@@ -67,8 +67,8 @@ def find_network(name, weights="DEFAULT", seed=0):
         A network of `modbp.models`, a classifier of torchvision, or
         ``file.py:function``, where the function returns a model.
     weights : str
-        "DEFAULT" for trained ones, which torchvision may have to download, or "none"
-        for random ones.
+        "DEFAULT" for trained ones, which torchvision may have to download, "none"
+        for random ones, or a .safetensors file for a network of `modbp.models`.
     seed : int
         Of random weights.
 
@@ -85,17 +85,21 @@ def find_network(name, weights="DEFAULT", seed=0):
     WeightsError
         If the trained weights cannot be had.
     """
-    if weights not in ("DEFAULT", "none"):
+    own = name in models.names() and weights.endswith(".safetensors")
+    if weights not in ("DEFAULT", "none") and not own:
         raise InputError(
             f"weights is {weights!r}; choose DEFAULT for trained ones or none for "
-            "random ones. Weights of yours go into a function: --network FILE.py:NAME."
+            "random ones, or for a network of the book a .safetensors file. Weights of "
+            "yours for others go into a function: --network FILE.py:NAME."
         )
     if ".py:" in name:
         return Named(_from_file(name), name)
     title = f"{name}, random weights, seed {seed}" if weights == "none" else name
     if name in models.names():
-        trained = weights == "DEFAULT"
-        net = getattr(models, name)() if trained else models.build(name, seed)
+        if weights == "none":
+            net = models.build(name, seed)
+        else:
+            net = getattr(models, name)(*[weights] if own else [])
         return Named(net, title, size=32, classes=data.CLASSES)
     library = load_torchvision().models
     known = library.list_models(module=library)
