@@ -5,11 +5,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from modbp import data, experiments, models, theory
-from modbp.experiments import simulation
+from modbp import experiments, theory
 
-FOLDER = Path(__file__).parents[1] / "book" / "results" / "simulation"
-STORED, TRAINED = FOLDER / "vgg16.json", FOLDER / "cifar10.json"
+STORED = Path(__file__).parents[1] / "book" / "results" / "simulation" / "vgg16.json"
 
 
 @pytest.fixture(scope="module")
@@ -41,40 +39,19 @@ def test_the_text_reading_follows_the_law(stored):
         assert np.abs(np.log10(median) - law).max() < 0.25
 
 
+def test_it_was_made_by_the_command_that_it_names(stored):
+    now = experiments.Simulation()
+    assert stored["config"] == {**now.settings, "protocols": now.parts}
+    assert stored["provenance"]["command"].startswith("python -m modbp run simulation")
+
+
 def test_a_small_run_is_written_and_read(tmp_path, monkeypatch):
-    monkeypatch.setattr(theory, "VGG16", (3, 8, 16, 40))
-    monkeypatch.setattr(
-        theory.simulate,
-        "__kwdefaults__",
-        {**theory.simulate.__kwdefaults__, "widths": (3, 8, 16, 40)},
-    )
-    found = experiments.run_simulation(tmp_path / "small.json", repetitions=2)
+    small = {**theory.simulate.__kwdefaults__, "widths": (3, 8, 16, 40)}
+    monkeypatch.setattr(theory.simulate, "__kwdefaults__", small)
+    small = experiments.Simulation(repetitions=2)
+    found = experiments.run(small, tmp_path / "small.json")
     assert experiments.read(tmp_path / "small.json") == found
     assert set(found["results"]) == {"code", "text"}
-
-
-# With trained weights ------------------------------------------------------------------
-
-
-@pytest.fixture(scope="module")
-def trained():
-    return experiments.read(TRAINED)
-
-
-def learned(trained, label, fitted=None):
-    """Recompute one curve of both readings, first repetition."""
-    net, x = models.cifar10(), data.images(1, folder="photographs").x
-    zero = {name: 0 * net.get_submodule(name).weight for name in simulation.taps(net)}
-    chains = experiments.learned_chains(net, x, fitted or zero)
-    kind, relu = simulation.LEARNED[label]
-    return {
-        name: theory.simulate_learned(
-            chains[kind],
-            relu=relu,
-            protocol=theory.PROTOCOLS[name],
-            vectors=count,
-            repetitions=1,
-            seed=trained["config"]["seed"],
-        )[0]
-        for name, count in trained["config"]["vectors"].items()
-    }
+    curves = theory.simulate(small.variants, repetitions=2)
+    for label, entry in found["results"]["code"].items():
+        np.testing.assert_allclose(entry["first"], curves[label][0], rtol=1e-4)

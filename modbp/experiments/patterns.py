@@ -7,12 +7,14 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
-from modbp import data, eigen, methods, models, patterns, singular
+from modbp import data, eigen, methods, patterns, singular
 from modbp.chain import Chain
+from modbp.commands import find_network
 from modbp.csc import measure
-from modbp.errors import DataError, InputError
-from modbp.experiments.csc import CHUNK
+from modbp.errors import InputError, ResultError
+from modbp.experiments.images import CHUNK
 from modbp.experiments.store import read
+from modbp.experiments.subject import weights_fingerprint
 from modbp.provenance import facts, write_json
 
 __all__ = ["KINDS", "backward", "matrices", "patterns_config", "run_patterns"]
@@ -24,13 +26,13 @@ ESTIMATORS = ("code", "eq41")
 KINDS = ("W", "A code", "AW code", "A eq41", "AW eq41")
 
 
-def patterns_config(network, images, tested, neurons):
+def patterns_config(network, net, images, tested, neurons):
     """Return all that a result about patterns depends on, as plain JSON values.
 
     Parameters
     ----------
-    network : str
-        A network of `modbp.models`.
+    network, net
+        Its name, and the network.
     images, tested : modbp.data.Images
         What patterns are fitted to, and what is explained.
     neurons : int
@@ -42,7 +44,7 @@ def patterns_config(network, images, tested, neurons):
     """
     return {
         "network": network,
-        "weights_sha256": models.provenance()["sha256"],
+        "weights_sha256": weights_fingerprint(net),
         "images": images.source,
         "count": len(images.x),
         "image_names": [images.names[0], "…", images.names[-1]],
@@ -62,7 +64,7 @@ def run_patterns(network, output, *, images=None, tested=None, neurons=8, comman
     Parameters
     ----------
     network : str
-        A network of `modbp.models`.
+        As for :func:`modbp.commands.find_network`.
     output : path
         The JSON file to write.
     images : modbp.data.Images, optional
@@ -81,9 +83,9 @@ def run_patterns(network, output, *, images=None, tested=None, neurons=8, comman
     """
     images = images or data.images(indices=range(2000), split="train")
     tested = tested or data.images(20)
-    config = patterns_config(network, images, tested, neurons)
+    net = find_network(network).net
+    config = patterns_config(network, net, images, tested, neurons)
     results = _started(output, config)
-    net = getattr(models, network)()
     batches = images.x.split(CHUNK)
     fitted = {e: patterns.fit(net, batches, estimator=e) for e in ESTIMATORS}
     layers = eigen.seen(net, images.x)
@@ -282,7 +284,7 @@ def _started(output, config):
         stored = read(output)
         differing = sorted(k for k in config if stored["config"].get(k) != config[k])
         if differing:
-            raise DataError(
+            raise ResultError(
                 f"{output} was made with another {', '.join(differing)}. Move it away, "
                 "or choose another output."
             )
