@@ -18,8 +18,8 @@ from captum.attr._utils import lrp_rules  # noqa: E402
 
 PAGE = (Path(__file__).parents[1] / "book" / "rules.md").read_text(encoding="utf-8")
 WHERE = {
-    2: (captum.attr, lrp_rules),
-    3: (zennit.rules, zennit.composites, zennit.attribution),
+    "Captum": (captum.attr, lrp_rules),
+    "Zennit": (zennit.rules, zennit.composites, zennit.attribution),
 }
 
 
@@ -42,12 +42,13 @@ def test_no_section_is_about_a_method_that_does_not_exist():
 
 
 def test_the_names_of_other_libraries_exist():
-    rows = table("Here | iNNvestigate")[2:]
+    rows = table("Here | Elsewhere")[2:]
     assert {row[0].strip("`") for row in rows} == set(methods.names())
     checked = 0
-    for row in rows:
-        for column, modules in WHERE.items():
-            for name in re.findall(r"`(\w+)[^`]*`", row[column]):
-                assert any(hasattr(module, name) for module in modules), row
-                checked += 1
+    for _, elsewhere in rows:
+        for part in elsewhere.split("; "):
+            for name in re.findall(r"`(\w+)[^`]*`", part):
+                modules = WHERE.get(part.split()[0], ())
+                assert not modules or any(hasattr(module, name) for module in modules)
+                checked += bool(modules)
     assert checked > 20
