@@ -14,8 +14,10 @@ from modbp.figures.maps import (
     note,
     reduce,
 )
+from modbp.figures.space import cone_in_space
 
 __all__ = [
+    "cone_in_space",
     "cones",
     "csc_curves",
     "csc_histogram",
