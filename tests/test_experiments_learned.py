@@ -82,7 +82,9 @@ def test_what_the_chapter_says_of_trained_chains_is_so(trained):
 
 def run(tmp_path, x, *weights):
     """Simulate a network of given weights, with patterns of given inputs."""
-    text = f"from modbp import models\n\ndef net():\n    return models.dense(*{weights})"
+    text = (
+        f"from modbp import models\n\ndef net():\n    return models.dense(*{weights})"
+    )
     (tmp_path / "net.py").write_text(text + ".float()\n")
     images = data.Images(x, None, tuple("x" * len(x)), "noise")
     name, output = f"{tmp_path}/net.py:net", tmp_path / "out.json"
