@@ -13,7 +13,7 @@ from PIL import Image
 import modbp
 from modbp import commands, data, figures
 from modbp.__main__ import main
-from modbp.errors import WeightsError
+from modbp.errors import UnknownName, WeightsError
 
 ROOT = Path(__file__).parents[1]
 
@@ -181,7 +181,7 @@ def test_weights_that_cannot_be_downloaded_are_answered_with_where_to_put_them(
         ("cat.png --method lrp-a1b1", "'lrp-a1b1'. Did you mean 'lrp-a"),
         ("cat.png --weights none --class 10", "target 10 is out of range: the netw"),
         ("cat.png --weights none --class -1", "target -1 is out of range"),
-        ("cat.png --weights best", "choose DEFAULT for trained ones or none"),
+        ("cat.png --weights best", "choose DEFAULT for trained ones, cifar10"),
         ("cat.png --weights none --size 0", "size is 0; give the side"),
         ("cat.png --weights none --size 3", "'pool4'"),
         ("cat.png --weights none --std 1 0 1", "std is [1.0, 0.0, 1.0]; give"),
@@ -206,3 +206,8 @@ def test_bad_input_is_one_line_with_status_2_and_no_figure(here, capsys, line, m
     assert err.startswith("modbp: ") and err.count("\n") == 1
     assert message in err
     assert {path for path in here.iterdir() if path.suffix != ""} == before
+
+
+def test_weights_for_cifar10_are_for_networks_of_ours_only():
+    with pytest.raises(UnknownName, match="network with weights for CIFAR-10"):
+        commands.find_network("alexnet", "cifar10")

@@ -72,7 +72,7 @@ def csc_curves(results, start, *, log=False, names=None, source=None):
     ----------
     results : dict
         ``results[method][start][layer]`` with "median" and "channels", as stored by
-        `modbp.experiments.run_csc`.
+        `modbp.experiments.CSC`.
     start : str
         Where random relevance entered.
     log : bool

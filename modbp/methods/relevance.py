@@ -190,9 +190,9 @@ def dtd(
     addition="ratio",
     limit=None,
 ):
-    """Deep Taylor decomposition: z^B for pixels, z⁺ above, and the slope of the ReLU.
+    """Deep Taylor decomposition: z^B for pixels, z⁺ above, nothing to what is off.
 
-    Equation: ``r_in = a ⊙ W⁺ᵀ(r / W⁺a)``, at a ReLU ``r_in = 1[a > 0] r``, at pixels
+    Equation: ``r_in = a ⊙ W⁺ᵀ(r / W⁺a)``, at a ReLU ``r_in = 1[z > 0] r``, at pixels
     that of :class:`modbp.rules.Box`. Source: :cite:t:`montavon2017dtd`. Channel
     reduction: sum. Needs pixels in [0, 1], or the range of yours:
     ``first=modbp.rules.Box(low, high)``. The logit is not rectified, as in the 2020
@@ -200,7 +200,7 @@ def dtd(
     """
     rule = rules.AlphaBeta(1, 0, bias, epsilon)
     add = split(1, addition, limit)
-    return lrp("dtd", rule, start, first, relu=rules.Slope(), add=add)
+    return lrp("dtd", rule, start, first, relu=rules.Lit(), add=add)
 
 
 def contrastive_lrp(bias=rules.BIAS, epsilon=0.0, first=None, start="contrast"):

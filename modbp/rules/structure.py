@@ -12,6 +12,7 @@ __all__ = [
     "Copy",
     "Deconv",
     "Guided",
+    "Lit",
     "Pass",
     "Piece",
     "RectGrad",
@@ -40,6 +41,20 @@ class Slope:
     def __call__(self, call, a):
         slope = call.layer.slope(a)
         return call.layer.forward(a), lambda r: (r * slope,)
+
+
+@dataclass(frozen=True)
+class Lit:
+    """Hand relevance through where the output is above zero: ``r_in = 1[z > 0] r``.
+
+    At a ReLU it is the derivative. A ReLU6 at its upper limit is on as well, though its
+    derivative is zero there.
+    """
+
+    def __call__(self, call, a):
+        z = call.layer.forward(a)
+        lit = z > 0
+        return z, lambda r: (r * lit,)
 
 
 @dataclass(frozen=True)

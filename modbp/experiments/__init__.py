@@ -1,0 +1,34 @@
+"""Run the book's experiments, so that they survive, and store what they find.
+
+>>> from modbp import experiments
+>>> about = experiments.subject("cifar10", count=40)
+>>> result = experiments.run(experiments.CSC(about), "csc.json")  # doctest: +SKIP
+"""
+
+from modbp.experiments.csc import BINS, CSC
+from modbp.experiments.images import CHUNK
+from modbp.experiments.plans import PLANS, Plan, automatic, method
+from modbp.experiments.runs import run, status
+from modbp.experiments.simulation import BETAS, Simulation
+from modbp.experiments.store import read
+from modbp.experiments.subject import Subject, subject
+from modbp.experiments.workers import Worker, worker
+
+__all__ = [
+    "BETAS",
+    "BINS",
+    "CHUNK",
+    "CSC",
+    "PLANS",
+    "Plan",
+    "Simulation",
+    "Subject",
+    "Worker",
+    "automatic",
+    "method",
+    "read",
+    "run",
+    "status",
+    "subject",
+    "worker",
+]
