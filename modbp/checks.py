@@ -65,22 +65,14 @@ def check_input(net, x):
             f"the input is {x.dtype}; relevance needs float32 or float64. Convert with "
             "x.float() (images in 0…255 also want dividing by 255)."
         )
+    if x.layout != torch.strided:
+        raise InputError(f"the input is {x.layout}; give it as x.to_dense().")
     if x.ndim < 2 or x.numel() == 0:
         raise InputError(
             f"the input has shape {list(x.shape)}; give at least one sample, samples "
-            "first, as in x[None]."
+            "first, as in x[None], and nothing of size 0."
         )
-    parameter = next(net.parameters(), None)
-    for what in ("dtype", "device"):
-        found, wanted = getattr(x, what), getattr(parameter, what, None)
-        if parameter is not None and found != wanted:
-            raise InputError(
-                f"the input's {what} is {found}, the network's {wanted}. Convert one: "
-                f"x.to({str(wanted)!r})."
-                if what == "device"
-                else f"the input is {found}, the network {wanted}. Convert one: "
-                f"x.to({wanted}) or net.to({found})."
-            )
+    _check_kind(net, x)
     if x.is_meta:
         raise InputError(
             "the input's device is meta, where tensors have no values. Move input and "
@@ -92,6 +84,30 @@ def check_input(net, x):
             f"the input holds NaN or infinite values in samples {bad}. Remove them, or "
             "repair the preprocessing."
         )
+
+
+def _check_kind(net, x):
+    """Refuse an input that is of another type or elsewhere than the parameters."""
+    entries = list(net.named_parameters())
+    for what in ("dtype", "device"):
+        found = getattr(x, what)
+        for name, parameter in entries:
+            wanted = getattr(parameter, what)
+            if found == wanted:
+                continue
+            if getattr(entries[0][1], what) == found:
+                raise InputError(
+                    f"the network's {name!r} has {what} {wanted}, the input and other "
+                    f"layers {found}. Convert the whole network, net.to(x), or load "
+                    "the weights of that layer."
+                )
+            raise InputError(
+                f"the input's {what} is {found}, the network's {wanted}. Convert one: "
+                f"x.to({str(wanted)!r})."
+                if what == "device"
+                else f"the input is {found}, the network {wanted}. Convert one: "
+                f"x.to({wanted}) or net.to({found})."
+            )
 
 
 def check_layer(name, calls):
