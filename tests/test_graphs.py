@@ -87,13 +87,16 @@ def matrices_do_what_pulling_does(case):
         r = normal(case.net.seed, *chain.output(call.name).shape)
         below = [chain.layers[source] for source in call.sources]
         pulled = chain.pull(r, call.name, to=set(below))
+        # What feeds another input of this call gets relevance by two ways.
+        direct = set(below) - {n for name in below for n in chain.below(name)[1:]}
         for n in range(2):
             product = chain.matrix(call.name, n) @ r[n].flatten()
             sizes = [chain.output(name)[n].numel() for name in below]
             parts = dict.fromkeys(below, 0)
             for name, part in zip(below, product.split(sizes), strict=True):
                 parts[name] = parts[name] + part  # an input can be read twice
-            for name, part in parts.items():
+            for name in direct:
+                part = parts[name]
                 wanted = pulled[name][n].flatten()
                 if name == "input" and chain.method.times_input:
                     part = part * case.x[n].flatten()
