@@ -30,7 +30,9 @@ def _parser():
         "--class", type=int, dest="target", metavar="N", help="[the predicted one]"
     )
     explain.add_argument(
-        "--weights", default="DEFAULT", help="DEFAULT, trained, or none, random"
+        "--weights",
+        default="DEFAULT",
+        help="DEFAULT, trained; cifar10, ours; none, random",
     )
     explain.add_argument("--seed", type=int, default=0, help="of random weights [0]")
     explain.add_argument("--size", type=int, help="side in pixels [the network's]")
@@ -43,6 +45,12 @@ def _parser():
             help="of colours in [0, 1] [the network's]",
         )
     explain.add_argument("--output", help="PNG file to write [IMAGE-NETWORK.png]")
+    explain.add_argument(
+        "--no-fold",
+        action="store_false",
+        dest="fold",
+        help="keep batch norm a layer of its own",
+    )
 
     train = verbs.add_parser("train", help="train a network of the book")
     train.add_argument("network", choices=sorted(training.RECIPES))
@@ -84,7 +92,7 @@ def _parser():
 
 
 def _explain(options):
-    asked = ("target", "weights", "seed", "size", "mean", "std", "output")
+    asked = ("target", "weights", "seed", "size", "mean", "std", "output", "fold")
     more = {key: getattr(options, key) for key in asked}
     if options.method:
         more["names"] = options.method
@@ -114,7 +122,7 @@ def _train(options):
 
 
 def _evaluate(options):
-    net = getattr(models, options.network)(options.weights or options.network)
+    net = getattr(models, options.network)(options.weights or "cifar10")
     x, y, source = data.dataset(
         "test", folder=options.folder, download=options.download
     )

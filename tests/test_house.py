@@ -22,7 +22,7 @@ FLOORS = [
     [{"trace"}, {"rules", "models", "data"}],
     [{"deeplift", "operators"}, {"methods", "patterns"}, {"chain"}, {"explain"}],
     [{"csc", "sanity", "figures", "widgets"}],
-    [{"training", "experiments", "audit", "commands"}, {"__main__"}],
+    [{"training", "experiments", "audit", "commands"}, {"ledger"}, {"__main__"}],
 ]
 STEPS = [step for floor in FLOORS for step in floor]
 HEIGHT = {room: height for height, step in enumerate(STEPS) for room in step}

@@ -9,10 +9,12 @@ import pytest
 import torch
 from nets import fingerprint, relative
 from networks import FOREIGN, NETWORKS, RELATIVES, foreign, network, pictures
+from torch import nn
 
 import modbp
 from modbp import methods
 from modbp.errors import MethodError
+from modbp.trace import Trace
 
 # The larger ones differ from these in depth alone; every method takes its time.
 LARGE = {"vgg11", "vgg16", "vgg16_bn", "vgg19"}
@@ -87,6 +89,36 @@ def test_in_float32_folding_costs_no_more_than_rounding_does_anyway(name):
     # Deep networks of random weights amplify rounding: VGG-11 with batch norm is off by
     # 5e-6 as torch computes it.
     assert relative(chain.logits.double(), exact.logits) < max(1e-6, 3 * own)
+
+
+@pytest.mark.parametrize(
+    "name",
+    "resnet18 resnet50 vgg16_bn densenet121 mobilenet_v2 googlenet".split(),
+)
+def test_every_folded_layer_is_the_two_of_the_model(name):
+    single = copy.deepcopy(network(name, bias=True)).float()
+    modules, folded, own = dict(single.named_modules()), {}, []
+
+    def visit(call, *inputs):
+        output = call.layer.forward(*inputs)
+        if call.folded:
+            both = modules[call.folded](modules[call.name](*inputs))
+            assert (output - both).norm() < 1e-6 * both.norm(), call.name
+            folded[call.folded] = call.name
+        own.extend([call.name] if call.kind == "scale" else [])
+        return output
+
+    with torch.no_grad():
+        Trace(single).run(pictures(name).float(), visit)
+    norms = [key for key, part in modules.items() if type(part) is nn.BatchNorm2d]
+    assert norms and sorted([*folded, *own]) == sorted(norms)
+    if name == "densenet121":
+        # Behind a concatenation, and so behind no layer that could take it in.
+        ends = ("norm1", "transition1.norm", "transition2.norm", "transition3.norm")
+        assert own == [n for n in norms if n.endswith((*ends, "norm5"))]
+        assert folded["features.norm0"] == "features.conv0"
+    else:
+        assert own == []
 
 
 # Conservation -------------------------------------------------------------------------

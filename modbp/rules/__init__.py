@@ -9,6 +9,7 @@ Letters: `a` the input of the call (an activation), `W` its weight, `b` its bias
 its output (a pre-activation), `r` relevance, ``x⁺ = max(x, 0)``, ``x⁻ = min(x, 0)``.
 """
 
+from modbp.rules.additions import CODE_LIMIT, AlphaBetaSplit
 from modbp.rules.first import Box, Flat, WSquare
 from modbp.rules.gamma import GAMMA, Gamma
 from modbp.rules.linear import (
@@ -38,9 +39,11 @@ from modbp.rules.structure import (
 
 __all__ = [
     "BIAS",
+    "CODE_LIMIT",
     "EPSILON",
     "GAMMA",
     "AlphaBeta",
+    "AlphaBetaSplit",
     "Average",
     "Box",
     "Copy",

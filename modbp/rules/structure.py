@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import torch
 
-from modbp.errors import InputError
+from modbp.errors import check_option
 from modbp.rules.linear import stabilise
 
 __all__ = [
@@ -105,10 +105,12 @@ class RectGrad:
     percentile: float = 98.0
 
     def __post_init__(self):
-        if not 0 <= self.percentile <= 100:
-            raise InputError(
-                f"percentile is {self.percentile!r}; choose one from 0 to 100."
-            )
+        check_option(
+            "percentile",
+            self.percentile,
+            lambda percentile: 0 <= percentile <= 100,
+            "choose one from 0 to 100.",
+        )
 
     def __call__(self, call, a):
         z, slope = call.layer.forward(a), call.layer.slope(a)

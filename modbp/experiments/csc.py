@@ -1,58 +1,25 @@
-"""Run the book's experiments and store their results with provenance."""
+"""Cosine similarity convergence for many images, methods and injection layers."""
 
-import json
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from tqdm import tqdm
 
-from modbp import data, methods, models, theory
+from modbp import data, methods, models
 from modbp.chain import Chain
 from modbp.csc import PERCENTILES, CSCResult, measure
 from modbp.errors import DataError, unknown_name
+from modbp.experiments.plans import CSC_PLANS
+from modbp.experiments.store import read
 from modbp.provenance import facts, write_json
 
-__all__ = ["CSC_PLANS", "csc_config", "read", "run_csc", "run_simulation"]
+__all__ = ["BINS", "CHUNK", "csc_config", "run_csc"]
 
 # Images computed together. Fixed, because rules that divide by small numbers turn the
 # rounding of another batch size into the fifth digit of a median.
 CHUNK = 20
 # The bins of the paper's histogram figure; everything below 0.9 is one.
 BINS = (0.0, 0.9, 0.99, 0.999, 0.9999, 1.0)
-
-# The values of β in the simulation: those of the figure, and more near the limit.
-BETAS = (9, 8, 7, 6, 5, 4.5, 4, 3.5, 3, 2, 1, 0)
-
-
-@dataclass(frozen=True)
-class Plan:
-    """Where relevance enters, where it is read, and by which methods.
-
-    Attributes
-    ----------
-    starts : tuple of str
-        Injection layers, top first.
-    layers : tuple of str
-        The layers that the paper's figure shows, top first.
-    methods : tuple of str
-        Names of methods.
-    """
-
-    starts: tuple
-    layers: tuple
-    methods: tuple
-
-
-CSC_PLANS = {
-    "cifar10": Plan(
-        starts=("fc6", "fc5", "conv4", "conv3", "conv2"),
-        layers=("fc6", "fc5", "pool4", "conv4", "conv3", "pool2", "conv2", "conv1")
-        + ("input",),
-        methods=("gradient", "gradient-x-input", "guided-bp", "deconv", "lrp-z")
-        + ("lrp-eps", "lrp-a1b0", "lrp-a2b1", "lrp-a5b4", "excitation-bp"),
-    )
-}
 
 
 def csc_config(network, names, images, relevances, seed, scale):
@@ -197,89 +164,3 @@ def _finished(output, config):
         for name, table in config["methods"].items()
         if stored["config"]["methods"].get(name) == table and name in stored["results"]
     }
-
-
-def run_simulation(output, *, repetitions=20, seed=0, command=""):
-    """Simulate the chains of the paper's figure 7 at full size; store the curves.
-
-    Parameters
-    ----------
-    output : path
-        The JSON file to write.
-    repetitions, seed : int
-        As in :func:`modbp.theory.simulate`.
-    command : str
-        What the provenance names as the origin.
-
-    Returns
-    -------
-    dict
-        What was written: per protocol and variant the median of one minus the
-        similarity after each multiplication, and the first repetition's values.
-    """
-    variants = theory.VARIANTS | theory.alpha_beta_variants(BETAS)
-    results = {}
-    for name in ("code", "text"):
-        curves = theory.simulate(
-            variants,
-            protocol=theory.PROTOCOLS[name],
-            repetitions=repetitions,
-            seed=seed,
-        )
-        results[name] = {
-            label: {
-                "median": _rounded(np.nanmedian(values, axis=0)),
-                "first": _rounded(values[0]),
-            }
-            for label, values in curves.items()
-        }
-    config = {
-        "widths": list(theory.VGG16),
-        "vectors": 32,
-        "repetitions": repetitions,
-        "seed": seed,
-        "variants": {label: str(variant) for label, variant in variants.items()},
-    }
-    write_json(
-        output,
-        {"config": config, "provenance": facts(command=command), "results": results},
-    )
-    return read(output)
-
-
-def _rounded(values):
-    return [float(f"{value:.5g}") for value in values]
-
-
-def read(path):
-    """Return a stored result.
-
-    Parameters
-    ----------
-    path : path
-        A JSON file that an experiment wrote.
-
-    Returns
-    -------
-    dict
-        With "config", "provenance" and "results".
-
-    Raises
-    ------
-    DataError
-        If there is no such file, or it is not a result.
-    """
-    try:
-        stored = json.loads(Path(path).read_text())
-        missing = {"config", "provenance", "results"} - stored.keys()
-    except FileNotFoundError:
-        raise DataError(
-            f"{path}: no such result. Make it with `python -m modbp run`."
-        ) from None
-    except ValueError as error:
-        raise DataError(
-            f"{path}: not JSON ({error}). Delete it and run the experiment again."
-        ) from None
-    if missing:
-        raise DataError(f"{path}: has no {', '.join(sorted(missing))}. Run it again.")
-    return stored
