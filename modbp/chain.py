@@ -160,8 +160,9 @@ class Chain:
             If `r` does not fit `start`, or a layer of `to` does not feed `start`.
         """
         first = self._position(start)
-        wanted = self.below(start) if to is None else to
-        wanted = [wanted] if isinstance(wanted, (str, int)) else list(wanted)
+        to = self.below(start) if to is None else to
+        single = isinstance(to, str) or not hasattr(to, "__iter__")
+        wanted = [to] if single else list(to)
         targets = {self._position(name): name for name in wanted}
         r, many = checks.check_relevance(r, self._outputs[first], start)
         flowing, found = {first: self._frame.enter(r)}, {}

@@ -78,7 +78,7 @@ def check_input(net, x):
     if x.ndim < 2 or x.numel() == 0:
         raise InputError(
             f"the input has shape {list(x.shape)}; give at least one sample, samples "
-            "first, as in x[None]."
+            "first, as in x[None], and nothing of size 0."
         )
     for path, parameter in net.named_parameters():
         if parameter.dtype != x.dtype:
