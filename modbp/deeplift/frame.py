@@ -35,12 +35,14 @@ class Pair:
     @classmethod
     def of(cls, reference, parts):
         """Return the pair of a reference and the parts of the difference from it."""
-        return cls(reference + sum(parts), reference, tuple(parts))
+        first, *rest = parts
+        return cls(sum(rest, reference + first), reference, tuple(parts))
 
     @property
     def delta(self):
         """The difference from the reference."""
-        return sum(self.parts)
+        first, *rest = self.parts
+        return sum(rest, first)
 
 
 @dataclass(frozen=True, eq=False)
