@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import torch
 
 from modbp.errors import InputError
+from modbp.trace.layers import channels_last
 
 __all__ = ["Differences", "Pair"]
 
@@ -92,7 +93,7 @@ class Differences:
         InputError
             If the reference does not fit the input.
         """
-        reference = _fit(self.reference, x)
+        reference = channels_last(_fit(self.reference, x))
         delta = x - reference
         return Pair(x, reference, by_sign(delta) if self.count == 2 else (delta,))
 

@@ -48,9 +48,7 @@ class Ablated(Weighted):
 
         def ablated(m):
             return (
-                torch.where(
-                    delta == 0, *back(m), transpose(call, m, positive, delta)
-                ),
+                torch.where(delta == 0, *back(m), transpose(call, m, positive, delta)),
             )
 
         return up, ablated
