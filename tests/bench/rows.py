@@ -97,6 +97,8 @@ def lrp_by_captum(conv, dense=None):
                 module.rule = conv()
             elif isinstance(module, nn.Linear):
                 module.rule = (dense or conv)()
+            elif isinstance(module, nn.Flatten):
+                module.rule = lrp_rules.EpsilonRule()  # it knows none for this one
         return captum.LRP(net).attribute(x, target=0).detach()
 
     return explain
