@@ -69,8 +69,7 @@ class Chain:
         self._frame = self.method.frame
         self._states = [self._frame.begin(x)]
         self._rules, self._backs = [None], [None]
-        # Positions that still hold the network's input, if in another shape.
-        self._raw = {0}
+        self._raw = {0}  # positions that still hold the input, in whatever shape
         self._calls, self._outputs, self._last = trace.run(x, self._visit)
         self.logits = self._outputs[self._last]
         self.layers = [call.name for call in self._calls]
