@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 import modbp
 from modbp import data, eigen, experiments, models, patterns, singular
 from modbp.experiments import patterns as experiment
