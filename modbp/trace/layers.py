@@ -81,6 +81,16 @@ def channels_last(x):
 
     Layers and rules keep that order. Without it every convolution sorts its input and
     its output, which takes an eighth of the time of VGG-16's.
+
+    Parameters
+    ----------
+    x : torch.Tensor
+        Inputs; those that are no pictures in float32 on the CPU come back as they are.
+
+    Returns
+    -------
+    torch.Tensor
+        The same values.
     """
     if x.ndim != 4 or x.dtype != torch.float32 or x.device.type != "cpu":
         return x
