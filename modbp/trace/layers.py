@@ -98,7 +98,18 @@ def channels_last(x):
 
 
 def each_channels_last(r):
-    """Do the same with each of ``[K, N, …]``."""
+    """Do the same with each of several relevances.
+
+    Parameters
+    ----------
+    r : torch.Tensor
+        ``[K, N, …]``.
+
+    Returns
+    -------
+    torch.Tensor
+        The same values.
+    """
     return channels_last(r.flatten(0, 1)).unflatten(0, r.shape[:2])
 
 
