@@ -8,7 +8,7 @@ import torch.nn.functional as F
 
 from modbp.errors import TraceError
 
-__all__ = ["INPUT", "Layer", "channels_last", "each_channels_last", "empty"]
+__all__ = ["INPUT", "Layer"]
 
 
 @dataclass(frozen=True, eq=False)
