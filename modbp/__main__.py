@@ -112,6 +112,19 @@ def _add_run(run):
     )
     run.add_argument("--relevances", type=int, default=5, help="csc: per image [5]")
     run.add_argument(
+        "--stages", nargs="+", metavar="LAYER", help="cascade: top first [the plan's]"
+    )
+    run.add_argument(
+        "--blocks-trained",
+        action="store_true",
+        help="cascade: a stage that is a block keeps its weights, as in the 2020 code",
+    )
+    run.add_argument(
+        "--stale",
+        action="store_true",
+        help="cascade: patternattribution with the trained weights throughout",
+    )
+    run.add_argument(
         "--repetitions", type=int, default=20, help="simulation: per variant [20]"
     )
     run.add_argument("--seed", type=int, default=0)
@@ -215,11 +228,35 @@ def _csc(options, worker):
     )
 
 
+def _random_logit(options, worker):
+    about = _subject(options, worker)
+    return experiments.RandomLogit(
+        about, options.methods, seed=options.seed, batch=options.batch
+    )
+
+
+def _cascade(options, worker):
+    return experiments.Cascade(
+        _subject(options, worker),
+        options.methods,
+        stages=options.stages,
+        own=not options.blocks_trained,
+        stale=options.stale,
+        seed=options.seed,
+        batch=options.batch,
+    )
+
+
 def _simulation(options, worker):
     return experiments.Simulation(repetitions=options.repetitions, seed=options.seed)
 
 
-EXPERIMENTS = {"csc": _csc, "simulation": _simulation}
+EXPERIMENTS = {
+    "csc": _csc,
+    "random-logit": _random_logit,
+    "cascade": _cascade,
+    "simulation": _simulation,
+}
 
 
 def _status(options):

@@ -14,8 +14,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from nets import repeatable
 
 import modbp
 from modbp import experiments, models, provenance
@@ -269,7 +270,7 @@ AT = (0, 1, 5, 10, 20, 50, 80, 95, 99, 100)
 NUMBERS = st.floats(0, 1, width=32) | st.just(float("nan"))
 
 
-@settings(max_examples=40, deadline=None)
+@repeatable
 @given(st.lists(st.lists(NUMBERS, max_size=40), min_size=1, max_size=4))
 def test_percentiles_in_parts_are_those_of_all_together(lists):
     parts = [np.array(entry, np.float32) for entry in lists]

@@ -9,6 +9,7 @@ from modbp.experiments.csc import BINS, CSC
 from modbp.experiments.images import CHUNK
 from modbp.experiments.plans import PLANS, Plan, automatic, method
 from modbp.experiments.runs import run, status
+from modbp.experiments.sanity import Cascade, RandomLogit
 from modbp.experiments.simulation import BETAS, Simulation
 from modbp.experiments.store import read
 from modbp.experiments.subject import Subject, subject
@@ -20,7 +21,9 @@ __all__ = [
     "CHUNK",
     "CSC",
     "PLANS",
+    "Cascade",
     "Plan",
+    "RandomLogit",
     "Simulation",
     "Subject",
     "Worker",
