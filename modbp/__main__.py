@@ -31,7 +31,9 @@ def _parser():
         "--class", type=int, dest="target", metavar="N", help="[the predicted one]"
     )
     explain.add_argument(
-        "--weights", default="DEFAULT", help="DEFAULT, trained, or none, random"
+        "--weights",
+        default="DEFAULT",
+        help="DEFAULT, trained; cifar10, ours; none, random",
     )
     explain.add_argument("--seed", type=int, default=0, help="of random weights [0]")
     explain.add_argument("--size", type=int, help="side in pixels [the network's]")
@@ -44,6 +46,12 @@ def _parser():
             help="of colours in [0, 1] [the network's]",
         )
     explain.add_argument("--output", help="PNG file to write [IMAGE-NETWORK.png]")
+    explain.add_argument(
+        "--no-fold",
+        action="store_false",
+        dest="fold",
+        help="keep batch norm a layer of its own",
+    )
 
     train = verbs.add_parser("train", help="train a network of the book")
     train.add_argument("network", choices=sorted(training.RECIPES))
@@ -85,8 +93,8 @@ def _add_run(run):
     )
     run.add_argument(
         "--weights",
-        default="DEFAULT",
-        help="DEFAULT, trained, none, random, or a .safetensors file",
+        help="cifar10, ours; DEFAULT, the library's; none, random; or a .safetensors "
+        "file [ours where there are]",
     )
     run.add_argument(
         "--methods",
@@ -141,7 +149,7 @@ def _add_run(run):
 
 
 def _explain(options):
-    asked = ("target", "weights", "seed", "size", "mean", "std", "output")
+    asked = ("target", "weights", "seed", "size", "mean", "std", "output", "fold")
     more = {key: getattr(options, key) for key in asked}
     if options.method:
         more["names"] = options.method
@@ -171,7 +179,7 @@ def _train(options):
 
 
 def _evaluate(options):
-    net = getattr(models, options.network)(options.weights or options.network)
+    net = getattr(models, options.network)(options.weights or "cifar10")
     x, y, source = data.dataset(
         "test", folder=options.folder, download=options.download
     )

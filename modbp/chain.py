@@ -161,7 +161,7 @@ class Chain:
         """
         first = self._position(start)
         wanted = self.below(start) if to is None else to
-        wanted = [wanted] if isinstance(wanted, str) else list(wanted)
+        wanted = [wanted] if isinstance(wanted, (str, int)) else list(wanted)
         targets = {self._position(name): name for name in wanted}
         r, many = checks.check_relevance(r, self._outputs[first], start)
         flowing, found = {first: self._frame.enter(r)}, {}

@@ -16,6 +16,7 @@ __all__ = [
     "TraceError",
     "UnknownName",
     "WeightsError",
+    "check_option",
     "unknown_name",
 ]
 
@@ -50,6 +51,33 @@ class DataError(ModbpError, ValueError):
 
 class ResultError(ModbpError, OSError):
     """A result that cannot be written or read, or does not fit what is asked for."""
+
+
+def check_option(name, value, fits, remedy):
+    """Refuse an option of a rule, a method or a measure.
+
+    Parameters
+    ----------
+    name : str
+        The option's name.
+    value : object
+        What was given.
+    fits : callable
+        Whether the value fits; what makes it raise is no value of the right type.
+    remedy : str
+        What to choose instead.
+
+    Raises
+    ------
+    InputError
+        If it does not fit.
+    """
+    try:
+        fine = bool(fits(value))
+    except (RuntimeError, TypeError, ValueError):
+        fine = False
+    if not fine:
+        raise InputError(f"{name} is {value!r}; {remedy}")
 
 
 def unknown_name(kind, name, known):

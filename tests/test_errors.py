@@ -108,7 +108,7 @@ def an_unknown_treatment_of_the_bias(tmp_path):
     methods.get("lrp-z", bias="half")
 
 
-@refused(InputError, "alpha is 2", "beta 2", "alpha = 1 + beta")
+@refused(InputError, "alpha is 2", "beta is 2", "alpha = 1 + beta")
 def an_alpha_and_a_beta_that_make_relevance(tmp_path):
     rules.AlphaBeta(2, 2)
 
@@ -121,6 +121,56 @@ def an_unknown_start(tmp_path):
 @refused(InputError, "first is 7", "modbp.rules.Box")
 def a_rule_for_pixels_that_is_none(tmp_path):
     methods.get("lrp-gamma", first=7)
+
+
+@refused(InputError, "first is <class", "modbp.rules.Box(-1, 1); a class is none")
+def a_rule_for_pixels_that_is_a_class(tmp_path):
+    methods.get("lrp-gamma", first=rules.Box)
+
+
+@refused(InputError, "linear is <class", "as in modbp.rules.Box(-1, 1)")
+def a_rule_that_is_a_class(tmp_path):
+    methods.Method("mine", {"linear": rules.Epsilon, "relu": rules.Pass()})
+
+
+@refused(InputError, "relu is 3", "give a rule")
+def a_rule_that_is_a_number(tmp_path):
+    methods.Method("mine", {"linear": rules.Epsilon(), "relu": 3})
+
+
+@refused(InputError, "rules is [1]", "give a dict, kind: rule")
+def a_table_that_is_a_list(tmp_path):
+    methods.Method("mine", [1])
+
+
+@refused(InputError, "epsilon is 'a'", "at least 0")
+def an_epsilon_that_is_a_word(tmp_path):
+    methods.get("lrp-eps", epsilon="a")
+
+
+@refused(InputError, "alpha is None", "alpha = 1 + beta")
+def an_alpha_that_is_missing(tmp_path):
+    rules.AlphaBeta(None, 0)
+
+
+@refused(InputError, "percentile is tensor", "0 to 100")
+def a_percentile_of_several_numbers(tmp_path):
+    rules.RectGrad(torch.tensor([90.0, 95.0]))
+
+
+@refused(InputError, "samples is True", "whole number")
+def a_count_that_is_a_truth_value(tmp_path):
+    methods.get("smoothgrad", samples=True)
+
+
+@refused(InputError, "generator is 'a'", "torch.Generator or an int")
+def a_generator_that_is_a_word(tmp_path):
+    modbp.csc(net(), x(), "gradient", "fc", generator="a")
+
+
+@refused(UnknownName, "unknown layer 3", "Known: input, conv1")
+def a_layer_that_is_a_number(tmp_path):
+    chain().pull(torch.rand(2, 5), "fc", 3)
 
 
 @refused(UnknownName, "preset 'innvestigate'", "Known: zennit, captum")
@@ -229,6 +279,28 @@ def a_network_and_an_input_in_half_precision(tmp_path):
 @refused(InputError, "the input is torch.float64", "the network torch.float32", ".to(")
 def an_input_of_another_precision_than_the_network(tmp_path):
     modbp.explain(net(), x(dtype=torch.float64))
+
+
+@refused(InputError, "torch.float32, the network torch.float64", "first at '1.weight'")
+def a_network_of_two_precisions(tmp_path):
+    modbp.explain(nn.Sequential(nn.Flatten(), nn.Linear(192, 2).double()).eval(), x())
+
+
+@refused(InputError, "the network's meta (first at '1.weight')", "net.to('cpu')")
+def a_network_with_a_layer_without_values(tmp_path):
+    parts = nn.Flatten(), nn.Linear(192, 2, device="meta")
+    modbp.explain(nn.Sequential(*parts).eval(), x())
+
+
+@refused(InputError, "autocast is on", "Leave the block")
+def half_precision_by_autocast(tmp_path):
+    with torch.autocast("cpu"):
+        modbp.explain(net(), x())
+
+
+@refused(InputError, "the input is torch.sparse_coo", "x.to_dense()")
+def a_sparse_input(tmp_path):
+    modbp.explain(net(), x().to_sparse())
 
 
 @refused(InputError, "the input's device is meta", "the network's cpu", "x.to('cpu')")

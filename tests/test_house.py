@@ -22,7 +22,12 @@ FLOORS = [
     [{"trace"}, {"rules", "models", "data"}],
     [{"deeplift", "operators"}, {"methods", "patterns"}, {"chain"}, {"explain"}],
     [{"csc", "figures", "widgets"}, {"sanity"}],
-    [{"training", "commands"}, {"experiments", "audit"}, {"__main__"}],
+    [
+        {"training", "commands"},
+        {"experiments", "audit"},
+        {"ledger"},
+        {"__main__"},
+    ],
 ]
 STEPS = [step for floor in FLOORS for step in floor]
 HEIGHT = {room: height for height, step in enumerate(STEPS) for room in step}

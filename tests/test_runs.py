@@ -457,6 +457,18 @@ def test_a_network_with_branches_has_a_plan_that_measures_what_feeds_a_start():
     assert len(fc) == len(csc.plan.layers)
 
 
+def test_a_network_of_the_same_name_with_other_layers_has_a_plan_of_its_own(
+    monkeypatch,
+):
+    monkeypatch.setitem(
+        experiments.PLANS, "squeezenet1_1", experiments.PLANS["cifar10"]
+    )
+    about = experiments.subject(
+        "squeezenet1_1", "none", count=1, folder="photographs", size=64
+    )
+    assert experiments.CSC(about, ["gradient"]).plan.layers[0] == "classifier.3"
+
+
 @pytest.mark.parametrize("network", sorted(experiments.PLANS))
 def test_written_plans_name_layers_that_there_are(network):
     if network not in models.names():

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import torch
 
 from modbp.deeplift.frame import OnPairs, Pair, by_sign
-from modbp.errors import InputError
+from modbp.errors import check_option
 from modbp.rules import Winner
 
 __all__ = ["SMALL", "LargestChange", "Rescale", "RevealCancel"]
@@ -100,8 +100,7 @@ class RevealCancel(OnPairs):
 
 
 def _check(small):
-    if not small >= 0:
-        raise InputError(f"small is {small!r}; it must be at least 0.")
+    check_option("small", small, lambda value: value >= 0, "it must be at least 0.")
 
 
 # Max pooling --------------------------------------------------------------------------
@@ -131,10 +130,9 @@ class LargestChange(OnPairs):
     convention: str = "difference"
 
     def __post_init__(self):
-        if self.convention not in ("difference", "winner"):
-            raise InputError(
-                f"maxpool is {self.convention!r}; choose 'difference' or 'winner'."
-            )
+        choices = ("difference", "winner")
+        remedy = "choose 'difference' or 'winner'."
+        check_option("maxpool", self.convention, choices.__contains__, remedy)
 
     def __call__(self, call, pair):
         count, delta = len(pair.parts), pair.delta

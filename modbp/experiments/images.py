@@ -20,8 +20,7 @@ class OnImages:
     labels : sequence of str, optional
         Methods, as for :func:`modbp.experiments.plans.method`; the plan's if left out.
     plan : Plan, optional
-        Layers; the network's if left out, and chosen by the network's layers where none
-        is written down.
+        Layers; as :func:`modbp.experiments.plans.of` chooses them if left out.
     seed : int
         The seed that is common to all images.
     batch : int
@@ -42,9 +41,7 @@ class OnImages:
         if not isinstance(batch, int) or batch < 1:
             raise InputError(f"batch is {batch!r}; give a whole number, at least 1.")
         self.subject, self.seed, self.batch = subject, seed, batch
-        self.plan = plan or plans.PLANS.get(subject.network)
-        if self.plan is None:
-            self.plan = plans.automatic(subject.net, subject.read([0])[0])
+        self.plan = plan or plans.of(subject)
         labels = list(labels or getattr(self.plan, self.default))
         self.methods = {label: plans.method(label) for label in labels}
         self.parts = {label: str(method) for label, method in self.methods.items()}

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
-from modbp import data
+from modbp import data, models
 from modbp.commands import find_network
 from modbp.errors import InputError
 
@@ -88,7 +88,7 @@ class Subject:
 
 def subject(
     network="cifar10",
-    weights="DEFAULT",
+    weights=None,
     *,
     count=None,
     folder=None,
@@ -102,8 +102,11 @@ def subject(
 
     Parameters
     ----------
-    network, weights : str
+    network : str
         As for :func:`modbp.commands.find_network`.
+    weights : str, optional
+        As there; if left out, "cifar10" for a network of `modbp.models`, and the
+        library's for others.
     count : int, optional
         How many images; 200, or as many as there are, if left out.
     folder : path or "photographs", optional
@@ -128,6 +131,8 @@ def subject(
     ModbpError
         If network, weights, images or an option do not fit.
     """
+    if weights is None:
+        weights = "cifar10" if network in models.names() else "DEFAULT"
     found = find_network(network, weights, seed)
     images = data.listed(count, folder=folder, size=size or found.size)
     if target is None:

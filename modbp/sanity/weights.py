@@ -76,6 +76,7 @@ def stages_of(net, x):
     return [call.name for call in calls_of(net, x) if _weighted(call)][::-1]
 
 
+@torch.no_grad()
 def calls_of(net, x):
     """Return the calls of a network in order, batch norms apart.
 

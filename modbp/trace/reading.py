@@ -178,6 +178,8 @@ def read(target, args, kwargs, shapes):
                 f"{name} is called with more than its input. Call it with one tensor."
             )
         return reader(target), [args[0]]
+    if target is getattr:  # a view of the tensor, as .T; a question would not be here
+        return _other(f".{args[1]}"), list(shapes)
     name = _name(target)
     try:
         return _read_function(name, args, kwargs, shapes)
