@@ -484,6 +484,12 @@ def test_written_plans_name_layers_that_there_are(network):
         experiments.method(name)
 
 
+@pytest.mark.parametrize("plan", experiments.PLANS.values(), ids=experiments.PLANS)
+def test_tables_of_methods_are_the_same_in_every_process(plan):
+    for label in {*plan.methods, *plan.maps}:
+        assert " at 0x" not in str(experiments.method(label))
+
+
 def test_a_store_keeps_names_that_no_file_may_have(tmp_path):
     store = Store(tmp_path / "a.json", {}, {"lrp:a=../b": "", "lrp:a=..?b": ""})
     for number, part in enumerate(store.parts):
