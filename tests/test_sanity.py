@@ -325,6 +325,27 @@ def test_a_single_image_has_no_floor(tmp_path):
     assert found["stages"]["random logit"]["ssim"]["median"] is not None
 
 
+def test_stale_weights_as_an_experiment(tmp_path):
+    about = experiments.subject(count=2, folder="photographs")
+    fresh, stale = (
+        experiments.Cascade(
+            about, ["patternattribution"], stages=["fc6"], stale=flag, patterns=30
+        )
+        for flag in (False, True)
+    )
+    told = "patterns fitted to 30 images, 32×32 pixels: photographs"
+    assert told in stale.parts["patternattribution"]
+    found = [
+        experiments.run(each, tmp_path / f"{each.stale}.json")["results"]
+        for each in (fresh, stale)
+    ]
+    first, second = (
+        entry["patternattribution"]["stages"]["fc6"]["ssim"]["median"]
+        for entry in found
+    )
+    assert first < 0.95 and second == pytest.approx(1, abs=1e-4)
+
+
 def test_stale_is_for_one_method():
     about = experiments.subject(count=1, folder="photographs")
     with pytest.raises(InputError, match="patternattribution alone"):

@@ -21,6 +21,9 @@ SPELLED = {
     for kind in ("rescale", "ablation")
 }
 
+# Methods that need patterns, which a run fits when it begins.
+PATTERNS = ("patternnet", "patternattribution")
+
 _CSC = ("gradient", "gradient-x-input", "guided-bp", "deconv", "lrp-z", "lrp-eps")
 _CSC += ("lrp-a1b0", "lrp-a2b1", "lrp-a5b4", "excitation-bp", *SPELLED)
 # Those of the paper's figures, in their order, without the patterns.
@@ -171,7 +174,7 @@ def _even(names, most):
     return [names[round(step * number)] for number in range(most)]
 
 
-def method(label):
+def method(label, patterns=None):
     """Return the method that a label of an experiment means.
 
     Parameters
@@ -179,6 +182,8 @@ def method(label):
     label : str
         A method's name, one of `SPELLED`, or a name with options, as in
         ``"lrp-gamma:gamma=0.5"`` or ``"deeplift-rescale:maxpool=winner"``.
+    patterns : dict, optional
+        What the methods of `PATTERNS` go back by.
 
     Returns
     -------
@@ -202,4 +207,6 @@ def method(label):
             options[key] = ast.literal_eval(value)
         except (ValueError, SyntaxError):
             options[key] = value
+    if name in PATTERNS:
+        options["patterns"] = patterns
     return methods.get(name, **options)
