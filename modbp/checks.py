@@ -60,6 +60,11 @@ def check_input(net, x):
     x : object
         What was given as its input.
 
+    Returns
+    -------
+    torch.Tensor
+        `x`.
+
     Raises
     ------
     InputError
@@ -78,7 +83,7 @@ def check_input(net, x):
     if x.ndim < 2 or x.numel() == 0:
         raise InputError(
             f"the input has shape {list(x.shape)}; give at least one sample, samples "
-            "first, as in x[None]."
+            "first, as in x[None], and nothing of size 0."
         )
     for path, parameter in net.named_parameters():
         if parameter.dtype != x.dtype:
@@ -108,6 +113,7 @@ def check_input(net, x):
             f"the input holds NaN or infinite values in samples {bad}. Remove them, or "
             "repair the preprocessing."
         )
+    return x
 
 
 def check_layer(name, calls):

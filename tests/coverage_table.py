@@ -258,6 +258,8 @@ def table(rows=ROWS, columns=COLUMNS):
     for column in tqdm(columns, mininterval=1):
         for row in rows:
             result[row][column] = cell(row, column)
+        for kept in (twin, fitted, network):  # gigabytes, after a few networks
+            kept.cache_clear()
     return result
 
 

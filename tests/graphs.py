@@ -34,6 +34,8 @@ class Graph(nn.Module):
                 self.layers[f"s{place}"] = nn.BatchNorm2d(channels)
             elif name == "relu" and option == "module":
                 self.layers[f"s{place}"] = nn.ReLU()
+            elif name == "again":
+                channels = steps[option][2][0]
             elif name in ("maxpool", "avgpool"):
                 side //= 2
             elif name == "cat":
@@ -76,7 +78,7 @@ class Graph(nn.Module):
         if f"s{place}" in self.layers:
             return self.layers[f"s{place}"](a)
         if name == "relu":
-            return {"function": F.relu, "method": torch.Tensor.relu_}[option](a)
+            return a.relu_() if option == "in place" else F.relu(a)
         if name == "maxpool":
             return F.max_pool2d(a, 2)
         if name == "avgpool":
@@ -118,7 +120,7 @@ def graphs(draw, bias=None):
         elif name == "relu":
             # In place only what nobody else reads, and never the user's input.
             fresh = place and source == place and steps[-1][0] in ("conv", "add")
-            spellings = ["module", "function"] + ["method"] * bool(fresh)
+            spellings = ["module", "function"] + ["in place"] * bool(fresh)
             option = draw(st.sampled_from(spellings))
         elif name == "add":
             sources = (source, draw(st.sampled_from(partners)))

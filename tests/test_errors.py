@@ -243,6 +243,11 @@ def an_unknown_layer_to_read(tmp_path):
     chain().pull(torch.rand(2, 5), start="fc", to=["conv3", "input"])
 
 
+@refused(UnknownName, "layer 5", "Known: input, conv1")
+def a_layer_to_read_that_is_a_number(tmp_path):
+    chain().pull(torch.rand(2, 5), start="fc", to=5)
+
+
 @refused(UnknownName, "layer 'Fc'", "Did you mean 'fc'")
 def an_unknown_layer_with_a_matrix(tmp_path):
     chain().matrix("Fc")
@@ -333,6 +338,37 @@ def an_empty_batch(tmp_path):
     modbp.explain(net(), x()[:0])
 
 
+@refused(InputError, "shape [2, 3, 8, 0]", "nothing of size 0")
+def an_image_without_a_column(tmp_path):
+    modbp.explain(net(), x()[..., :0])
+
+
+@refused(InputError, "shape [2, 0, 8, 8]", "nothing of size 0")
+def an_image_without_a_channel(tmp_path):
+    modbp.explain(net(), x()[:, :0])
+
+
+@refused(InputError, "torch.complex64", "float32 or float64")
+def an_input_of_complex_numbers(tmp_path):
+    modbp.explain(net(), x().to(torch.complex64))
+
+
+@refused(InputError, "the input is a NoneType", "torch.Tensor")
+def no_input(tmp_path):
+    modbp.explain(net(), None)
+
+
+@refused(InputError, "the input is torch.float32", "the network torch.float16")
+def a_network_in_half_precision(tmp_path):
+    modbp.explain(nn.Sequential(nn.Linear(8, 2)).half().eval(), x())
+
+
+@refused(InputError, "'pool' (MaxPool2d)", "[2, 3, 1, 1]", "images of the size")
+def an_image_smaller_than_a_pooling(tmp_path):
+    pool = Function(lambda m, x: m.pool(x), pool=nn.MaxPool2d(2)).eval()
+    modbp.explain(pool, x()[..., :1, :1])
+
+
 @refused(InputError, "shape []", "x[None]")
 def a_single_number(tmp_path):
     modbp.explain(net(), torch.tensor(1.0))
@@ -368,6 +404,24 @@ def a_model_with_one_part_in_training_mode(tmp_path):
 @refused(TraceError, "the model is a _lru_cache_wrapper", "torch.nn.Module")
 def a_model_that_is_a_function(tmp_path):
     modbp.explain(net, x())
+
+
+@refused(TraceError, "'0' (LazyLinear)", "no weights yet", "net(x)")
+def a_network_that_was_never_called(tmp_path):
+    modbp.explain(nn.Sequential(nn.LazyLinear(2)).eval(), x())
+
+
+@refused(TraceError, "returns a dict", "returns the logits alone")
+def a_model_that_returns_a_dict(tmp_path):
+    modbp.explain(Function(lambda m, x: {"out": x}).eval(), x())
+
+
+@refused(InputError, "'0' (Conv2d + BatchNorm2d)", "not finite", "weights")
+def a_batch_norm_with_a_negative_variance(tmp_path):
+    parts = nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.Flatten()
+    whole = nn.Sequential(*parts).eval()
+    whole[1].running_var[0] = -1
+    modbp.explain(whole, x())
 
 
 class Chooses(nn.Module):
@@ -462,6 +516,11 @@ def a_product_of_two_activations(tmp_path):
     modbp.explain(Function(lambda m, x: m.f(x) * m.f(x), f=net()).eval(), x())
 
 
+@refused(MethodError, "'sub' (sub)", "has no rule", "Replace the layer")
+def a_difference_of_two_activations(tmp_path):
+    modbp.explain(Function(lambda m, x: m.f(x) - m.f(x), f=net()).eval(), x())
+
+
 @refused(MethodError, "'getitem' (getitem)", "has no rule", "Replace the layer")
 def a_slice(tmp_path):
     modbp.explain(Function(lambda m, x: m.f(x)[:, :2], f=net()).eval(), x())
@@ -515,6 +574,11 @@ def a_target_too_many(tmp_path):
 @refused(InputError, "shape [2, 5]", "one for each of the 2 samples")
 def a_target_in_one_hot_form(tmp_path):
     modbp.explain(net(), x(), target=torch.eye(5, dtype=torch.int64)[:2])
+
+
+@refused(InputError, "target is {0, 1}", "integers")
+def a_target_that_is_a_set(tmp_path):
+    modbp.explain(net(), x(), target={0, 1})
 
 
 @refused(InputError, "target is 'cat'", "integers")

@@ -21,7 +21,7 @@ FLOORS = [
     ],
     [{"trace"}, {"rules", "models", "data"}],
     [{"deeplift", "operators"}, {"methods", "patterns"}, {"chain"}, {"explain"}],
-    [{"csc", "figures", "widgets"}, {"sanity"}],
+    [{"csc", "eigen", "singular", "figures", "widgets"}, {"sanity"}],
     [
         {"training", "commands"},
         {"experiments", "audit"},

@@ -7,6 +7,8 @@
 
 from modbp.experiments.csc import BINS, CSC
 from modbp.experiments.images import CHUNK
+from modbp.experiments.learned import learned_chains, run_learned
+from modbp.experiments.patterns import patterns_config, run_patterns
 from modbp.experiments.plans import PLANS, Plan, automatic, method
 from modbp.experiments.runs import run, status
 from modbp.experiments.sanity import Cascade, RandomLogit
@@ -28,9 +30,13 @@ __all__ = [
     "Subject",
     "Worker",
     "automatic",
+    "learned_chains",
     "method",
+    "patterns_config",
     "read",
     "run",
+    "run_learned",
+    "run_patterns",
     "status",
     "subject",
     "worker",

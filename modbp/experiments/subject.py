@@ -10,7 +10,7 @@ from modbp import data, models, patterns
 from modbp.commands import find_network
 from modbp.errors import InputError
 
-__all__ = ["Subject", "subject"]
+__all__ = ["Subject", "subject", "weights_fingerprint"]
 
 _IMAGES = 200
 _TARGETS = ("true", "predicted")
@@ -52,7 +52,7 @@ class Subject:
         """Return what results depend on, as plain JSON values."""
         return {
             "network": self.network,
-            "weights_sha256": _fingerprint(self.net),
+            "weights_sha256": weights_fingerprint(self.net),
             "images": self.images.source,
             "image_names": list(self.images.names),
             "size": self.images.size,
@@ -178,8 +178,19 @@ def subject(
     )
 
 
-def _fingerprint(net):
-    """Hash the values of all weights, whatever file they came from."""
+def weights_fingerprint(net):
+    """Hash the values of all weights, whatever file they came from.
+
+    Parameters
+    ----------
+    net : torch.nn.Module
+        The network.
+
+    Returns
+    -------
+    str
+        SHA-256, hexadecimal.
+    """
     total = hashlib.sha256()
     for key, value in sorted(net.state_dict().items()):
         total.update(f"{key}\0{value.dtype}{tuple(value.shape)}\0".encode())

@@ -43,8 +43,8 @@ _STYLES = {
     "patternnet": (_ORANGE, "$N$"),
     "patternattribution": (_ORANGE, "$P$"),
     "deeplift-rescale": (_PURPLE, "$D$"),
-    "deeplift-revealcancel": (_PURPLE, "$L$"),
-    "deeplift-ablation": (_PURPLE, "$A$"),
+    "deeplift-revealcancel": ("#56b4e9", "$L$"),
+    "deeplift-ablation": (_BLUE, "$A$"),
 }
 
 

@@ -163,7 +163,7 @@ def heatmaps(pictures, columns, *, rows=None, source=None, size=1.3):
     return figure
 
 
-def gallery(pictures, maps, *, columns=3, source=None, width=6.0):
+def gallery(pictures, maps, *, columns=3, source=None, width=4.6):
     """Draw many methods at once: one cell each, with a small map per picture.
 
     Parameters
@@ -198,12 +198,12 @@ def gallery(pictures, maps, *, columns=3, source=None, width=6.0):
     figure = Drawing(figsize=(width, height + below), layout=None)
     axes = figure.subplots(rows, columns, squeeze=False)
     figure.subplots_adjust(
-        0.01, below / (height + below), 0.99, 1 - 0.24 / height, wspace=0.06
+        0.01, below / (height + below), 0.99, 1 - 0.22 / height, wspace=0.06
     )
     for ax in axes.flat:
         ax.set_axis_off()
     for ax, (title, each) in zip(axes.flat, cells.items(), strict=False):
-        ax.set_title(title, fontsize=9, pad=3)
+        ax.set_title(title, fontsize=8, pad=3)
         # White, which is zero in a map and one in a picture.
         gap = np.full((each.shape[1], 1, *each.shape[3:]), float(each.ndim == 4))
         strip = [part for picture in each for part in (picture, gap)][:-1]

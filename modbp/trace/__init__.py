@@ -96,6 +96,11 @@ class Trace:
                     "dropout and batch norm are random or data dependent. "
                     "Call net.eval() first."
                 )
+            if isinstance(module, nn.modules.lazy.LazyModuleMixin):
+                raise TraceError(
+                    f"module {path or 'itself'!r} ({type(module).__name__}) has no "
+                    "weights yet. Call the network once, net(x)."
+                )
             if module._forward_pre_hooks:
                 raise TraceError(
                     f"module {path or 'itself'!r} ({type(module).__name__}) has a hook "
