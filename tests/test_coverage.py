@@ -62,10 +62,10 @@ def test_only_excitation_backprop_refuses_and_only_where_inputs_are_negative():
     assert all("negative inputs" in reason for reason in refused.values())
 
 
-def test_a_random_cell_of_every_method_is_found_again():
+def test_random_cells_are_found_again():
     # Others whenever the file changes, and the same on every machine.
     draw = random.Random(fingerprint(FILE))
-    for row in ROWS:
+    for row in draw.sample(ROWS, 15):
         column = draw.choice(QUICK)
         check(row, column, cell(row, column))
 
