@@ -23,6 +23,7 @@ VERBS = {
     "book": "run every chapter and write the pages to _build/html",
     "tests": "run the tests; arguments after -- go to pytest",
     "lint": "check format and style of the code, the chapters' code included",
+    "bench": "compare the cost with Captum and Zennit; -- --quick for less",
     "lab": "open JupyterLab; chapters (.md) open as notebooks",
     "clean": "delete what the other verbs made, except the environment",
 }
@@ -196,6 +197,13 @@ def lint(session):
             places.append(str(target.relative_to(ROOT)))
     for check in (["format", "--check"], ["check"]):
         session.run(BIN / "ruff", *check, "--no-respect-gitignore", *places)
+
+
+@nox.session
+def bench(session):
+    """Compare the cost with Captum and Zennit; arguments after -- choose what."""
+    prepare()
+    session.run(BIN / "python", "tests/bench/run.py", *session.posargs, env=OWN)
 
 
 @nox.session

@@ -6,6 +6,7 @@ from modbp import checks, methods
 from modbp.errors import InputError, MethodError, ModbpError
 from modbp.operators import Operator
 from modbp.trace import Trace
+from modbp.trace.layers import channels_last, each_channels_last
 
 __all__ = ["Chain", "chain"]
 
@@ -63,13 +64,12 @@ class Chain:
                 f"it is no chain. Use modbp.explain, or {self.method.method.name!r}."
             )
         trace = Trace(net, fold)
-        checks.check_input(net, x)
-        # What the rules see of each output; for most methods the output itself.
+        x = channels_last(checks.check_input(net, x))
+        # What rules see of each output; for most methods the output itself.
         self._frame = self.method.frame
         self._states = [self._frame.begin(x)]
         self._rules, self._backs = [None], [None]
-        # Positions that still hold the network's input, if in another shape.
-        self._raw = {0}
+        self._raw = {0}  # positions that still hold the input, in whatever shape
         self._calls, self._outputs, self._last = trace.run(x, self._visit)
         self.logits = self._outputs[self._last]
         self.layers = [call.name for call in self._calls]
@@ -165,7 +165,7 @@ class Chain:
         wanted = [to] if single else list(to)
         targets = {self._position(name): name for name in wanted}
         r, many = checks.check_relevance(r, self._outputs[first], start)
-        flowing, found = {first: self._frame.enter(r)}, {}
+        flowing, found = {first: self._frame.enter(each_channels_last(r))}, {}
         lowest = min(targets, default=first)
         for position in range(first, lowest - 1, -1):
             relevance = flowing.pop(position, None)
@@ -215,7 +215,7 @@ class Chain:
         """
         target = checks.check_target(target, self.logits)
         r = self.method.begin(self.logits, target)
-        return self.pull(r, self.layers[self._last])["input"]
+        return self.pull(r, self.layers[self._last])["input"].contiguous()
 
     @torch.no_grad()
     def matrix(self, layer, sample=0):

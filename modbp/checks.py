@@ -60,6 +60,11 @@ def check_input(net, x):
     x : object
         What was given as its input.
 
+    Returns
+    -------
+    torch.Tensor
+        `x`.
+
     Raises
     ------
     InputError
@@ -108,6 +113,7 @@ def check_input(net, x):
             f"the input holds NaN or infinite values in samples {bad}. Remove them, or "
             "repair the preprocessing."
         )
+    return x
 
 
 def check_layer(name, calls):

@@ -68,7 +68,8 @@ def find_network(name, weights="DEFAULT", seed=0):
         ``file.py:function``, where the function returns a model.
     weights : str
         "DEFAULT" for trained ones, which torchvision may have to download, "cifar10"
-        for those that come with modbp, or "none" for random ones.
+        for those that come with modbp, "none" for random ones, or a .safetensors file
+        for a network of `modbp.models`.
     seed : int
         Of random weights.
 
@@ -85,22 +86,25 @@ def find_network(name, weights="DEFAULT", seed=0):
     WeightsError
         If the trained weights cannot be had.
     """
-    if weights not in ("DEFAULT", "cifar10", "none"):
+    ours = name in models.names()
+    file = weights.endswith(".safetensors")
+    if weights not in ("DEFAULT", "cifar10", "none") and not (ours and file):
         raise InputError(
             f"weights is {weights!r}; choose DEFAULT for trained ones, cifar10 for "
-            "ours, or none for random ones. Weights of yours go into a function: "
-            "--network FILE.py:NAME."
+            "ours, none for random ones, or for a network of the book a .safetensors "
+            "file. Weights of yours for others go into a function: --network "
+            "FILE.py:NAME."
         )
     if ".py:" in name:
         return Named(_from_file(name), name)
     title = f"{name}, random weights, seed {seed}" if weights == "none" else name
-    if name == "cifar10" or weights == "cifar10":
-        if name not in models.names():
-            raise unknown_name(
-                "network with weights for CIFAR-10", name, models.names()
-            )
-        trained = weights != "none"
-        net = getattr(models, name)() if trained else models.build(name, seed)
+    if weights == "cifar10" and not ours:
+        raise unknown_name("network with weights for CIFAR-10", name, models.names())
+    if name == "cifar10" or weights == "cifar10" or file:
+        if weights == "none":
+            net = models.build(name, seed)
+        else:
+            net = getattr(models, name)(weights if file else "cifar10")
         return Named(net, title, size=32, classes=data.CLASSES)
     library = load_torchvision().models
     known = library.list_models(module=library)

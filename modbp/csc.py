@@ -5,7 +5,6 @@ watch the angle between them. If it closes, what arrives below cannot depend on 
 went in, and so not on any layer above.
 """
 
-import hashlib
 from dataclasses import dataclass
 from numbers import Integral
 
@@ -14,6 +13,7 @@ import torch
 
 from modbp.chain import Chain
 from modbp.errors import check_option
+from modbp.seeds import per_image
 from modbp.similarity import pairwise, random_floor
 
 __all__ = ["CSCResult", "csc", "measure", "random_relevance"]
@@ -201,14 +201,10 @@ def random_relevance(chain, layer, count, seed=0):
         ``[count, N, *shape]``.
     """
     z = chain.output(layer)
-    draws = []
-    for picture in chain.output("input"):
-        content = picture.cpu().float().contiguous().numpy().tobytes()
-        digest = hashlib.sha256(f"{seed} {layer} ".encode() + content).digest()
-        own = torch.Generator().manual_seed(int.from_bytes(digest[:7], "big"))
-        draws.append(
-            torch.randn(count, *z.shape[1:], generator=own, dtype=torch.float64)
-        )
+    draws = [
+        torch.randn(count, *z.shape[1:], generator=own, dtype=torch.float64)
+        for own in per_image(chain.output("input"), seed, layer)
+    ]
     return torch.stack(draws, dim=1).to(z)
 
 

@@ -12,6 +12,7 @@ __all__ = [
     "InputError",
     "MethodError",
     "ModbpError",
+    "ResultError",
     "TraceError",
     "UnknownName",
     "WeightsError",
@@ -46,6 +47,10 @@ class WeightsError(ModbpError, ValueError):
 
 class DataError(ModbpError, ValueError):
     """Images that are not there or not laid out as expected."""
+
+
+class ResultError(ModbpError, OSError):
+    """A result that cannot be written or read, or does not fit what is asked for."""
 
 
 def check_option(name, value, fits, remedy):

@@ -62,7 +62,7 @@ def test_neither_batch_nor_order_changes_an_image(net, x, method):
     for layer in LAYERS:
         for other in (turned.cosines[layer][::-1], alone.cosines[layer]):
             assert together.cosines[layer] == pytest.approx(
-                other, abs=2e-3, nan_ok=True
+                other, abs=5e-3, nan_ok=True
             )
             assert together.median()[layer] == pytest.approx(
                 np.nanmedian(other), abs=1e-5

@@ -18,6 +18,7 @@ from modbp.errors import (
     InputError,
     MethodError,
     ModbpError,
+    ResultError,
     TraceError,
     UnknownName,
     WeightsError,
@@ -907,6 +908,7 @@ def test_every_error_is_also_the_built_in_one_that_a_caller_expects():
         MethodError: TypeError,
         WeightsError: ValueError,
         DataError: ValueError,
+        ResultError: OSError,
     }
     assert set(expected) == set(ModbpError.__subclasses__())
     for error, built_in in expected.items():

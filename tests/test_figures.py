@@ -143,6 +143,12 @@ def test_cones_show_directions_and_not_lengths():
     assert panel.get_title() == "two columns"
 
 
+def test_three_cones_stand_in_two_rows():
+    drawing = figures.cones([np.eye(2)] * 3, ["a", "b", "c"], height=2)
+    assert [panel.get_title() for panel in drawing.axes] == ["a", "b", "c", ""]
+    assert drawing.get_figheight() == 4
+
+
 @pytest.mark.parametrize(
     ("matrices", "titles"),
     [([], []), ([[[1], [1]]], []), ([[[1]]], ["one row"]), ([[[0], [0]]], ["zero"])],

@@ -84,10 +84,16 @@ def test_in_float32_folding_costs_no_more_than_rounding_does_anyway(name):
     single = copy.deepcopy(net).float()
     chain = modbp.chain(single, x.float(), "gradient")
     exact = modbp.chain(net, x, "gradient")
-    with torch.no_grad():
-        own = relative(single(x.float()).double(), exact.logits)
     # Deep networks of random weights amplify rounding: VGG-11 with batch norm is off by
-    # 5e-6 as torch computes it.
+    # 5e-6 as torch computes it. Convolutions round otherwise with channels last.
+    orders = (torch.contiguous_format, torch.channels_last)
+    with torch.no_grad():
+        own = max(
+            relative(
+                single(x.float().contiguous(memory_format=o)).double(), exact.logits
+            )
+            for o in orders
+        )
     assert relative(chain.logits.double(), exact.logits) < max(1e-6, 3 * own)
 
 

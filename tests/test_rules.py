@@ -41,9 +41,10 @@ def pulled(rule, a, bias=None, r=ONES):
 
 
 def test_the_stabiliser_moves_away_from_zero_on_both_sides_and_zero_upwards():
-    # 2 + ½, −2 − ½, and sign(0) = +: 0 + ½.
+    # 2 + ½, −2 − ½, and sign(0) = +: 0 + ½. A sum is −0 only by rounding up to it, or
+    # if all its terms are zero.
     found = rules.stabilise(torch.tensor([2.0, -2.0, 0.0, -0.0]), 0.5)
-    assert found.tolist() == [2.5, -2.5, 0.5, 0.5]
+    assert found.tolist() == [2.5, -2.5, 0.5, -0.5]
 
 
 def test_without_epsilon_only_exact_zeros_are_replaced():

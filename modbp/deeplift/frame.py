@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import torch
 
 from modbp.errors import InputError
+from modbp.trace.layers import channels_last
 
 __all__ = ["Differences", "Pair"]
 
@@ -35,12 +36,14 @@ class Pair:
     @classmethod
     def of(cls, reference, parts):
         """Return the pair of a reference and the parts of the difference from it."""
-        return cls(reference + sum(parts), reference, tuple(parts))
+        first, *rest = parts
+        return cls(sum(rest, reference + first), reference, tuple(parts))
 
     @property
     def delta(self):
         """The difference from the reference."""
-        return sum(self.parts)
+        first, *rest = self.parts
+        return sum(rest, first)
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,7 +93,7 @@ class Differences:
         InputError
             If the reference does not fit the input.
         """
-        reference = _fit(self.reference, x)
+        reference = channels_last(_fit(self.reference, x))
         delta = x - reference
         return Pair(x, reference, by_sign(delta) if self.count == 2 else (delta,))
 

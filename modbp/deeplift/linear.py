@@ -11,7 +11,7 @@ import torch
 
 from modbp.deeplift.frame import OnPairs, Pair, by_sign
 from modbp.errors import MethodError
-from modbp.rules.linear import transpose
+from modbp.rules.linear import negative, positive, product, transpose
 
 __all__ = ["Ablated", "Along", "BySign", "ScaleParts", "SumBySign", "Weighted"]
 
@@ -31,7 +31,7 @@ class Weighted(OnPairs):
     def __call__(self, call, pair):
         layer, delta = call.layer, pair.delta
         up = Pair.of(layer.forward(pair.reference), [layer.linear(delta, layer.weight)])
-        return up, lambda m: (transpose(call, m, layer.weight, delta),)
+        return up, lambda m: (transpose(call, m, None, delta),)
 
 
 @dataclass(frozen=True)
@@ -44,10 +44,12 @@ class Ablated(Weighted):
 
     def __call__(self, call, pair):
         up, back = super().__call__(call, pair)
-        plus, delta = call.layer.weight.clamp(min=0), pair.delta
+        delta = pair.delta
 
         def ablated(m):
-            return (torch.where(delta == 0, *back(m), transpose(call, m, plus, delta)),)
+            return (
+                torch.where(delta == 0, *back(m), transpose(call, m, positive, delta)),
+            )
 
         return up, ablated
 
@@ -68,18 +70,18 @@ class BySign(OnPairs):
 
     def __call__(self, call, pair):
         layer, delta = call.layer, pair.delta
-        (up, down), (plus, minus) = by_sign(delta), by_sign(layer.weight)
+        up, down = by_sign(delta)
         # Both parts are sums of terms of one sign: never found by subtraction.
         parts = (
-            layer.linear(up, plus) + layer.linear(down, minus),
-            layer.linear(up, minus) + layer.linear(down, plus),
+            product(call, up, positive).add_(product(call, down, negative)),
+            product(call, up, negative).add_(product(call, down, positive)),
         )
-        size = layer.weight.abs()
 
         def back(m):
             mean, half = _mean_and_half(m)
-            common = transpose(call, mean, layer.weight, delta)
-            return (_both(common + delta.sign() * transpose(call, half, size, delta)),)
+            common = transpose(call, mean, None, delta)
+            signed = transpose(call, half, torch.abs, delta).mul_(delta.sign())
+            return (_both(common.add_(signed)),)
 
         return Pair.of(layer.forward(pair.reference), parts), back
 
@@ -108,24 +110,24 @@ class ScaleParts(OnPairs):
     """
 
     def __call__(self, call, pair):
-        layer, (up, down) = call.layer, pair.parts
-        plus, minus = by_sign(layer.weight)
+        up, down = pair.parts
 
         def crossed(apply, one, other):
             """Each with its own sign of γ, and exchanged with the other sign."""
             return (
-                apply(one, plus) + apply(other, minus),
-                apply(other, plus) + apply(one, minus),
+                apply(one, positive) + apply(other, negative),
+                apply(other, positive) + apply(one, negative),
             )
 
-        def back(m):
-            def pull(part, weight):
-                return transpose(call, part, weight, up)
+        def push(part, change):
+            return product(call, part, change)
 
-            return (torch.cat(crossed(pull, *m.chunk(2))),)
+        def pull(part, change):
+            return transpose(call, part, change, up)
 
-        parts = crossed(layer.linear, up, down)
-        return Pair.of(layer.forward(pair.reference), parts), back
+        parts = crossed(push, up, down)
+        pair = Pair.of(call.layer.forward(pair.reference), parts)
+        return pair, lambda m: (torch.cat(crossed(pull, *m.chunk(2))),)
 
 
 @dataclass(frozen=True)

@@ -1,166 +1,86 @@
 """Cosine similarity convergence for many images, methods and injection layers."""
 
-from pathlib import Path
-
 import numpy as np
-from tqdm import tqdm
 
-from modbp import data, methods, models
 from modbp.chain import Chain
-from modbp.csc import PERCENTILES, CSCResult, measure
-from modbp.errors import DataError, unknown_name
-from modbp.experiments.plans import CSC_PLANS
-from modbp.experiments.store import read
-from modbp.provenance import facts, write_json
+from modbp.csc import PERCENTILES, measure
+from modbp.experiments.images import OnImages
+from modbp.experiments.quantiles import describe
 
-__all__ = ["BINS", "CHUNK", "csc_config", "run_csc"]
+__all__ = ["BINS", "CSC"]
 
-# Images computed together. Fixed, because rules that divide by small numbers turn the
-# rounding of another batch size into the fifth digit of a median.
-CHUNK = 20
 # The bins of the paper's histogram figure; everything below 0.9 is one.
 BINS = (0.0, 0.9, 0.99, 0.999, 0.9999, 1.0)
 
 
-def csc_config(network, names, images, relevances, seed, scale):
-    """Return all that a CSC result depends on, as plain JSON values.
+class CSC(OnImages):
+    """Convergence from several injection layers, as medians and histograms.
 
     Parameters
     ----------
-    network : str
-        One of ``CSC_PLANS``.
-    names : sequence of str
-        Methods.
-    images : modbp.data.Images
-        The images.
-    relevances, seed : int
+    subject, labels, **options
+        As for `OnImages`.
+    relevances : int
         As in :func:`modbp.csc`.
-    scale : float
-        What pixels in [0, 1] are multiplied by.
-
-    Returns
-    -------
-    dict
     """
-    plan = CSC_PLANS[network]
-    return {
-        "network": network,
-        "weights_sha256": models.provenance()["sha256"],
-        "images": images.source,
-        "image_names": list(images.names),
-        "relevances": relevances,
-        "seed": seed,
-        "scale": scale,
-        "starts": list(plan.starts),
-        "layers": list(plan.layers),
-        "percentiles": list(PERCENTILES),
-        "bins": list(BINS),
-        "methods": {name: str(methods.get(name)) for name in names},
-    }
 
+    name = "csc"
 
-def run_csc(
-    network,
-    output,
-    *,
-    names=None,
-    images=None,
-    relevances=5,
-    seed=0,
-    scale=1.0,
-    command="",
-):
-    """Measure CSC for many methods and injection layers; store what the figures need.
+    def __init__(self, subject, labels=None, *, relevances=5, **options):
+        self.relevances = relevances
+        super().__init__(subject, labels, **options)
 
-    A method that `output` already holds, made with the same settings, is not run again,
-    so that a stopped run can be started again.
-
-    Parameters
-    ----------
-    network : str
-        One of ``CSC_PLANS``.
-    output : path
-        The JSON file to write.
-    names : sequence of str, optional
-        Methods; the plan's if left out.
-    images : modbp.data.Images, optional
-        The paper's 200 CIFAR-10 test images if left out.
-    relevances, seed : int
-        As in :func:`modbp.csc`.
-    scale : float
-        What pixels in [0, 1] are multiplied by. The 2020 code fed 0…255.
-    command : str
-        What the provenance names as the origin.
-
-    Returns
-    -------
-    dict
-        What was written.
-    """
-    if network not in CSC_PLANS:
-        raise unknown_name("network", network, CSC_PLANS)
-    names = list(names or CSC_PLANS[network].methods)
-    images = images or data.images(200)
-    config = csc_config(network, names, images, relevances, seed, scale)
-    done = _finished(output, config)
-    net, plan = getattr(models, network)(), CSC_PLANS[network]
-    chunks = images.x.mul(scale).split(CHUNK)
-    todo = [name for name in names if name not in done]
-    with tqdm(total=len(todo) * len(chunks), desc="csc", mininterval=1) as bar:
-        for name in todo:
-            bar.set_postfix_str(name)
-            parts = {start: [] for start in plan.starts}
-            for chunk in chunks:
-                chain = Chain(net, chunk, name)
-                for start in plan.starts:
-                    below = plan.layers[plan.layers.index(start) :]
-                    parts[start].append(measure(chain, start, below, relevances, seed))
-                bar.update()
-            done[name] = {k: _summary(CSCResult.join(v)) for k, v in parts.items()}
-            result = {
-                "config": config,
-                "provenance": facts(command=command),
-                "results": {key: done[key] for key in names if key in done},
-            }
-            write_json(output, result)
-    return read(output)
-
-
-def _summary(result):
-    """Reduce a result to what the figures and tables show."""
-    medians, percentiles = result.median(), result.percentiles()
-    dropped, summary = result.dropped(), {}
-    for layer, values in result.cosines.items():
-        kept = values[~np.isnan(values)]
-        counts, _ = np.histogram(kept, BINS)
-        summary[layer] = {
-            "median": medians[layer],
-            "mean": float(kept.mean(dtype=np.float64)) if kept.size else None,
-            "percentiles": [float(entry) for entry in percentiles[layer]],
-            "histogram": counts.tolist(),
-            "dropped": dropped[layer],
-            "channels": result.channels[layer],
+    def own_settings(self):
+        """Return what this experiment depends on besides network and images."""
+        return {
+            "relevances": self.relevances,
+            "starts": list(self.plan.starts),
+            "layers": list(self.plan.layers),
+            "percentiles": list(PERCENTILES),
+            "bins": list(BINS),
         }
-    return summary
 
+    def measure(self, method, places):
+        """Return the cosines of some images, for every start and layer below."""
+        chain = Chain(self.subject.net, self.subject.read(places)[0], method)
+        arrays = {}
+        for start in self.plan.starts:
+            feeding = set(chain.below(start))
+            below = [layer for layer in self.plan.layers if layer in feeding]
+            found = measure(chain, start, below, self.relevances, self.seed)
+            for layer, cosines in found.cosines.items():
+                arrays[f"{start}\n{layer}"] = cosines
+                arrays[f"{start}\n{layer}\nchannels"] = np.array(found.channels[layer])
+        return arrays
 
-def _finished(output, config):
-    """Return the methods that are already there, made with the same settings."""
-    if not Path(output).exists():
-        return {}
-    stored = read(output)
-    differing = sorted(
-        key
-        for key in config
-        if key != "methods" and stored["config"].get(key) != config[key]
-    )
-    if differing:
-        raise DataError(
-            f"{output} was made with another {', '.join(differing)}. Move it away, or "
-            "choose another --output."
-        )
-    return {
-        name: stored["results"][name]
-        for name, table in config["methods"].items()
-        if stored["config"]["methods"].get(name) == table and name in stored["results"]
-    }
+    def summary(self, column, keys):
+        """Return what figures and tables show of one method.
+
+        Parameters
+        ----------
+        column : callable
+            ``column(key)`` yields an array of every unit.
+        keys : iterable of str
+            The names of a unit's arrays.
+
+        Returns
+        -------
+        dict
+            By start and layer.
+        """
+        results = {start: {} for start in self.plan.starts}
+        cells = sorted({tuple(key.split("\n")[:2]) for key in keys}, key=self._order)
+        for start, layer in cells:
+            key = f"{start}\n{layer}"
+            found = describe(lambda key=key: column(key), PERCENTILES, BINS)
+            results[start][layer] = {
+                "median": found["percentiles"][PERCENTILES.index(50)],
+                **{name: found[name] for name in ("mean", "percentiles", "histogram")},
+                "dropped": found["dropped"],
+                "channels": int(next(column(f"{key}\nchannels")).item()),
+            }
+        return results
+
+    def _order(self, cell):
+        start, layer = cell
+        return self.plan.starts.index(start), self.plan.layers.index(layer)

@@ -3,61 +3,60 @@
 import numpy as np
 
 from modbp import theory
-from modbp.experiments.store import read
-from modbp.provenance import facts, write_json
 
-__all__ = ["BETAS", "run_simulation"]
+__all__ = ["BETAS", "Simulation"]
 
 # The values of β: those of the figure, and more near the limit.
 BETAS = (9, 8, 7, 6, 5, 4.5, 4, 3.5, 3, 2, 1, 0)
 
 
-def run_simulation(output, *, repetitions=20, seed=0, command=""):
-    """Simulate the chains of the paper's figure 7 at full size; store the curves.
+class Simulation:
+    """The chains of figure 7, with one unit for each reading of the protocol.
+
+    Its results are, per protocol and variant, the median of one minus the similarity
+    after each multiplication, and the first repetition's values.
 
     Parameters
     ----------
-    output : path
-        The JSON file to write.
     repetitions, seed : int
         As in :func:`modbp.theory.simulate`.
-    command : str
-        What the provenance names as the origin.
-
-    Returns
-    -------
-    dict
-        What was written: per protocol and variant the median of one minus the
-        similarity after each multiplication, and the first repetition's values.
     """
-    variants = theory.VARIANTS | theory.alpha_beta_variants(BETAS)
-    results = {}
-    for name in ("code", "text"):
-        curves = theory.simulate(
-            variants,
-            protocol=theory.PROTOCOLS[name],
-            repetitions=repetitions,
-            seed=seed,
+
+    name = "simulation"
+    kind = "protocols"
+    count = 1
+
+    def __init__(self, *, repetitions=20, seed=0):
+        self.variants = theory.VARIANTS | theory.alpha_beta_variants(BETAS)
+        self.parts = {name: str(theory.PROTOCOLS[name]) for name in ("code", "text")}
+        self.settings = {
+            "experiment": self.name,
+            "widths": list(theory.VGG16),
+            "vectors": 32,
+            "repetitions": repetitions,
+            "seed": seed,
+            "variants": {label: str(each) for label, each in self.variants.items()},
+        }
+
+    def compute(self, part, unit):
+        """Return the curves of every variant."""
+        return theory.simulate(
+            self.variants,
+            protocol=theory.PROTOCOLS[part],
+            repetitions=self.settings["repetitions"],
+            seed=self.settings["seed"],
         )
-        results[name] = {
-            label: {
+
+    def summary(self, column, keys):
+        """Return what figures show of one protocol."""
+        results = {}
+        for label in self.variants:
+            (values,) = column(label)
+            results[label] = {
                 "median": _rounded(np.nanmedian(values, axis=0)),
                 "first": _rounded(values[0]),
             }
-            for label, values in curves.items()
-        }
-    config = {
-        "widths": list(theory.VGG16),
-        "vectors": 32,
-        "repetitions": repetitions,
-        "seed": seed,
-        "variants": {label: str(variant) for label, variant in variants.items()},
-    }
-    write_json(
-        output,
-        {"config": config, "provenance": facts(command=command), "results": results},
-    )
-    return read(output)
+        return results
 
 
 def _rounded(values):

@@ -14,7 +14,7 @@ _COLOURS = ("#0173b2", "#d55e00", "#029e73", "#cc78bc")
 _GREY, _SHADE = "#777777", "#dddddd"
 
 
-def cone_in_space(M, title, *, turn=45, lift=25, height=3.6):
+def cone_in_space(M, title, *, turn=45, lift=25, height=3.0):
     r"""Draw the columns of a matrix with three rows as arrows on the unit sphere.
 
     Equation: column ``v_j`` becomes the arrow ``u_j = v_j / |v_j|``, seen from far away
@@ -49,7 +49,7 @@ def cone_in_space(M, title, *, turn=45, lift=25, height=3.6):
         )
     U = M / np.linalg.norm(M, axis=0)
     seen = _projection(turn, lift)
-    figure = Drawing(figsize=(height, height), layout="constrained")
+    figure = Drawing(figsize=(1.3 * height, height), layout="constrained")
     panel = figure.subplots()
     for k, axis in enumerate(np.eye(3), 1):
         x, y = seen @ axis
@@ -70,7 +70,7 @@ def cone_in_space(M, title, *, turn=45, lift=25, height=3.6):
         arrow |= {"shrinkA": 0, "shrinkB": 0}
         panel.annotate("", (x, y), (0, 0), arrowprops=arrow)
         panel.annotate(f"{j + 1}", (1.1 * x, 1.1 * y), color=colour, ha="center")
-    panel.set(xlim=(-1.35, 1.35), ylim=(-0.75, 1.3), aspect="equal", title=title)
+    panel.set(xlim=(-1.25, 1.25), ylim=(-0.6, 1.3), aspect="equal", title=title)
     panel.set_axis_off()
     return figure
 

@@ -91,7 +91,8 @@ def _row(claim):
             f"<code>{escape(awaits['command'])}</code></p>"
         )
     if links:
-        parts.append(f"<p>Decided in {links}.</p>")
+        verb = "More in" if claim["verdict"] == "awaits" else "Decided in"
+        parts.append(f"<p>{verb} {links}.</p>")
     numbers = "".join(
         f"<li><b>{_powers(_shown(number))}</b> {_inline(number['says'])}"
         f"{_source(number)}</li>"

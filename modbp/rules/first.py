@@ -5,7 +5,14 @@ from dataclasses import dataclass
 import torch
 
 from modbp.errors import InputError, MethodError
-from modbp.rules.linear import share, stabilise
+from modbp.rules.linear import (
+    negative,
+    positive,
+    product,
+    share,
+    stabilise_,
+    total,
+)
 
 __all__ = ["Box", "Flat", "WSquare"]
 
@@ -45,7 +52,6 @@ class Box:
             )
 
     def __call__(self, call, a):
-        layer = call.layer
         low, high = (_per_channel(value, call, a) for value in (self.low, self.high))
         # Preprocessing rounds, so that the brightest pixel may lie a hair outside.
         slack = 1e-6 * (high - low)
@@ -56,11 +62,8 @@ class Box:
                 f"{self.high}. Give the range of your pixels: "
                 "first=modbp.rules.Box(low, high)."
             )
-        plus, minus = layer.weight.clamp(min=0), layer.weight.clamp(max=0)
-        pairs = [(a - low, plus), (a - high, minus)]
-        total = sum(layer.linear(part, weight) for part, weight in pairs)
-        back = share(call, pairs, stabilise(total))
-        return layer.forward(a), lambda r: (back(r),)
+        pairs = [(a - low, positive), (a - high, negative)]
+        return _by(call, a, pairs)
 
 
 def _per_channel(value, call, a):
@@ -88,7 +91,7 @@ class WSquare:
     """
 
     def __call__(self, call, a):
-        return _constant(call, a, call.layer.weight.square())
+        return _by(call, a, [(torch.ones_like(a[:1]), torch.square)])
 
 
 @dataclass(frozen=True)
@@ -103,11 +106,10 @@ class Flat:
     """
 
     def __call__(self, call, a):
-        return _constant(call, a, torch.ones_like(call.layer.weight))
+        return _by(call, a, [(torch.ones_like(a[:1]), torch.ones_like)])
 
 
-def _constant(call, a, weight):
-    one = torch.ones_like(a[:1])
-    total = call.layer.linear(one, weight)
-    back = share(call, [(one, weight)], stabilise(total))
+def _by(call, a, pairs):
+    denominator = total(product(call, *pair) for pair in pairs)
+    back = share(call, pairs, stabilise_(denominator))
     return call.layer.forward(a), lambda r: (back(r),)

@@ -1,11 +1,19 @@
 """The γ-rule: contributions of one sign count a little more."""
 
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from math import inf
 
 from modbp.errors import check_option
-from modbp.rules.linear import BIAS, check_options, plus_bias, share, stabilise
+from modbp.rules.linear import (
+    BIAS,
+    check_options,
+    per_channel,
+    product,
+    share,
+    stabilise_,
+    total,
+)
 
 __all__ = ["GAMMA", "Gamma"]
 
@@ -58,12 +66,14 @@ class Gamma:
 
     def __call__(self, call, a):
         layer = call.layer
-        plain = layer.linear(a, layer.weight)
-        z = plus_bias(call, plain, layer.bias)
+        if self.bias == "ignore" and layer.bias is not None:
+            sign = layer.linear(a, layer.weight)
+            z = sign + per_channel(call, layer.bias, sign)
+        else:
+            z = sign = layer.forward(a)
         up = self._favouring(call, a, positive=True)
         if not self.split:
             return z, lambda r: (up(r),)
-        negative = (plain if self.bias == "ignore" else z) < 0
 
         @cache
         def down():
@@ -72,28 +82,28 @@ class Gamma:
         def back(r):
             # Behind a ReLU no relevance arrives at units that are off, and this half,
             # as dear as the other one, is not needed.
-            if not (negative & (r != 0)).any():
+            off = sign < 0
+            if not (off & (r != 0)).any():
                 return (up(r),)
-            above, below = r.masked_fill(negative, 0), r.masked_fill(~negative, 0)
+            above, below = r.masked_fill(off, 0), r.masked_fill(~off, 0)
             return (up(above) + down()(below),)
 
         return z, back
 
     def _favouring(self, call, a, positive):
         """Return the rule that enlarges contributions of one sign."""
-        layer = call.layer
-        pairs = [(a, self._enlarged(layer.weight, positive))]
+        change = partial(self._enlarged, positive=positive)
+        pairs = [(a, change)]
         if self.split and not call.nonnegative:
-            other = self._enlarged(layer.weight, not positive)
-            pairs = [(a.clamp(min=0), pairs[0][1]), (a.clamp(max=0), other)]
-        denominator = sum(layer.linear(part, weight) for part, weight in pairs)
-        bias = layer.bias
+            other = partial(self._enlarged, positive=not positive)
+            pairs = [(a.clamp(min=0), change), (a.clamp(max=0), other)]
+        denominator = total(product(call, *pair) for pair in pairs)
+        bias = call.layer.bias
         if bias is not None and self.bias != "ignore":
-            bias = self._enlarged(bias, positive) if self.bias == "unit" else bias
-            denominator = plus_bias(call, denominator, bias)
-        return share(call, pairs, stabilise(denominator, self.epsilon))
+            bias = change(bias) if self.bias == "unit" else bias
+            denominator += per_channel(call, bias, denominator)
+        return share(call, pairs, stabilise_(denominator, self.epsilon))
 
     def _enlarged(self, weight, positive):
         part = weight.clamp(min=0) if positive else weight.clamp(max=0)
-        # In place: in networks with large dense layers this is a good part of the time.
         return part.mul_(self.gamma).add_(weight)

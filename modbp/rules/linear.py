@@ -1,6 +1,7 @@
 """Rules of layers with weights: convolution, dense, batch norm."""
 
 from dataclasses import dataclass
+from functools import reduce
 
 import torch
 
@@ -21,7 +22,8 @@ def stabilise(z, epsilon=0.0):
     """Keep a denominator away from zero.
 
     Equation: ``z + ε sign(z)`` with ``sign(0) = 1``; for ``ε = 0`` only exact zeros are
-    replaced, by ``GUARD``.
+    replaced, by ``GUARD``. Of a sum, -0.0 is the rounding of a negative number, or all
+    terms are zero; it counts as negative.
 
     Parameters
     ----------
@@ -37,33 +39,87 @@ def stabilise(z, epsilon=0.0):
     """
     if not epsilon:
         return torch.where(z == 0, GUARD, z)
-    return torch.where(z >= 0, z + epsilon, z - epsilon)
+    return torch.copysign(z.new_tensor(epsilon), z).add_(z)
 
 
-def transpose(call, s, weight, a):
-    """``Wᵀ s`` for ``[K, N, …]``: the relevances of all samples form one batch."""
+def stabilise_(z, epsilon=0.0):
+    """Do the same in place, for what nobody else reads."""
+    if not epsilon:
+        return z.masked_fill_(z == 0, GUARD)
+    return z.add_(torch.copysign(z.new_tensor(epsilon), z))
+
+
+# Products -----------------------------------------------------------------------------
+# Rules change weights entry by entry. `change` stands for the changed weight: none is
+# kept, and of a dense layer's only a block of rows is there at a time, small enough for
+# the cache. In VGG-16, whose dense layers have 124 million weights, that saves 500 MB
+# and more time than the products take.
+
+BLOCK = 2**20
+
+
+def positive(weight):
+    """``W⁺``."""
+    return weight.clamp(min=0)
+
+
+def negative(weight):
+    """``W⁻``."""
+    return weight.clamp(max=0)
+
+
+def _rows(call):
+    """How many outputs of a layer are computed at a time; None for all of them."""
+    weight = call.layer.weight
+    if call.kind != "dense" or weight.numel() <= BLOCK:
+        return None
+    return max(BLOCK // weight.shape[1], 1)
+
+
+def product(call, a, change, bias=None):
+    """``change(W) a + b``."""
+    linear, weight, rows = call.layer.linear, call.layer.weight, _rows(call)
+    if rows is None:
+        return linear(a, change(weight), bias)
+    blocks = weight.split(rows)
+    z = torch.cat([linear(a, change(block)) for block in blocks], -1)
+    return z if bias is None else z.add_(bias)
+
+
+def total(parts):
+    """Sum up tensors that nobody else reads, in the memory of the first."""
+    return reduce(torch.Tensor.add_, parts)
+
+
+def transpose(call, s, change, a):
+    """``change(W)ᵀ s`` for ``[K, N, …]``: the relevances of all samples, one batch."""
+    adjoint, weight, rows = call.layer.adjoint, call.layer.weight, _rows(call)
     flat = s.flatten(0, 1)
     shape = (len(flat), *a.shape[1:])
-    return call.layer.adjoint(flat, weight, shape).unflatten(0, s.shape[:2])
+    if change is None or rows is None:
+        found = adjoint(flat, weight if change is None else change(weight), shape)
+    else:
+        blocks = zip(flat.split(rows, -1), weight.split(rows), strict=True)
+        found = total(adjoint(part, change(block), shape) for part, block in blocks)
+    return found.unflatten(0, s.shape[:2])
 
 
 def share(call, pairs, denominator):
-    """Distribute relevance by contribution: ``r ↦ Σ a ⊙ Wᵀ(r / denominator)``."""
+    """Distribute relevance by contribution: ``r ↦ Σ a ⊙ change(W)ᵀ(r / denominator)``.
+
+    With ``a`` and ``change`` from `pairs`.
+    """
 
     def back(r):
         s = r / denominator
-        return sum(a * transpose(call, s, weight, a) for a, weight in pairs)
+        return total(transpose(call, s, change, a).mul_(a) for a, change in pairs)
 
     return back
 
 
-def plus_bias(call, z, bias):
-    """Add a bias, one number per channel, where there is one."""
-    if bias is None:
-        return z
-    if call.kind != "dense":
-        bias = bias.reshape(-1, *(1,) * (z.ndim - 2))
-    return z + bias
+def per_channel(call, bias, z):
+    """Give a bias, one number per channel, the dimensions of `z`."""
+    return bias if call.kind == "dense" else bias.reshape(-1, *(1,) * (z.ndim - 2))
 
 
 def check_options(bias, epsilon):
@@ -81,8 +137,7 @@ class Gradient:
     """
 
     def __call__(self, call, a):
-        weight = call.layer.weight
-        return call.layer.forward(a), lambda r: (transpose(call, r, weight, a),)
+        return call.layer.forward(a), lambda r: (transpose(call, r, None, a),)
 
 
 @dataclass(frozen=True)
@@ -112,14 +167,18 @@ class Epsilon:
 
     def __call__(self, call, a):
         layer = call.layer
-        if self.bias == "ignore":
+        if self.bias == "ignore" and layer.bias is not None:
             denominator = layer.linear(a, layer.weight)
-            z = plus_bias(call, denominator, layer.bias)
+            z = denominator + per_channel(call, layer.bias, denominator)
         else:
             z = denominator = layer.forward(a)
-        pairs = [(a, layer.weight)]
-        back = share(call, pairs, stabilise(denominator, self.epsilon))
-        return z, lambda r: (back(r),)
+
+        def back(r):
+            # Not kept: `z` is there already, and this is quick beside the product.
+            kept = stabilise(denominator, self.epsilon)
+            return (share(call, [(a, None)], kept)(r),)
+
+        return z, back
 
 
 @dataclass(frozen=True)
@@ -166,29 +225,33 @@ class AlphaBeta:
 
     def __call__(self, call, a):
         layer = call.layer
-        plus, minus = layer.weight.clamp(min=0), layer.weight.clamp(max=0)
-        favour, against = [(a, plus)], [(a, minus)]
+        favour, against = [(a, positive)], [(a, negative)]
         if not call.nonnegative:
             up, down = a.clamp(min=0), a.clamp(max=0)
-            favour, against = [(up, plus), (down, minus)], [(up, minus), (down, plus)]
-        P = sum(layer.linear(part, weight) for part, weight in favour)
-        gain = share(call, favour, self._denominator(call, P, min=0))
+            favour = [(up, positive), (down, negative)]
+            against = [(up, negative), (down, positive)]
+        P = total(product(call, *pair) for pair in favour)
         if not self.beta:
             # P says nothing about the output, so it takes the plain product too.
-            return layer.forward(a), lambda r: (self.alpha * gain(r),)
-        N = sum(layer.linear(part, weight) for part, weight in against)
-        loss = share(call, against, self._denominator(call, N, max=0))
+            gain = share(call, favour, self._denominator(call, P, min=0))
+            return layer.forward(a), lambda r: (gain(r),)
+        N = total(product(call, *pair) for pair in against)
         # P and N together are the output: no third product.
-        z = plus_bias(call, P + N, layer.bias)
-        return z, lambda r: (self.alpha * gain(r) - self.beta * loss(r),)
+        z = P + N
+        if layer.bias is not None:
+            z += per_channel(call, layer.bias, z)
+        gain = share(call, favour, self._denominator(call, P, min=0))
+        loss = share(call, against, self._denominator(call, N, max=0))
+        alpha, beta = self.alpha, self.beta
+        return z, lambda r: (gain(r).mul_(alpha).sub_(loss(r), alpha=beta),)
 
     def _denominator(self, call, part, **clamp):
+        """Complete `P` or `N` in place."""
         bias = call.layer.bias
         if bias is not None and self.bias != "ignore":
-            part = plus_bias(
-                call, part, bias.clamp(**clamp) if self.bias == "unit" else bias
-            )
-        return stabilise(part, self.epsilon)
+            bias = bias.clamp(**clamp) if self.bias == "unit" else bias
+            part += per_channel(call, bias, part)
+        return stabilise_(part, self.epsilon)
 
 
 @dataclass(frozen=True)

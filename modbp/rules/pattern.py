@@ -1,7 +1,7 @@
 """Rules that go back along fitted patterns instead of weights."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from modbp.errors import MethodError
 from modbp.rules.linear import transpose
@@ -35,7 +35,8 @@ class Pattern:
         weight = self._of(call)
         if self.attribution:
             weight = weight * call.layer.weight
-        return call.layer.forward(a), lambda r: (transpose(call, r, weight, a),)
+        other = replace(call, layer=replace(call.layer, weight=weight))
+        return call.layer.forward(a), lambda r: (transpose(other, r, None, a),)
 
     def _of(self, call):
         name = "patternattribution" if self.attribution else "patternnet"

@@ -6,6 +6,7 @@ import torch
 
 from modbp.errors import check_option
 from modbp.rules.linear import stabilise
+from modbp.trace.layers import empty
 
 __all__ = [
     "Average",
@@ -135,14 +136,16 @@ class Winner:
 
     def __call__(self, call, a):
         z, index = call.layer.forward(a, return_indices=True)
-        rank = z.ndim - 2
-        index = index.flatten(2)
+        index = index.flatten(2).mT
 
         def back(r):
-            flat = r.flatten(3)
-            r_in = r.new_zeros(*r.shape[:3], a.shape[2:].numel())
-            r_in.scatter_add_(3, index.expand_as(flat), flat)
-            return (r_in.unflatten(3, a.shape[-rank:]),)
+            flat = r.flatten(3).mT
+            count, samples = r.shape[:2]
+            r_in = empty((count * samples, *a.shape[1:]), a).zero_()
+            r_in = r_in.unflatten(0, (count, samples))
+            into = r_in.flatten(3).mT
+            into.scatter_add_(2, index.expand_as(flat), flat)
+            return (r_in,)
 
         return z, back
 

@@ -8,7 +8,7 @@ import torch.nn.functional as F
 
 from modbp.errors import TraceError
 
-__all__ = ["INPUT", "Layer"]
+__all__ = ["INPUT", "Layer", "channels_last", "each_channels_last", "empty"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,6 +73,33 @@ def _same(a):
 INPUT = Layer("input", "input", _same)
 
 
+# Where numbers lie in memory ----------------------------------------------------------
+
+
+def channels_last(x):
+    """Put channels side by side where the CPU's convolutions are faster that way.
+
+    Layers and rules keep that order. Without it every convolution sorts its input and
+    its output, which takes an eighth of the time of VGG-16's.
+    """
+    if x.ndim != 4 or x.dtype != torch.float32 or x.device.type != "cpu":
+        return x
+    return x.contiguous(memory_format=torch.channels_last)
+
+
+def each_channels_last(r):
+    """Do the same with each of ``[K, N, …]``."""
+    return channels_last(r.flatten(0, 1)).unflatten(0, r.shape[:2])
+
+
+def empty(shape, like):
+    """Return memory for another shape in the order of `like`, both ``[B, …]``."""
+    last = like.ndim == 4 and like.is_contiguous(memory_format=torch.channels_last)
+    order = torch.channels_last if last else torch.contiguous_format
+    options = {"dtype": like.dtype, "device": like.device, "memory_format": order}
+    return torch.empty(shape, **options)
+
+
 # Linear layers ------------------------------------------------------------------------
 
 
@@ -106,8 +133,9 @@ def convolution(
         return torch.convolution(a, weight, bias, *static)
 
     def adjoint(s, weight, shape):
-        # Only the input's shape is needed, so no memory is spent on one.
-        a = s.new_empty(1).expand(shape)
+        # Only the input's shape is needed. Memory that nothing touches costs nothing,
+        # and one number expanded to that shape would be copied out.
+        a = empty(shape, s)
         mask = (True, False, False)
         return torch.ops.aten.convolution_backward(s, a, weight, None, *static, mask)[0]
 
