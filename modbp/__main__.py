@@ -6,7 +6,8 @@ import sys
 from pathlib import Path
 
 from modbp import commands, data, experiments, models, training
-from modbp.errors import InputError, ModbpError
+from modbp.errors import ModbpError
+from modbp.experiments import line
 
 
 def _parser():
@@ -73,7 +74,7 @@ def _parser():
     evaluate.add_argument("network", choices=models.names())
     evaluate.add_argument("--weights", help="a .safetensors file [the shipped one]")
 
-    _add_run(verbs.add_parser("run", help="run an experiment of the book"))
+    line.add_arguments(verbs.add_parser("run", help="run an experiment of the book"))
     status = verbs.add_parser("status", help="tell what there is of a run")
     status.add_argument("output", help="the JSON file that the run writes")
 
@@ -81,58 +82,6 @@ def _parser():
         verb.add_argument("--folder", help="image folder with train/ and test/")
         verb.add_argument("--download", action="store_true", help="may fetch CIFAR-10")
     return parser
-
-
-def _add_run(run):
-    run.add_argument("experiment", choices=EXPERIMENTS)
-    run.add_argument(
-        "--network",
-        default="cifar10",
-        metavar="NAME",
-        help="a network of the book or of torchvision, or FILE.py:FUNCTION [cifar10]",
-    )
-    run.add_argument(
-        "--weights",
-        default="DEFAULT",
-        help="DEFAULT, trained, none, random, or a .safetensors file",
-    )
-    run.add_argument(
-        "--methods",
-        nargs="+",
-        metavar="NAME",
-        help="also with options, NAME:OPTION=VALUE,… [the plan's]",
-    )
-    run.add_argument(
-        "--images",
-        nargs="+",
-        default=[],
-        metavar="COUNT|DIR",
-        help="how many, or a folder with one sub-folder per class, or both [200 of "
-        "CIFAR-10's test images, or else photographs]",
-    )
-    run.add_argument("--folder", help="image folder, or 'photographs'")
-    run.add_argument("--size", type=int, help="side in pixels [the network's]")
-    run.add_argument("--scale", type=float, default=1.0, help="pixel range [1]")
-    run.add_argument(
-        "--target",
-        choices=("true", "predicted"),
-        help="class to explain [true, if network and images have the same classes]",
-    )
-    run.add_argument("--relevances", type=int, default=5, help="csc: per image [5]")
-    run.add_argument(
-        "--repetitions", type=int, default=20, help="simulation: per variant [20]"
-    )
-    run.add_argument("--seed", type=int, default=0)
-    run.add_argument(
-        "--batch",
-        type=int,
-        default=experiments.CHUNK,
-        help="images at a time; memory grows with it [%(default)s]",
-    )
-    run.add_argument("--device", help="cpu, cuda … [the GPU where there is one]")
-    run.add_argument(
-        "--output", help="JSON file to write [runs/EXPERIMENT/NETWORK.json]"
-    )
 
 
 def _explain(options):
@@ -182,52 +131,13 @@ def _evaluate(options):
 
 def _run(options):
     with experiments.worker() as worker:
-        experiment = EXPERIMENTS[options.experiment](options, worker)
+        experiment = line.experiment(options, worker)
         name = "vgg16" if options.experiment == "simulation" else options.network
         stem = Path(name.rpartition(":")[2]).stem
         output = options.output or f"runs/{options.experiment}/{stem}.json"
         experiments.run(experiment, output, command=options.command, worker=worker)
     if worker.first:
         print(f"wrote {output}")
-
-
-def _subject(options, worker):
-    counts = [int(word) for word in options.images if word.isdecimal()]
-    folders = [word for word in options.images if not word.isdecimal()]
-    folders += [options.folder] if options.folder else []
-    if len(counts) > 1 or len(folders) > 1:
-        raise InputError("--images takes one count and one folder, as in: photos 50.")
-    about = experiments.subject(
-        options.network,
-        options.weights,
-        count=counts[0] if counts else None,
-        folder=folders[0] if folders else None,
-        size=options.size,
-        seed=options.seed,
-        scale=options.scale,
-        target=options.target,
-        device=options.device or worker.device,
-    )
-    if worker.first:
-        print(about.images)
-    return about
-
-
-def _csc(options, worker):
-    return experiments.CSC(
-        _subject(options, worker),
-        options.methods,
-        relevances=options.relevances,
-        seed=options.seed,
-        batch=options.batch,
-    )
-
-
-def _simulation(options, worker):
-    return experiments.Simulation(repetitions=options.repetitions, seed=options.seed)
-
-
-EXPERIMENTS = {"csc": _csc, "simulation": _simulation}
 
 
 def _status(options):

@@ -49,8 +49,14 @@ def test_a_result_was_made_with_this_code_and_these_weights(path):
         folder="photographs" if "photographs" in config["images"] else None,
         scale=config["scale"],
     )
-    now = experiments.CSC(about)
+    now = experiments.CSC(about, list(config["methods"]))
     assert config == {**now.settings, "methods": now.parts}
+
+
+@pytest.mark.parametrize("stem", ["cifar10", "cifar10-photographs"])
+def test_the_methods_are_those_of_the_plan(stem):
+    config = experiments.read(RESULTS / f"{stem}.json")["config"]
+    assert tuple(config["methods"]) == experiments.PLANS["cifar10"].methods
 
 
 @pytest.mark.parametrize("stem", ["cifar10", "cifar10-255"])

@@ -45,6 +45,12 @@ def test_it_was_made_by_the_command_that_it_names(stored):
     assert stored["provenance"]["command"].startswith("python -m modbp run simulation")
 
 
+def test_settings_are_the_same_in_every_process(stored):
+    assert stored["config"]["protocols"]["code"] == (
+        "one_hot=False, absolute=True, diagonal=True, statistic=mean"
+    )
+
+
 def test_a_small_run_is_written_and_read(tmp_path, monkeypatch):
     small = {**theory.simulate.__kwdefaults__, "widths": (3, 8, 16, 40)}
     monkeypatch.setattr(theory.simulate, "__kwdefaults__", small)

@@ -14,8 +14,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from nets import repeatable
 
 import modbp
 from modbp import experiments, models, provenance
@@ -269,7 +270,7 @@ AT = (0, 1, 5, 10, 20, 50, 80, 95, 99, 100)
 NUMBERS = st.floats(0, 1, width=32) | st.just(float("nan"))
 
 
-@settings(max_examples=40, deadline=None)
+@repeatable
 @given(st.lists(st.lists(NUMBERS, max_size=40), min_size=1, max_size=4))
 def test_percentiles_in_parts_are_those_of_all_together(lists):
     parts = [np.array(entry, np.float32) for entry in lists]
@@ -456,6 +457,18 @@ def test_a_network_with_branches_has_a_plan_that_measures_what_feeds_a_start():
     assert len(fc) == len(csc.plan.layers)
 
 
+def test_a_network_of_the_same_name_with_other_layers_has_a_plan_of_its_own(
+    monkeypatch,
+):
+    monkeypatch.setitem(
+        experiments.PLANS, "squeezenet1_1", experiments.PLANS["cifar10"]
+    )
+    about = experiments.subject(
+        "squeezenet1_1", "none", count=1, folder="photographs", size=64
+    )
+    assert experiments.CSC(about, ["gradient"]).plan.layers[0] == "classifier.3"
+
+
 @pytest.mark.parametrize("network", sorted(experiments.PLANS))
 def test_written_plans_name_layers_that_there_are(network):
     if network not in models.names():
@@ -469,6 +482,12 @@ def test_written_plans_name_layers_that_there_are(network):
     assert set(plan.starts) <= set(plan.layers)
     for name in (*plan.methods, *plan.maps):
         experiments.method(name)
+
+
+@pytest.mark.parametrize("plan", experiments.PLANS.values(), ids=experiments.PLANS)
+def test_tables_of_methods_are_the_same_in_every_process(plan):
+    for label in {*plan.methods, *plan.maps}:
+        assert " at 0x" not in str(experiments.method(label))
 
 
 def test_a_store_keeps_names_that_no_file_may_have(tmp_path):

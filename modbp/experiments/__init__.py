@@ -11,6 +11,7 @@ from modbp.experiments.learned import learned_chains, run_learned
 from modbp.experiments.patterns import patterns_config, run_patterns
 from modbp.experiments.plans import PLANS, Plan, automatic, method
 from modbp.experiments.runs import run, status
+from modbp.experiments.sanity import Cascade, RandomLogit
 from modbp.experiments.simulation import BETAS, Simulation
 from modbp.experiments.store import read
 from modbp.experiments.subject import Subject, subject
@@ -22,7 +23,9 @@ __all__ = [
     "CHUNK",
     "CSC",
     "PLANS",
+    "Cascade",
     "Plan",
+    "RandomLogit",
     "Simulation",
     "Subject",
     "Worker",

@@ -20,12 +20,13 @@ class OnImages:
     labels : sequence of str, optional
         Methods, as for :func:`modbp.experiments.plans.method`; the plan's if left out.
     plan : Plan, optional
-        Layers; the network's if left out, and chosen by the network's layers where none
-        is written down.
+        Layers; as :func:`modbp.experiments.plans.of` chooses them if left out.
     seed : int
         The seed that is common to all images.
     batch : int
         Images computed together.
+    patterns : int
+        How many training images the patterns are fitted to, for methods that need them.
 
     Attributes
     ----------
@@ -38,16 +39,17 @@ class OnImages:
     kind = "methods"
     default = "methods"
 
-    def __init__(self, subject, labels=None, *, plan=None, seed=0, batch=CHUNK):
+    def __init__(
+        self, subject, labels=None, *, plan=None, seed=0, batch=CHUNK, patterns=500
+    ):
         if not isinstance(batch, int) or batch < 1:
             raise InputError(f"batch is {batch!r}; give a whole number, at least 1.")
         self.subject, self.seed, self.batch = subject, seed, batch
-        self.plan = plan or plans.PLANS.get(subject.network)
-        if self.plan is None:
-            self.plan = plans.automatic(subject.net, subject.read([0])[0])
+        self.plan = plan or plans.of(subject)
         labels = list(labels or getattr(self.plan, self.default))
         self.methods = {label: plans.method(label) for label in labels}
         self.parts = {label: str(method) for label, method in self.methods.items()}
+        self._fit(patterns)
         self.count = -(-len(subject.images) // batch)
         self.settings = {
             "experiment": self.name,
@@ -56,6 +58,17 @@ class OnImages:
             "batch": batch,
             **self.own_settings(),
         }
+
+    def _fit(self, count):
+        """Give patterns to the methods that need them."""
+        labels = [x for x in self.methods if x.partition(":")[0] in plans.PATTERNS]
+        if not labels:
+            return
+        listing = self.subject.training[:count]
+        found = self.subject.fit(listing, CHUNK)
+        for label in labels:
+            self.methods[label] = plans.method(label, found)
+            self.parts[label] += f"\npatterns fitted to {listing}"
 
     def places(self, unit):
         """Return which images belong to a unit."""

@@ -3,11 +3,13 @@
 import ast
 from dataclasses import dataclass
 
+import torch
+
 from modbp import methods
 from modbp.errors import InputError
 from modbp.trace import Trace
 
-__all__ = ["PLANS", "Plan", "automatic", "method"]
+__all__ = ["PLANS", "Plan", "automatic", "method", "of"]
 
 # DeepLIFT as in the 2020 code, which routes max pooling by the winner; and read as what
 # goes in, multipliers, beside contributions.
@@ -18,6 +20,9 @@ SPELLED = {
     f"deeplift-{kind}-multiplier": f"deeplift-{kind}:maxpool=winner,readout=multiplier"
     for kind in ("rescale", "ablation")
 }
+
+# Methods that need patterns, which a run fits when it begins.
+PATTERNS = ("patternnet", "patternattribution")
 
 _CSC = ("gradient", "gradient-x-input", "guided-bp", "deconv", "lrp-z", "lrp-eps")
 _CSC += ("lrp-a1b0", "lrp-a2b1", "lrp-a5b4", "excitation-bp", *SPELLED)
@@ -98,6 +103,35 @@ PLANS = {
 }
 
 
+def of(subject):
+    """Return the plan that is written down for a network, or an automatic one.
+
+    Parameters
+    ----------
+    subject : Subject
+        Network and images. A network of the same name may have other layers, such as
+        torchvision's VGG-16.
+
+    Returns
+    -------
+    Plan
+    """
+    found = PLANS.get(subject.network)
+    x, _ = subject.read([0])
+    if found and {*found.starts, *found.layers} <= set(_names(subject.net, x)):
+        return found
+    return automatic(subject.net, x)
+
+
+@torch.no_grad()
+def _calls(net, x):
+    return Trace(net).run(x, lambda call, *inputs: call.layer.forward(*inputs))[0]
+
+
+def _names(net, x):
+    return [call.name for call in _calls(net, x)]
+
+
 def automatic(net, x):
     """Return a plan for any network: layers at even distances.
 
@@ -112,7 +146,7 @@ def automatic(net, x):
     -------
     Plan
     """
-    calls = Trace(net).run(x, lambda call, *inputs: call.layer.forward(*inputs))[0]
+    calls = _calls(net, x)
     weighted = [call.name for call in calls if call.kind in ("conv", "dense")][::-1]
     if not weighted:
         raise InputError("the network has no layer with weights to start from.")
@@ -140,7 +174,7 @@ def _even(names, most):
     return [names[round(step * number)] for number in range(most)]
 
 
-def method(label):
+def method(label, patterns=None):
     """Return the method that a label of an experiment means.
 
     Parameters
@@ -148,6 +182,8 @@ def method(label):
     label : str
         A method's name, one of `SPELLED`, or a name with options, as in
         ``"lrp-gamma:gamma=0.5"`` or ``"deeplift-rescale:maxpool=winner"``.
+    patterns : dict, optional
+        What the methods of `PATTERNS` go back by.
 
     Returns
     -------
@@ -171,4 +207,6 @@ def method(label):
             options[key] = ast.literal_eval(value)
         except (ValueError, SyntaxError):
             options[key] = value
+    if name in PATTERNS:
+        options["patterns"] = patterns
     return methods.get(name, **options)

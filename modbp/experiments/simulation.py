@@ -28,7 +28,9 @@ class Simulation:
 
     def __init__(self, *, repetitions=20, seed=0):
         self.variants = theory.VARIANTS | theory.alpha_beta_variants(BETAS)
-        self.parts = {name: str(theory.PROTOCOLS[name]) for name in ("code", "text")}
+        self.parts = {
+            name: _described(theory.PROTOCOLS[name]) for name in ("code", "text")
+        }
         self.settings = {
             "experiment": self.name,
             "widths": list(theory.VGG16),
@@ -57,6 +59,12 @@ class Simulation:
                 "first": _rounded(values[0]),
             }
         return results
+
+
+def _described(protocol):
+    """Write a protocol without the place in memory that its function has."""
+    entries = {**vars(protocol), "statistic": protocol.statistic.__name__}
+    return ", ".join(f"{key}={value}" for key, value in entries.items())
 
 
 def _rounded(values):

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
-from modbp import data
+from modbp import data, models, patterns
 from modbp.commands import find_network
 from modbp.errors import InputError
 
@@ -34,6 +34,9 @@ class Subject:
         What colours in [0, 1] are multiplied by before that.
     target : {"true", "predicted"}
         The class that maps explain: the image's label, or the largest logit.
+    training : modbp.data.Listing
+        The images that patterns are fitted to: CIFAR-10's for training where `images`
+        are CIFAR-10's for tests, otherwise those of the same place.
     """
 
     network: str
@@ -43,6 +46,7 @@ class Subject:
     std: tuple = (1.0, 1.0, 1.0)
     scale: float = 1.0
     target: str = "true"
+    training: data.Listing | None = None
 
     def settings(self):
         """Return what results depend on, as plain JSON values."""
@@ -75,20 +79,42 @@ class Subject:
         images = self.images
         picked = [images.indices[place] for place in places]
         x, y = data.Listing(images.place, picked, images.size).read()
-        like = next(self.net.parameters())
-        mean, std = (
-            torch.tensor(values).reshape(1, 3, 1, 1) for values in (self.mean, self.std)
-        )
-        x = ((x * self.scale - mean) / std).to(like)
+        x = self._prepared(x)
         if self.target == "predicted":
             with torch.no_grad():
                 y = self.net(x).argmax(1)
         return x, y.to(x.device)
 
+    def fit(self, listing, batch):
+        """Return patterns of the network, fitted to images.
+
+        Parameters
+        ----------
+        listing : modbp.data.Listing
+            The images.
+        batch : int
+            How many at a time.
+
+        Returns
+        -------
+        dict of str to torch.Tensor
+            As :func:`modbp.patterns.fit` gives them.
+        """
+        starts = range(0, len(listing), batch)
+        batches = (listing[first : first + batch].read().x for first in starts)
+        return patterns.fit(self.net, map(self._prepared, batches))
+
+    def _prepared(self, x):
+        like = next(self.net.parameters())
+        mean, std = (
+            torch.tensor(values).reshape(1, 3, 1, 1) for values in (self.mean, self.std)
+        )
+        return ((x * self.scale - mean) / std).to(like)
+
 
 def subject(
     network="cifar10",
-    weights="DEFAULT",
+    weights=None,
     *,
     count=None,
     folder=None,
@@ -102,8 +128,11 @@ def subject(
 
     Parameters
     ----------
-    network, weights : str
+    network : str
         As for :func:`modbp.commands.find_network`.
+    weights : str, optional
+        As there; if left out, "cifar10" for a network of `modbp.models`, and the
+        library's for others.
     count : int, optional
         How many images; 200, or as many as there are, if left out.
     folder : path or "photographs", optional
@@ -128,6 +157,8 @@ def subject(
     ModbpError
         If network, weights, images or an option do not fit.
     """
+    if weights is None:
+        weights = "cifar10" if network in models.names() else "DEFAULT"
     found = find_network(network, weights, seed)
     images = data.listed(count, folder=folder, size=size or found.size)
     if target is None:
@@ -143,6 +174,7 @@ def subject(
         std=tuple(found.std),
         scale=scale,
         target=target,
+        training=data.listed(split="train", folder=folder, size=images.size),
     )
 
 
