@@ -62,7 +62,7 @@ def run_learned(network, output, *, images=None, repetitions=20, seed=0, command
     Returns
     -------
     dict
-        As of :func:`run_simulation`, with the curves of `LEARNED` as well.
+        As of the simulation, with the curves of `LEARNED` as well.
     """
     images = images or data.images(indices=range(2000), split="train")
     net = find_network(network).net
