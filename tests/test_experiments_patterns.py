@@ -129,6 +129,8 @@ def test_sign_cells_by_hand():
 
 
 SMALL = """
+import torch
+from torch import nn
 
 def small():
     torch.manual_seed(0)

@@ -131,6 +131,18 @@ def test_page_needs_nothing_from_elsewhere_and_raises_no_error(page):
     assert page.trouble == []
 
 
+@pytest.mark.parametrize("kind", ["confirmed", "refined", "refuted", "awaits"])
+def test_the_ledger_is_filtered_without_a_script(browser, site, kind):
+    page = browser.new_page(base_url=site, java_script_enabled=False)
+    page.goto("ledger.html")
+    rows = page.locator(".modbp-ledger tbody tr:visible")
+    assert rows.count() == 47
+    page.check(f"#show-{kind}")
+    assert f"({rows.count()})" in page.inner_text(f"label[for=show-{kind}]")
+    assert rows.count() == page.locator(f".modbp-ledger tr.{kind}").count() > 0
+    page.close()
+
+
 def test_search_finds_a_page(window, site):
     window.goto("search.html?q=relevance", wait_until="networkidle")
     window.locator("#search-results li a").first.wait_for()

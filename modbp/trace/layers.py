@@ -8,7 +8,7 @@ import torch.nn.functional as F
 
 from modbp.errors import TraceError
 
-__all__ = ["INPUT", "Layer", "channels_last", "each_channels_last", "empty"]
+__all__ = ["INPUT", "Layer"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,6 +81,16 @@ def channels_last(x):
 
     Layers and rules keep that order. Without it every convolution sorts its input and
     its output, which takes an eighth of the time of VGG-16's.
+
+    Parameters
+    ----------
+    x : torch.Tensor
+        Inputs; those that are no pictures in float32 on the CPU come back as they are.
+
+    Returns
+    -------
+    torch.Tensor
+        The same values.
     """
     if x.ndim != 4 or x.dtype != torch.float32 or x.device.type != "cpu":
         return x
@@ -88,7 +98,18 @@ def channels_last(x):
 
 
 def each_channels_last(r):
-    """Do the same with each of ``[K, N, …]``."""
+    """Do the same with each of several relevances.
+
+    Parameters
+    ----------
+    r : torch.Tensor
+        ``[K, N, …]``.
+
+    Returns
+    -------
+    torch.Tensor
+        The same values.
+    """
     return channels_last(r.flatten(0, 1)).unflatten(0, r.shape[:2])
 
 
