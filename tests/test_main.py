@@ -31,7 +31,7 @@ def test_help_names_every_verb(capsys):
     [
         ([], "required: VERB"),
         (["fly"], "invalid choice: 'fly'"),
-        (["train", "vgg16"], "invalid choice: 'vgg16'"),
+        (["train", "alexnet"], "invalid choice: 'alexnet'"),
         (["train", "cifar10", "--epochs", "two"], "invalid int value: 'two'"),
         (["evaluate", "cifar10", "--speed", "1"], "unrecognized arguments: --speed 1"),
     ],
