@@ -17,8 +17,10 @@ QUICK = ("own", "squeezenet1_1", "resnet18")
 # Contrastive LRP is the difference of explanations that are almost the same, so that
 # rounding is a larger part of it.
 LIMITS = {"contrastive-lrp": 1e-8}
-# What MobileNet's depthwise layers lose; see test_networks.py.
-LOSING = ("lrp-a1b0", "excitation-bp", "dtd", "lrp-cmp-a1b0", "lrp-eps-plus")
+# What MobileNet's depthwise layers lose; see test_networks.py. And its ReLU6 is not
+# homogeneous, so that gradient × input has no sum to keep.
+LOSING = dict.fromkeys(("lrp-a1b0", "dtd", "lrp-cmp-a1b0", "lrp-eps-plus"), 1e-2)
+LOSING |= {"gradient-x-input": 10.0}
 
 
 def check(row, column, found):
@@ -30,8 +32,8 @@ def check(row, column, found):
     # Another machine rounds differently.
     for entry in (found, stored):
         assert entry.get("difference", 0) < LIMITS.get(row, 1e-9)
-        losing = column == "mobilenet_v2" and row in LOSING
-        assert entry.get("sum", 0) < (1e-2 if losing else 1e-8)
+        limit = LOSING.get(row, 1e-8) if column == "mobilenet_v2" else 1e-8
+        assert entry.get("sum", 0) < limit
 
 
 def test_the_table_has_every_method_and_network_and_no_empty_cell():
@@ -60,10 +62,10 @@ def test_only_excitation_backprop_refuses_and_only_where_inputs_are_negative():
     assert all("negative inputs" in reason for reason in refused.values())
 
 
-def test_a_random_cell_of_every_method_is_found_again():
+def test_random_cells_are_found_again():
     # Others whenever the file changes, and the same on every machine.
     draw = random.Random(fingerprint(FILE))
-    for row in ROWS:
+    for row in draw.sample(ROWS, 15):
         column = draw.choice(QUICK)
         check(row, column, cell(row, column))
 
