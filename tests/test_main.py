@@ -31,7 +31,7 @@ def test_help_names_every_verb(capsys):
     [
         ([], "required: VERB"),
         (["fly"], "invalid choice: 'fly'"),
-        (["train", "vgg16"], "invalid choice: 'vgg16'"),
+        (["train", "alexnet"], "invalid choice: 'alexnet'"),
         (["train", "cifar10", "--epochs", "two"], "invalid int value: 'two'"),
         (["evaluate", "cifar10", "--speed", "1"], "unrecognized arguments: --speed 1"),
     ],
@@ -92,18 +92,18 @@ def test_every_option_of_run_is_passed_on(monkeypatch, capsys):
 
     monkeypatch.setattr(experiments, "run", run)
     line = "run csc --methods gradient lrp-z --images photographs 2 --relevances 3"
-    line += " --seed 4 --scale 255 --size 16 --batch 7 --target predicted"
+    line += " --seed 4 --scale 255 --size 32 --batch 7 --target predicted"
     line += " --network squeezenet1_1 --weights none --device cpu --output a.json"
     assert main(line.split()) == 0
     settings = seen["experiment"].settings
-    wanted = {"relevances": 3, "seed": 4, "scale": 255.0, "size": 16, "batch": 7}
+    wanted = {"relevances": 3, "seed": 4, "scale": 255.0, "size": 32, "batch": 7}
     wanted |= {"network": "squeezenet1_1", "image_names": ["cat Chelsea", "rocket"]}
     assert {key: settings[key] for key in wanted} == wanted
     assert list(seen["experiment"].methods) == ["gradient", "lrp-z"]
     assert seen["experiment"].subject.target == "predicted"
     assert (seen["output"], seen["command"]) == ("a.json", f"python -m modbp {line}")
     out = capsys.readouterr().out.splitlines()
-    assert out[0].startswith("2 images, 16×16 pixels") and out[1] == "wrote a.json"
+    assert out[0].startswith("2 images, 32×32 pixels") and out[1] == "wrote a.json"
 
 
 def test_results_go_to_a_folder_of_their_own_if_none_is_named(monkeypatch, capsys):
@@ -130,6 +130,10 @@ def test_results_go_to_a_folder_of_their_own_if_none_is_named(monkeypatch, capsy
         ("run csc --methods lrp-gamma:0.5", "'0.5' is no option; write NAME:OPTION"),
         ("run csc --methods lrp-gamma:g=1", "no option 'g'"),
         ("run csc --batch 0", "batch is 0"),
+        (
+            "run csc --network squeezenet1_1 --weights none --size 8",
+            "(MaxPool2d) cannot take",
+        ),
         ("status no.json", "no.json: neither a result nor work on one"),
     ],
 )

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import torch
 
 from modbp import methods
+from modbp.chain import Chain
 from modbp.errors import InputError
 from modbp.trace import Trace
 
@@ -118,7 +119,9 @@ def of(subject):
     """
     found = PLANS.get(subject.network)
     x, _ = subject.read([0])
-    if found and {*found.starts, *found.layers} <= set(_names(subject.net, x)):
+    # A chain says by name what does not fit, such as images that are too small.
+    layers = Chain(subject.net, x, "gradient").layers
+    if found and {*found.starts, *found.layers} <= set(layers):
         return found
     return automatic(subject.net, x)
 
@@ -126,10 +129,6 @@ def of(subject):
 @torch.no_grad()
 def _calls(net, x):
     return Trace(net).run(x, lambda call, *inputs: call.layer.forward(*inputs))[0]
-
-
-def _names(net, x):
-    return [call.name for call in _calls(net, x)]
 
 
 def automatic(net, x):

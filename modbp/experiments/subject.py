@@ -7,6 +7,7 @@ import torch
 from torch import nn
 
 from modbp import data, models, patterns
+from modbp.chain import Chain
 from modbp.commands import find_network
 from modbp.errors import InputError
 
@@ -81,8 +82,7 @@ class Subject:
         x, y = data.Listing(images.place, picked, images.size).read()
         x = self._prepared(x)
         if self.target == "predicted":
-            with torch.no_grad():
-                y = self.net(x).argmax(1)
+            y = Chain(self.net, x, "gradient").logits.argmax(1)
         return x, y.to(x.device)
 
     def fit(self, listing, batch):
