@@ -247,11 +247,6 @@ def missing(network, row):
     return {who: action for who, action in each if isinstance(action, str)}
 
 
-def has_own_unit(network, row):
-    """Return whether a row is about a part of the network, and its unit too."""
-    return _entry(network, row)[1] is not None
-
-
 def contestants(network, row, net, x):
     """Return what to run for a row, by name; "unit" is the gradient of the same."""
     actions, part = _entry(network, row)
