@@ -76,12 +76,13 @@ def test_cells_recomputed_from_the_shipped_weights_equal_the_stored_ones():
     config = stored["config"]
     images = images_of(config)
     net = models.cifar10()
-    # A ReLU on relevance turns rounding, which differs between machines, into a vector
-    # that is there or not; so the third has a wider tolerance.
+    # Rounding differs between machines and orders of memory. A division by a sum near
+    # zero enlarges it, and a ReLU on relevance makes of it a vector that is there or
+    # not; so the last two have a wider tolerance.
     for method, start, tolerance in (
         ("lrp-a1b0", "fc6", 1e-5),
-        ("lrp-z", "conv4", 1e-5),
-        ("deconv", "fc5", 1e-4),
+        ("lrp-z", "conv4", 2e-4),
+        ("deconv", "fc5", 2e-4),
     ):
         layers = config["layers"][config["layers"].index(start) :]
         parts = [
