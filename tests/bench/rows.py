@@ -226,7 +226,7 @@ def csc(net, x):
 # Rows of one network alone: how to do it, and on what.
 SPECIAL = {
     "vgg16": {
-        "ten relevances": (TEN, lambda net, x: (net.features[:29], x[:1])),
+        "ten relevances": (TEN, lambda net, x: (net.features[:29].eval(), x[:1])),
         "csc": ((csc, "it does not have it", "it does not have it"), None),
     },
 }
