@@ -95,8 +95,8 @@ def images():
 def drop_stale_results():
     """Forget the chapters' outputs when something beside their own text changes."""
     stamp = BUILD / "made-from"
-    sources = ("modbp/**/*.py", "modbp/weights/*", "book/results/**/*")
-    wanted = digest("requirements.txt", *sources) + " " + images()
+    sources = "modbp/**/*.py modbp/weights/* book/results/**/* book/ledger.json"
+    wanted = digest("requirements.txt", *sources.split()) + " " + images()
     if not stamp.exists() or stamp.read_text() != wanted:
         shutil.rmtree(BUILD / ".jupyter_cache", ignore_errors=True)
         BUILD.mkdir(exist_ok=True)

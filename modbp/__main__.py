@@ -3,9 +3,11 @@
 import argparse
 import shlex
 import sys
+from pathlib import Path
 
 from modbp import commands, data, experiments, models, training
 from modbp.errors import ModbpError
+from modbp.experiments import line
 
 
 def _parser():
@@ -30,7 +32,9 @@ def _parser():
         "--class", type=int, dest="target", metavar="N", help="[the predicted one]"
     )
     explain.add_argument(
-        "--weights", default="DEFAULT", help="DEFAULT, trained, or none, random"
+        "--weights",
+        default="DEFAULT",
+        help="DEFAULT, trained; cifar10, ours; none, random",
     )
     explain.add_argument("--seed", type=int, default=0, help="of random weights [0]")
     explain.add_argument("--size", type=int, help="side in pixels [the network's]")
@@ -43,6 +47,12 @@ def _parser():
             help="of colours in [0, 1] [the network's]",
         )
     explain.add_argument("--output", help="PNG file to write [IMAGE-NETWORK.png]")
+    explain.add_argument(
+        "--no-fold",
+        action="store_false",
+        dest="fold",
+        help="keep batch norm a layer of its own",
+    )
 
     train = verbs.add_parser("train", help="train a network of the book")
     train.add_argument("network", choices=sorted(training.RECIPES))
@@ -64,18 +74,9 @@ def _parser():
     evaluate.add_argument("network", choices=models.names())
     evaluate.add_argument("--weights", help="a .safetensors file [the shipped one]")
 
-    run = verbs.add_parser("run", help="run an experiment of the book")
-    run.add_argument("experiment", choices=["csc"])
-    run.add_argument(
-        "--network", default="cifar10", choices=sorted(experiments.CSC_PLANS)
-    )
-    run.add_argument("--methods", nargs="+", metavar="NAME", help="[the plan's]")
-    run.add_argument("--images", type=int, default=200, help="how many [200]")
-    run.add_argument("--relevances", type=int, default=5, help="per image [5]")
-    run.add_argument("--seed", type=int, default=0)
-    run.add_argument("--scale", type=float, default=1.0, help="pixel range [1]")
-    run.add_argument("--folder", help="image folder, or 'photographs'")
-    run.add_argument("--output", required=True, help="the JSON file to write")
+    line.add_arguments(verbs.add_parser("run", help="run an experiment of the book"))
+    status = verbs.add_parser("status", help="tell what there is of a run")
+    status.add_argument("output", help="the JSON file that the run writes")
 
     for verb in (train, evaluate):
         verb.add_argument("--folder", help="image folder with train/ and test/")
@@ -84,7 +85,7 @@ def _parser():
 
 
 def _explain(options):
-    asked = ("target", "weights", "seed", "size", "mean", "std", "output")
+    asked = ("target", "weights", "seed", "size", "mean", "std", "output", "fold")
     more = {key: getattr(options, key) for key in asked}
     if options.method:
         more["names"] = options.method
@@ -114,7 +115,7 @@ def _train(options):
 
 
 def _evaluate(options):
-    net = getattr(models, options.network)(options.weights or options.network)
+    net = getattr(models, options.network)(options.weights or "cifar10")
     x, y, source = data.dataset(
         "test", folder=options.folder, download=options.download
     )
@@ -129,19 +130,18 @@ def _evaluate(options):
 
 
 def _run(options):
-    images = data.images(options.images, folder=options.folder)
-    print(images)
-    experiments.run_csc(
-        options.network,
-        options.output,
-        names=options.methods,
-        images=images,
-        relevances=options.relevances,
-        seed=options.seed,
-        scale=options.scale,
-        command=options.command,
-    )
-    print(f"wrote {options.output}")
+    with experiments.worker() as worker:
+        experiment = line.experiment(options, worker)
+        name = "vgg16" if options.experiment == "simulation" else options.network
+        stem = Path(name.rpartition(":")[2]).stem
+        output = options.output or f"runs/{options.experiment}/{stem}.json"
+        experiments.run(experiment, output, command=options.command, worker=worker)
+    if worker.first:
+        print(f"wrote {output}")
+
+
+def _status(options):
+    print(*experiments.status(options.output), sep="\n")
 
 
 def main(arguments=None):
@@ -155,6 +155,7 @@ def main(arguments=None):
             "train": _train,
             "evaluate": _evaluate,
             "run": _run,
+            "status": _status,
         }
         verbs[options.verb](options)
     except ModbpError as error:

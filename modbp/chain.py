@@ -69,8 +69,7 @@ class Chain:
         self._frame = self.method.frame
         self._states = [self._frame.begin(x)]
         self._rules, self._backs = [None], [None]
-        # Positions that still hold the network's input, if in another shape.
-        self._raw = {0}
+        self._raw = {0}  # positions that still hold the input, in whatever shape
         self._calls, self._outputs, self._last = trace.run(x, self._visit)
         self.logits = self._outputs[self._last]
         self.layers = [call.name for call in self._calls]
@@ -161,8 +160,9 @@ class Chain:
             If `r` does not fit `start`, or a layer of `to` does not feed `start`.
         """
         first = self._position(start)
-        wanted = self.below(start) if to is None else to
-        wanted = [wanted] if isinstance(wanted, str) else list(wanted)
+        to = self.below(start) if to is None else to
+        single = isinstance(to, str) or not hasattr(to, "__iter__")
+        wanted = [to] if single else list(to)
         targets = {self._position(name): name for name in wanted}
         r, many = checks.check_relevance(r, self._outputs[first], start)
         flowing, found = {first: self._frame.enter(each_channels_last(r))}, {}

@@ -1,8 +1,16 @@
 """What a network and a chain may be given; everything else is refused by name."""
 
+from numbers import Integral
+
 import torch
 
-from modbp.errors import InputError, MethodError, UnknownName, unknown_name
+from modbp.errors import (
+    InputError,
+    MethodError,
+    UnknownName,
+    check_option,
+    unknown_name,
+)
 
 __all__ = [
     "check_finite",
@@ -60,11 +68,13 @@ def check_input(net, x):
     Raises
     ------
     InputError
-        If `x` is no finite float32 or float64 tensor of the network's type and device
-        with at least one sample.
+        If `x` is no finite, dense float32 or float64 tensor of the network's type and
+        device with at least one sample, or autocast is on.
     """
     if not isinstance(x, torch.Tensor):
         raise InputError(f"the input is a {type(x).__name__}; give a torch.Tensor.")
+    if x.layout != torch.strided:
+        raise InputError(f"the input is {x.layout}; give a dense one, x.to_dense().")
     if x.dtype not in (torch.float32, torch.float64):
         raise InputError(
             f"the input is {x.dtype}; relevance needs float32 or float64. Convert with "
@@ -73,23 +83,29 @@ def check_input(net, x):
     if x.ndim < 2 or x.numel() == 0:
         raise InputError(
             f"the input has shape {list(x.shape)}; give at least one sample, samples "
-            "first, as in x[None]."
+            "first, as in x[None], and nothing of size 0."
         )
-    parameter = next(net.parameters(), None)
-    for what in ("dtype", "device"):
-        found, wanted = getattr(x, what), getattr(parameter, what, None)
-        if parameter is not None and found != wanted:
+    for path, parameter in net.named_parameters():
+        if parameter.dtype != x.dtype:
             raise InputError(
-                f"the input's {what} is {found}, the network's {wanted}. Convert one: "
-                f"x.to({str(wanted)!r})."
-                if what == "device"
-                else f"the input is {found}, the network {wanted}. Convert one: "
-                f"x.to({wanted}) or net.to({found})."
+                f"the input is {x.dtype}, the network {parameter.dtype} (first at "
+                f"{path!r}). Convert one: x.to({parameter.dtype}) or net.to({x.dtype})."
+            )
+        if parameter.device != x.device:
+            raise InputError(
+                f"the input's device is {x.device}, the network's {parameter.device} "
+                f"(first at {path!r}). Convert one: x.to({str(parameter.device)!r}) or "
+                f"net.to({str(x.device)!r})."
             )
     if x.is_meta:
         raise InputError(
             "the input's device is meta, where tensors have no values. Move input and "
             "network to the CPU or a GPU, and load the network's weights there."
+        )
+    if torch.is_autocast_enabled(x.device.type):
+        raise InputError(
+            "autocast is on, so that layers would compute in half precision; relevance "
+            "needs float32 or float64. Leave the block `with torch.autocast(...)`."
         )
     if not x.isfinite().all():
         bad = (~x.isfinite()).flatten(1).any(1).nonzero().flatten().tolist()
@@ -151,9 +167,13 @@ def check_sample(sample, count):
     InputError
         If there is no such sample.
     """
-    if not isinstance(sample, int) or not 0 <= sample < count:
-        raise InputError(f"sample is {sample!r}; the batch has samples 0…{count - 1}.")
-    return sample
+    check_option(
+        "sample",
+        sample,
+        lambda n: isinstance(n, Integral) and 0 <= n < count,
+        f"the batch has samples 0…{count - 1}.",
+    )
+    return int(sample)
 
 
 def check_relevance(r, z, layer):

@@ -9,7 +9,6 @@ import torch
 from torch import nn
 
 from modbp import data, figures, methods, models
-from modbp.chain import chain
 from modbp.checks import check_target
 from modbp.data.sources import opened, square
 from modbp.errors import (
@@ -20,6 +19,7 @@ from modbp.errors import (
     WeightsError,
     unknown_name,
 )
+from modbp.explain import explain as explained
 from modbp.vision import load_torchvision
 
 __all__ = ["Named", "explain", "find_network"]
@@ -67,8 +67,9 @@ def find_network(name, weights="DEFAULT", seed=0):
         A network of `modbp.models`, a classifier of torchvision, or
         ``file.py:function``, where the function returns a model.
     weights : str
-        "DEFAULT" for trained ones, which torchvision may have to download, or "none"
-        for random ones.
+        "DEFAULT" for trained ones, which torchvision may have to download, "cifar10"
+        for those that come with modbp, "none" for random ones, or a .safetensors file
+        for a network of `modbp.models`.
     seed : int
         Of random weights.
 
@@ -85,24 +86,30 @@ def find_network(name, weights="DEFAULT", seed=0):
     WeightsError
         If the trained weights cannot be had.
     """
-    if weights not in ("DEFAULT", "none"):
+    ours = name in models.names()
+    file = weights.endswith(".safetensors")
+    if weights not in ("DEFAULT", "cifar10", "none") and not (ours and file):
         raise InputError(
-            f"weights is {weights!r}; choose DEFAULT for trained ones or none for "
-            "random ones. Weights of yours go into a function: --network FILE.py:NAME."
+            f"weights is {weights!r}; choose DEFAULT for trained ones, cifar10 for "
+            "ours, none for random ones, or for a network of the book a .safetensors "
+            "file. Weights of yours for others go into a function: --network "
+            "FILE.py:NAME."
         )
     if ".py:" in name:
         return Named(_from_file(name), name)
     title = f"{name}, random weights, seed {seed}" if weights == "none" else name
-    if name in models.names():
-        trained = weights == "DEFAULT"
-        net = getattr(models, name)() if trained else models.build(name, seed)
+    if weights == "cifar10" and not ours:
+        raise unknown_name("network with weights for CIFAR-10", name, models.names())
+    if name == "cifar10" or weights == "cifar10" or file:
+        if weights == "none":
+            net = models.build(name, seed)
+        else:
+            net = getattr(models, name)(weights if file else "cifar10")
         return Named(net, title, size=32, classes=data.CLASSES)
     library = load_torchvision().models
     known = library.list_models(module=library)
     if name not in known:
-        raise unknown_name(
-            "network", name, [*models.names(), *known, "FILE.py:FUNCTION"]
-        )
+        raise unknown_name("network", name, ["cifar10", *known, "FILE.py:FUNCTION"])
     best = library.get_model_weights(name).DEFAULT
     wanted = best.transforms()
     side = wanted.crop_size[0]
@@ -178,6 +185,7 @@ def explain(
     mean=None,
     std=None,
     output=None,
+    fold=True,
 ):
     """Explain one picture by several methods, and draw the maps.
 
@@ -199,6 +207,8 @@ def explain(
         Instead of the network's own, three each.
     output : path, optional
         The PNG file to write; ``IMAGE-NETWORK.png`` here if left out.
+    fold : bool
+        As for :func:`modbp.chain`.
 
     Returns
     -------
@@ -229,11 +239,12 @@ def explain(
     colours = data.pixels([square(picture, size, found.part)])
     x = (colours - _colour(mean)) / _colour(std)
     kind = next((entry.dtype for entry in found.net.parameters()), x.dtype)
-    maps, logits = {}, None
+    x, maps = x.to(kind), {}
     for name in names:
-        link = chain(found.net, x.to(kind), name)
-        logits = link.logits
-        maps[name] = figures.reduce(link.explain(target), name)
+        r = explained(found.net, x, target, name, fold)
+        maps[name] = figures.reduce(r, name)
+    with torch.no_grad():
+        logits = found.net(x)
     guess = logits.argmax(1).item()
     chosen = check_target(target, logits).item()
 

@@ -5,14 +5,15 @@ watch the angle between them. If it closes, what arrives below cannot depend on 
 went in, and so not on any layer above.
 """
 
-import hashlib
 from dataclasses import dataclass
+from numbers import Integral
 
 import numpy as np
 import torch
 
 from modbp.chain import Chain
-from modbp.errors import InputError
+from modbp.errors import check_option
+from modbp.seeds import per_image
 from modbp.similarity import pairwise, random_floor
 
 __all__ = ["CSCResult", "csc", "measure", "random_relevance"]
@@ -99,7 +100,7 @@ class CSCResult:
         return "\n".join(rows)
 
 
-def csc(net, x, method, start, to=None, relevances=5, generator=None):
+def csc(net, x, method, start, to=None, relevances=5, generator=None, fold=True):
     """Measure how far random relevances converge on their way down.
 
     Equation: the median of ``|cos(r_i, r_j)|`` over pairs, locations and samples, with
@@ -123,6 +124,9 @@ def csc(net, x, method, start, to=None, relevances=5, generator=None):
         Gives the seed, 0 if left out; it is not advanced. Every image draws from a
         seed of its own, made of this one, the layer and the image's pixels, so that
         batch size and order change nothing beyond rounding.
+    fold : bool
+        Whether batch norm becomes part of the linear layer before it, where it can; if
+        not, it is a layer of its own, which can be measured too.
 
     Returns
     -------
@@ -138,7 +142,13 @@ def csc(net, x, method, start, to=None, relevances=5, generator=None):
     :cite:t:`sixt2020lie`, section 4.1.
     """
     seed = getattr(generator, "initial_seed", lambda: generator or 0)()
-    return measure(Chain(net, x, method), start, to, relevances, seed)
+    check_option(
+        "generator",
+        seed,
+        lambda value: isinstance(value, Integral),
+        "give a torch.Generator or an int.",
+    )
+    return measure(Chain(net, x, method, fold), start, to, relevances, seed)
 
 
 def measure(chain, start, to=None, relevances=5, seed=0):
@@ -157,10 +167,12 @@ def measure(chain, start, to=None, relevances=5, seed=0):
     -------
     CSCResult
     """
-    if not isinstance(relevances, int) or relevances < 2:
-        raise InputError(
-            f"relevances is {relevances!r}; an angle needs at least two, as in 5."
-        )
+    check_option(
+        "relevances",
+        relevances,
+        lambda count: isinstance(count, Integral) and count > 1,
+        "an angle needs at least two, as in 5.",
+    )
     r = random_relevance(chain, start, relevances, seed)
     layers = chain.below(start) if to is None else to
     found = chain.pull(r, start, layers)
@@ -189,14 +201,10 @@ def random_relevance(chain, layer, count, seed=0):
         ``[count, N, *shape]``.
     """
     z = chain.output(layer)
-    draws = []
-    for picture in chain.output("input"):
-        content = picture.cpu().float().contiguous().numpy().tobytes()
-        digest = hashlib.sha256(f"{seed} {layer} ".encode() + content).digest()
-        own = torch.Generator().manual_seed(int.from_bytes(digest[:7], "big"))
-        draws.append(
-            torch.randn(count, *z.shape[1:], generator=own, dtype=torch.float64)
-        )
+    draws = [
+        torch.randn(count, *z.shape[1:], generator=own, dtype=torch.float64)
+        for own in per_image(chain.output("input"), seed, layer)
+    ]
     return torch.stack(draws, dim=1).to(z)
 
 

@@ -12,9 +12,11 @@ __all__ = [
     "InputError",
     "MethodError",
     "ModbpError",
+    "ResultError",
     "TraceError",
     "UnknownName",
     "WeightsError",
+    "check_option",
     "unknown_name",
 ]
 
@@ -45,6 +47,37 @@ class WeightsError(ModbpError, ValueError):
 
 class DataError(ModbpError, ValueError):
     """Images that are not there or not laid out as expected."""
+
+
+class ResultError(ModbpError, OSError):
+    """A result that cannot be written or read, or does not fit what is asked for."""
+
+
+def check_option(name, value, fits, remedy):
+    """Refuse an option of a rule, a method or a measure.
+
+    Parameters
+    ----------
+    name : str
+        The option's name.
+    value : object
+        What was given.
+    fits : callable
+        Whether the value fits; what makes it raise is no value of the right type.
+    remedy : str
+        What to choose instead.
+
+    Raises
+    ------
+    InputError
+        If it does not fit.
+    """
+    try:
+        fine = bool(fits(value))
+    except (RuntimeError, TypeError, ValueError):
+        fine = False
+    if not fine:
+        raise InputError(f"{name} is {value!r}; {remedy}")
 
 
 def unknown_name(kind, name, known):

@@ -9,7 +9,7 @@ from modbp.checks import check_target
 __all__ = ["explain"]
 
 
-def explain(net, x, target=None, method="lrp-a1b0"):
+def explain(net, x, target=None, method="lrp-a1b0", fold=True):
     """Explain one logit per sample by relevance of the input.
 
     Parameters
@@ -23,6 +23,8 @@ def explain(net, x, target=None, method="lrp-a1b0"):
         out.
     method : str or Method
         A name of `modbp.methods.names()`, or a method of yours.
+    fold : bool
+        Whether batch norm becomes part of the linear layer before it, where it can.
 
     Returns
     -------
@@ -36,13 +38,16 @@ def explain(net, x, target=None, method="lrp-a1b0"):
     """
     method = methods.get(method)
     if isinstance(method, methods.Averaged):
-        return _average(net, x, target, method)
-    return Chain(net, x, method).explain(target)
+        return _average(net, x, target, method, fold)
+    return Chain(net, x, method, fold).explain(target)
 
 
 @torch.no_grad()
-def _average(net, x, target, method):
+def _average(net, x, target, method, fold):
     """Explain several inputs by the class of the one that is given."""
-    target = check_target(target, Chain(net, x, method.method).logits)[:, 0]
-    inner = method.method
-    return method.average(x, lambda point: Chain(net, point, inner).explain(target))
+
+    def chain(point):
+        return Chain(net, point, method.method, fold)
+
+    target = check_target(target, chain(x).logits)[:, 0]
+    return method.average(x, lambda point: chain(point).explain(target))

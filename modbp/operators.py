@@ -26,6 +26,8 @@ class Operator:
         The shapes that ``in`` is made of, of one sample.
     output : torch.Size
         The shape that ``out`` is made of, of one sample.
+    dtype : torch.dtype
+        Of the vectors.
     """
 
     def __init__(self, call, back, sources, z):
@@ -33,7 +35,7 @@ class Operator:
         self._count, self._like = len(z), z
         self._is_linear = None
         self.inputs = tuple(a.shape[1:] for a in sources)
-        self.output = z.shape[1:]
+        self.output, self.dtype = z.shape[1:], z.dtype
         self.shape = (sum(map(math.prod, self.inputs)), math.prod(self.output))
 
     @torch.no_grad()

@@ -19,7 +19,7 @@ _ESTIMATORS = ("code", "eq41")
 
 
 @torch.no_grad()
-def fit(net, batches, kind="relu", estimator="code"):
+def fit(net, batches, kind="relu", estimator="code", fold=True):
     r"""Fit the patterns of all convolutions and dense layers to data, in one pass.
 
     .. math:: c = E_+[x y] - E_+[x]\,E[y], \qquad a = \frac{c}{w^\top c}
@@ -42,6 +42,8 @@ def fit(net, batches, kind="relu", estimator="code"):
         Whether only locations count where the neuron is on, or all.
     estimator : {"code", "eq41"}
         Which mean of `y`; the same for ``"linear"``.
+    fold : bool
+        As for :func:`modbp.chain`; patterns belong to chains with the same choice.
 
     Returns
     -------
@@ -58,7 +60,7 @@ def fit(net, batches, kind="relu", estimator="code"):
         raise unknown_name("kind of pattern", kind, _KINDS)
     if estimator not in _ESTIMATORS:
         raise unknown_name("estimator", estimator, _ESTIMATORS)
-    trace, sums = Trace(net), {}
+    trace, sums = Trace(net, fold), {}
 
     def visit(call, *inputs):
         if call.kind in ("conv", "dense"):

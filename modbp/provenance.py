@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 import platform
+import re
 import sys
 import tempfile
 from importlib import metadata
@@ -79,7 +80,7 @@ def write_bytes(path, content):
 
 
 def write_json(path, value):
-    """Write `value` as indented JSON, in one step.
+    """Write `value` as indented JSON, in one step; a list of numbers is one line.
 
     Parameters
     ----------
@@ -88,4 +89,11 @@ def write_json(path, value):
     value : object
         Anything `json` can write.
     """
-    write_bytes(path, (json.dumps(value, indent=2) + "\n").encode())
+    text = json.dumps(value, indent=2)
+    # No string holds a line break of its own, so this is the inside of a list.
+    text = re.sub(r"\[\n\s*([^][{}]*?)\n\s*\]", _one_line, text)
+    write_bytes(path, (text + "\n").encode())
+
+
+def _one_line(found):
+    return "[" + re.sub(r"\n\s*", " ", found[1]) + "]"

@@ -1,11 +1,16 @@
-"""How alike two relevance vectors are."""
+"""How alike two relevance vectors, or two maps, are."""
 
+import numpy as np
 import torch
 from scipy import stats
+from skimage.metrics import structural_similarity
 
 from modbp.errors import InputError
 
-__all__ = ["cosine", "pairwise", "random_floor"]
+__all__ = ["cosine", "pairwise", "random_floor", "ssim"]
+
+# Side of the window that SSIM is computed in.
+_WINDOW = 5
 
 
 def cosine(u, v, dim=-1):
@@ -108,3 +113,71 @@ def random_floor(channels):
     if channels == 1:
         return 1.0
     return float(stats.beta.median(0.5, (channels - 1) / 2) ** 0.5)
+
+
+def ssim(a, b, paper=True, percentile=99.5):
+    r"""Return the structural similarity of maps, whatever their sign and size.
+
+    .. math:: \frac{(2 μ_a μ_b + C_1)(2 σ_{ab} + C_2)}
+              {(μ_a^2 + μ_b^2 + C_1)(σ_a^2 + σ_b^2 + C_2)}
+
+    in 5 × 5 windows of equal weights, averaged; :math:`C_1 = (0.01 L)^2`,
+    :math:`C_2 = (0.03 L)^2`. Maps are first scaled from their percentiles to [0, 1] and
+    clipped. The larger of the values for `b` and for ``-b`` counts.
+
+    The 2020 code maps the *upper* percentile to 0, and leaves ``L`` to a library that
+    assumes 2. With ``paper=False`` the upper percentile becomes 1, and ``L`` is 1.
+    Unrelated maps do not score 0 in either way, so compare with a pair of them.
+
+    Parameters
+    ----------
+    a, b : torch.Tensor or numpy.ndarray
+        ``[N, H, W]``, one number per pixel, at least 5 × 5.
+    paper : bool
+        The settings of the 2020 code, or the corrected ones.
+    percentile : float
+        The upper one, in (50, 100]; the lower is ``100 − percentile``.
+
+    Returns
+    -------
+    numpy.ndarray
+        ``[N]`` in [-1, 1], float64; NaN where a map has only one value.
+
+    Raises
+    ------
+    InputError
+        If the shapes differ or are no maps.
+
+    References
+    ----------
+    :cite:t:`sixt2020lie`.
+    """
+    a, b = (np.asarray(torch.as_tensor(m).cpu(), dtype=np.float64) for m in (a, b))
+    if a.shape != b.shape or a.ndim != 3 or min(a.shape[1:]) < _WINDOW:
+        raise InputError(
+            f"maps of shape {list(a.shape)} and {list(b.shape)} cannot be compared; "
+            f"give two of the same shape [N, H, W], at least {_WINDOW} × {_WINDOW}."
+        )
+    if not 50 < percentile <= 100:
+        raise InputError(f"percentile is {percentile!r}; choose one in (50, 100].")
+    found = []
+    for one, two in zip(a, b, strict=True):
+        one, two = (_to_unit(each, percentile, flip=paper) for each in (one, two))
+        # Negated and scaled again, a map is one minus what it was.
+        found.append(max(_structure(one, each, paper) for each in (two, 1 - two)))
+    return np.array(found)
+
+
+def _structure(one, two, paper):
+    if np.isnan(one + two).any():
+        return np.nan
+    size = 2 if paper else 1
+    return structural_similarity(one, two, win_size=_WINDOW, data_range=size)
+
+
+def _to_unit(values, percentile, flip):
+    low, high = np.percentile(values, (100 - percentile, percentile))
+    if high == low:
+        return np.full_like(values, np.nan)
+    scaled = ((values - low) / (high - low)).clip(0, 1)
+    return 1 - scaled if flip else scaled

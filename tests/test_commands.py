@@ -13,7 +13,7 @@ from PIL import Image
 import modbp
 from modbp import commands, data, figures
 from modbp.__main__ import main
-from modbp.errors import WeightsError
+from modbp.errors import UnknownName, WeightsError
 
 ROOT = Path(__file__).parents[1]
 
@@ -128,6 +128,22 @@ def test_a_function_in_a_file_gives_the_network(here, capsys):
         assert Path(f"cat-{function}.png").is_file()
 
 
+def test_a_method_that_averages_and_batch_norm_of_its_own_can_be_asked_for(
+    here, monkeypatch
+):
+    seen = {}
+    monkeypatch.setattr(
+        commands, "explained", lambda *given: seen.update(given=given) or given[1]
+    )
+    line = "explain cat.png --network mine.py:build --size 20 --method smoothgrad"
+    for more, fold in ([], True), (["--no-fold"], False):
+        assert main([*line.split(), *more]) == 0
+        assert seen["given"][2:] == (None, "smoothgrad", fold)
+    monkeypatch.undo()
+    monkeypatch.chdir(here)
+    assert main(line.split()) == 0
+
+
 @pytest.mark.parametrize("name", ["googlenet", "inception_v3", "densenet121"])
 def test_random_weights_depend_on_the_seed_alone(name):
     first = commands.find_network(name, "none", seed=1)
@@ -165,7 +181,7 @@ def test_weights_that_cannot_be_downloaded_are_answered_with_where_to_put_them(
         ("cat.png --method lrp-a1b1", "'lrp-a1b1'. Did you mean 'lrp-a"),
         ("cat.png --weights none --class 10", "target 10 is out of range: the netw"),
         ("cat.png --weights none --class -1", "target -1 is out of range"),
-        ("cat.png --weights best", "choose DEFAULT for trained ones or none"),
+        ("cat.png --weights best", "choose DEFAULT for trained ones, cifar10"),
         ("cat.png --weights none --size 0", "size is 0; give the side"),
         ("cat.png --weights none --size 3", "'pool4'"),
         ("cat.png --weights none --std 1 0 1", "std is [1.0, 0.0, 1.0]; give"),
@@ -190,3 +206,8 @@ def test_bad_input_is_one_line_with_status_2_and_no_figure(here, capsys, line, m
     assert err.startswith("modbp: ") and err.count("\n") == 1
     assert message in err
     assert {path for path in here.iterdir() if path.suffix != ""} == before
+
+
+def test_weights_for_cifar10_are_for_networks_of_ours_only():
+    with pytest.raises(UnknownName, match="network with weights for CIFAR-10"):
+        commands.find_network("alexnet", "cifar10")

@@ -18,6 +18,7 @@ from modbp.errors import (
     InputError,
     MethodError,
     ModbpError,
+    ResultError,
     TraceError,
     UnknownName,
     WeightsError,
@@ -107,7 +108,7 @@ def an_unknown_treatment_of_the_bias(tmp_path):
     methods.get("lrp-z", bias="half")
 
 
-@refused(InputError, "alpha is 2", "beta 2", "alpha = 1 + beta")
+@refused(InputError, "alpha is 2", "beta is 2", "alpha = 1 + beta")
 def an_alpha_and_a_beta_that_make_relevance(tmp_path):
     rules.AlphaBeta(2, 2)
 
@@ -120,6 +121,56 @@ def an_unknown_start(tmp_path):
 @refused(InputError, "first is 7", "modbp.rules.Box")
 def a_rule_for_pixels_that_is_none(tmp_path):
     methods.get("lrp-gamma", first=7)
+
+
+@refused(InputError, "first is <class", "modbp.rules.Box(-1, 1); a class is none")
+def a_rule_for_pixels_that_is_a_class(tmp_path):
+    methods.get("lrp-gamma", first=rules.Box)
+
+
+@refused(InputError, "linear is <class", "as in modbp.rules.Box(-1, 1)")
+def a_rule_that_is_a_class(tmp_path):
+    methods.Method("mine", {"linear": rules.Epsilon, "relu": rules.Pass()})
+
+
+@refused(InputError, "relu is 3", "give a rule")
+def a_rule_that_is_a_number(tmp_path):
+    methods.Method("mine", {"linear": rules.Epsilon(), "relu": 3})
+
+
+@refused(InputError, "rules is [1]", "give a dict, kind: rule")
+def a_table_that_is_a_list(tmp_path):
+    methods.Method("mine", [1])
+
+
+@refused(InputError, "epsilon is 'a'", "at least 0")
+def an_epsilon_that_is_a_word(tmp_path):
+    methods.get("lrp-eps", epsilon="a")
+
+
+@refused(InputError, "alpha is None", "alpha = 1 + beta")
+def an_alpha_that_is_missing(tmp_path):
+    rules.AlphaBeta(None, 0)
+
+
+@refused(InputError, "percentile is tensor", "0 to 100")
+def a_percentile_of_several_numbers(tmp_path):
+    rules.RectGrad(torch.tensor([90.0, 95.0]))
+
+
+@refused(InputError, "samples is True", "whole number")
+def a_count_that_is_a_truth_value(tmp_path):
+    methods.get("smoothgrad", samples=True)
+
+
+@refused(InputError, "generator is 'a'", "torch.Generator or an int")
+def a_generator_that_is_a_word(tmp_path):
+    modbp.csc(net(), x(), "gradient", "fc", generator="a")
+
+
+@refused(UnknownName, "unknown layer 3", "Known: input, conv1")
+def a_layer_that_is_a_number(tmp_path):
+    chain().pull(torch.rand(2, 5), "fc", 3)
 
 
 @refused(UnknownName, "preset 'innvestigate'", "Known: zennit, captum")
@@ -192,6 +243,11 @@ def an_unknown_layer_to_read(tmp_path):
     chain().pull(torch.rand(2, 5), start="fc", to=["conv3", "input"])
 
 
+@refused(UnknownName, "layer 5", "Known: input, conv1")
+def a_layer_to_read_that_is_a_number(tmp_path):
+    chain().pull(torch.rand(2, 5), start="fc", to=5)
+
+
 @refused(UnknownName, "layer 'Fc'", "Did you mean 'fc'")
 def an_unknown_layer_with_a_matrix(tmp_path):
     chain().matrix("Fc")
@@ -230,6 +286,28 @@ def an_input_of_another_precision_than_the_network(tmp_path):
     modbp.explain(net(), x(dtype=torch.float64))
 
 
+@refused(InputError, "torch.float32, the network torch.float64", "first at '1.weight'")
+def a_network_of_two_precisions(tmp_path):
+    modbp.explain(nn.Sequential(nn.Flatten(), nn.Linear(192, 2).double()).eval(), x())
+
+
+@refused(InputError, "the network's meta (first at '1.weight')", "net.to('cpu')")
+def a_network_with_a_layer_without_values(tmp_path):
+    parts = nn.Flatten(), nn.Linear(192, 2, device="meta")
+    modbp.explain(nn.Sequential(*parts).eval(), x())
+
+
+@refused(InputError, "autocast is on", "Leave the block")
+def half_precision_by_autocast(tmp_path):
+    with torch.autocast("cpu"):
+        modbp.explain(net(), x())
+
+
+@refused(InputError, "the input is torch.sparse_coo", "x.to_dense()")
+def a_sparse_input(tmp_path):
+    modbp.explain(net(), x().to_sparse())
+
+
 @refused(InputError, "the input's device is meta", "the network's cpu", "x.to('cpu')")
 def an_input_on_another_device(tmp_path):
     modbp.explain(net(), x().to("meta"))
@@ -258,6 +336,37 @@ def an_image_without_a_batch(tmp_path):
 @refused(InputError, "shape [0, 3, 8, 8]", "at least one sample")
 def an_empty_batch(tmp_path):
     modbp.explain(net(), x()[:0])
+
+
+@refused(InputError, "shape [2, 3, 8, 0]", "nothing of size 0")
+def an_image_without_a_column(tmp_path):
+    modbp.explain(net(), x()[..., :0])
+
+
+@refused(InputError, "shape [2, 0, 8, 8]", "nothing of size 0")
+def an_image_without_a_channel(tmp_path):
+    modbp.explain(net(), x()[:, :0])
+
+
+@refused(InputError, "torch.complex64", "float32 or float64")
+def an_input_of_complex_numbers(tmp_path):
+    modbp.explain(net(), x().to(torch.complex64))
+
+
+@refused(InputError, "the input is a NoneType", "torch.Tensor")
+def no_input(tmp_path):
+    modbp.explain(net(), None)
+
+
+@refused(InputError, "the input is torch.float32", "the network torch.float16")
+def a_network_in_half_precision(tmp_path):
+    modbp.explain(nn.Sequential(nn.Linear(8, 2)).half().eval(), x())
+
+
+@refused(InputError, "'pool' (MaxPool2d)", "[2, 3, 1, 1]", "images of the size")
+def an_image_smaller_than_a_pooling(tmp_path):
+    pool = Function(lambda m, x: m.pool(x), pool=nn.MaxPool2d(2)).eval()
+    modbp.explain(pool, x()[..., :1, :1])
 
 
 @refused(InputError, "shape []", "x[None]")
@@ -295,6 +404,24 @@ def a_model_with_one_part_in_training_mode(tmp_path):
 @refused(TraceError, "the model is a _lru_cache_wrapper", "torch.nn.Module")
 def a_model_that_is_a_function(tmp_path):
     modbp.explain(net, x())
+
+
+@refused(TraceError, "'0' (LazyLinear)", "no weights yet", "net(x)")
+def a_network_that_was_never_called(tmp_path):
+    modbp.explain(nn.Sequential(nn.LazyLinear(2)).eval(), x())
+
+
+@refused(TraceError, "returns a dict", "returns the logits alone")
+def a_model_that_returns_a_dict(tmp_path):
+    modbp.explain(Function(lambda m, x: {"out": x}).eval(), x())
+
+
+@refused(InputError, "'0' (Conv2d + BatchNorm2d)", "not finite", "weights")
+def a_batch_norm_with_a_negative_variance(tmp_path):
+    parts = nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.Flatten()
+    whole = nn.Sequential(*parts).eval()
+    whole[1].running_var[0] = -1
+    modbp.explain(whole, x())
 
 
 class Chooses(nn.Module):
@@ -389,6 +516,11 @@ def a_product_of_two_activations(tmp_path):
     modbp.explain(Function(lambda m, x: m.f(x) * m.f(x), f=net()).eval(), x())
 
 
+@refused(MethodError, "'sub' (sub)", "has no rule", "Replace the layer")
+def a_difference_of_two_activations(tmp_path):
+    modbp.explain(Function(lambda m, x: m.f(x) - m.f(x), f=net()).eval(), x())
+
+
 @refused(MethodError, "'getitem' (getitem)", "has no rule", "Replace the layer")
 def a_slice(tmp_path):
     modbp.explain(Function(lambda m, x: m.f(x)[:, :2], f=net()).eval(), x())
@@ -442,6 +574,11 @@ def a_target_too_many(tmp_path):
 @refused(InputError, "shape [2, 5]", "one for each of the 2 samples")
 def a_target_in_one_hot_form(tmp_path):
     modbp.explain(net(), x(), target=torch.eye(5, dtype=torch.int64)[:2])
+
+
+@refused(InputError, "target is {0, 1}", "integers")
+def a_target_that_is_a_set(tmp_path):
+    modbp.explain(net(), x(), target={0, 1})
 
 
 @refused(InputError, "target is 'cat'", "integers")
@@ -771,6 +908,7 @@ def test_every_error_is_also_the_built_in_one_that_a_caller_expects():
         MethodError: TypeError,
         WeightsError: ValueError,
         DataError: ValueError,
+        ResultError: OSError,
     }
     assert set(expected) == set(ModbpError.__subclasses__())
     for error, built_in in expected.items():

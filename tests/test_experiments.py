@@ -25,10 +25,10 @@ def images_of(config):
     return found
 
 
-def run(tmp_path, **changes):
-    images = data.images(2, folder="photographs")
-    settings = {"names": ["gradient"], "images": images, **changes}
-    return experiments.run_csc("cifar10", tmp_path / "csc.json", **settings)
+def run(tmp_path, names=("gradient",), **options):
+    about = experiments.subject(count=2, folder="photographs")
+    experiment = experiments.CSC(about, names, **options)
+    return experiments.run(experiment, tmp_path / "csc.json")
 
 
 def test_there_are_results():
@@ -42,18 +42,21 @@ def test_there_are_results():
 @pytest.mark.parametrize("path", STORED, ids=lambda path: path.stem)
 def test_a_result_was_made_with_this_code_and_these_weights(path):
     config = experiments.read(path)["config"]
-    images = data.Images(None, None, tuple(config["image_names"]), config["images"])
-    names = list(config["methods"])
-    assert names == list(experiments.CSC_PLANS[config["network"]].methods)
-    now = experiments.csc_config(
+    images_of(config)  # or skip
+    about = experiments.subject(
         config["network"],
-        names,
-        images,
-        config["relevances"],
-        config["seed"],
-        config["scale"],
+        count=len(config["image_names"]),
+        folder="photographs" if "photographs" in config["images"] else None,
+        scale=config["scale"],
     )
-    assert config == now
+    now = experiments.CSC(about, list(config["methods"]))
+    assert config == {**now.settings, "methods": now.parts}
+
+
+@pytest.mark.parametrize("stem", ["cifar10", "cifar10-photographs"])
+def test_the_methods_are_those_of_the_plan(stem):
+    config = experiments.read(RESULTS / f"{stem}.json")["config"]
+    assert tuple(config["methods"]) == experiments.PLANS["cifar10"].methods
 
 
 @pytest.mark.parametrize("stem", ["cifar10", "cifar10-255"])
@@ -126,6 +129,14 @@ def test_what_the_chapter_says_of_the_full_result_is_so():
     assert at["lrp-a5b4"] < at["lrp-a2b1"] < at["lrp-a1b0"]
 
 
+def test_deeplift_is_read_as_multipliers_and_as_contributions():
+    results = experiments.read(RESULTS / "cifar10.json")["results"]
+    at = {name: entry["fc6"]["conv1"]["median"] for name, entry in results.items()}
+    assert at["deeplift-rescale"] < 0.9 and at["deeplift-revealcancel"] < 0.9
+    assert at["deeplift-rescale-multiplier"] < 0.9
+    assert at["deeplift-ablation"] > 0.99 and at["deeplift-ablation-multiplier"] > 0.99
+
+
 def test_at_the_start_every_method_scores_the_floor():
     results = experiments.read(RESULTS / "cifar10.json")["results"]
     for method, entry in results.items():
@@ -134,25 +145,6 @@ def test_at_the_start_every_method_scores_the_floor():
             floor = modbp.similarity.random_floor(cell["channels"])
             # fc6 pools 2,000 pairs only; their median scatters by about 0.01.
             assert cell["median"] == pytest.approx(floor, abs=0.03), (method, start)
-
-
-def test_a_finished_method_is_not_run_again(tmp_path, monkeypatch):
-    first = run(tmp_path)
-    monkeypatch.setattr(experiments, "measure", None)  # running would now fail
-    assert run(tmp_path) == first
-
-
-def test_a_stopped_run_goes_on_with_the_missing_methods(tmp_path):
-    run(tmp_path, names=["gradient"])
-    both = run(tmp_path, names=["gradient", "lrp-z"])
-    fresh = run(tmp_path / "other", names=["gradient", "lrp-z"])
-    assert both["results"] == fresh["results"]
-
-
-def test_other_settings_do_not_mix_into_a_result(tmp_path):
-    run(tmp_path)
-    with pytest.raises(modbp.ModbpError, match="another seed"):
-        run(tmp_path, seed=1)
 
 
 def test_histograms_count_every_pair_that_has_an_angle(tmp_path):
@@ -165,7 +157,12 @@ def test_histograms_count_every_pair_that_has_an_angle(tmp_path):
 
 @pytest.mark.parametrize(
     ("content", "message"),
-    [(None, "no such result"), ("{", "not JSON"), ('{"config": {}}', "provenance")],
+    [
+        (None, "no such result"),
+        ("{", "not JSON"),
+        ("[]", "is no result"),
+        ('{"config": {}}', "provenance"),
+    ],
 )
 def test_a_missing_or_damaged_result_is_named(tmp_path, content, message):
     path = tmp_path / "csc.json"

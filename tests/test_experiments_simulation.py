@@ -39,13 +39,25 @@ def test_the_text_reading_follows_the_law(stored):
         assert np.abs(np.log10(median) - law).max() < 0.25
 
 
-def test_a_small_run_is_written_and_read(tmp_path, monkeypatch):
-    monkeypatch.setattr(theory, "VGG16", (3, 8, 16, 40))
-    monkeypatch.setattr(
-        theory.simulate,
-        "__kwdefaults__",
-        {**theory.simulate.__kwdefaults__, "widths": (3, 8, 16, 40)},
+def test_it_was_made_by_the_command_that_it_names(stored):
+    now = experiments.Simulation()
+    assert stored["config"] == {**now.settings, "protocols": now.parts}
+    assert stored["provenance"]["command"].startswith("python -m modbp run simulation")
+
+
+def test_settings_are_the_same_in_every_process(stored):
+    assert stored["config"]["protocols"]["code"] == (
+        "one_hot=False, absolute=True, diagonal=True, statistic=mean"
     )
-    found = experiments.run_simulation(tmp_path / "small.json", repetitions=2)
+
+
+def test_a_small_run_is_written_and_read(tmp_path, monkeypatch):
+    small = {**theory.simulate.__kwdefaults__, "widths": (3, 8, 16, 40)}
+    monkeypatch.setattr(theory.simulate, "__kwdefaults__", small)
+    small = experiments.Simulation(repetitions=2)
+    found = experiments.run(small, tmp_path / "small.json")
     assert experiments.read(tmp_path / "small.json") == found
     assert set(found["results"]) == {"code", "text"}
+    curves = theory.simulate(small.variants, repetitions=2)
+    for label, entry in found["results"]["code"].items():
+        np.testing.assert_allclose(entry["first"], curves[label][0], rtol=1e-4)

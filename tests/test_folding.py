@@ -186,6 +186,56 @@ def test_without_folding_batch_norm_has_its_own_layer_as_in_the_2020_code(method
     assert relative(at_layer, at_norm) < 1e-13
 
 
+@pytest.mark.parametrize("method", ["lrp-a2b1", "smoothgrad", "deeplift-rescale"])
+def test_explain_folds_or_leaves_batch_norm_as_the_chain_does(method):
+    parts = nn.Linear(4, 5), nn.BatchNorm1d(5), nn.ReLU(), nn.Linear(5, 3)
+    net, x = trained(nn.Sequential(*parts)), normal(1, 3, 4)
+    before, found = fingerprint(net, x), {}
+    for fold in (True, False):
+        found[fold] = modbp.explain(net, x, [0, 1, 2], method, fold=fold)
+        if method != "smoothgrad":
+            link = modbp.chain(net, x, method, fold=fold)
+            assert torch.equal(found[fold], link.explain([0, 1, 2]))
+    assert torch.equal(found[True], modbp.explain(net, x, [0, 1, 2], method))
+    difference = relative(found[False], found[True])
+    assert difference > 1e-2 if method == "lrp-a2b1" else difference < 1e-12
+    assert fingerprint(net, x) == before
+
+
+def test_csc_starts_and_measures_at_a_batch_norm_of_its_own():
+    parts = nn.Conv2d(2, 4, 3), nn.BatchNorm2d(4), nn.ReLU(), nn.Flatten()
+    net = trained(nn.Sequential(*parts, nn.Linear(4 * 9, 3)))
+    x = normal(1, 3, 2, 5, 5)
+    apart = modbp.csc(net, x, "lrp-a1b0", "4", fold=False)
+    assert apart.layers == ["4", "3", "2", "1", "0", "input"]
+    whole = modbp.csc(net, x, "lrp-a1b0", "4")
+    assert whole.layers == ["4", "3", "2", "0", "input"]
+    # What stands at the batch norm stands at the layer that took it in.
+    assert (apart.cosines["1"] == whole.cosines["0"]).all()
+    assert abs(apart.cosines["0"] - whole.cosines["0"]).max() > 1e-2
+    assert modbp.csc(net, x, "lrp-a1b0", "1", fold=False).layers == ["1", "0", "input"]
+    with pytest.raises(UnknownName, match="'1' is a batch norm that was folded"):
+        modbp.csc(net, x, "lrp-a1b0", "1")
+
+
+def test_patterns_are_those_of_the_layers_of_the_chain():
+    # Of an output that is s times as large, y = s wᵀx, the pattern is 1/s as large.
+    norm = nn.BatchNorm1d(5)
+    net = trained(nn.Sequential(nn.Linear(4, 5), norm, nn.ReLU(), nn.Linear(5, 3)))
+    x, r = normal(1, 64, 4), normal(2, 64, 5)
+    found = {
+        fold: modbp.patterns.fit(net, x, kind="linear", fold=fold)
+        for fold in (True, False)
+    }
+    factor = norm.weight.detach() / (norm.running_var + norm.eps).sqrt()
+    assert relative(found[True]["0"] * factor[:, None], found[False]["0"]) < 1e-10
+    for fold, at in (True, "0"), (False, "1"):
+        method = modbp.methods.get("patternnet", patterns=found[fold])
+        chain = modbp.chain(net, x, method, fold=fold)
+        wanted = (r if fold else r * factor) @ found[fold]["0"]
+        assert relative(chain.pull(r, at)["input"], wanted) < 1e-12
+
+
 def test_the_name_of_a_folded_batch_norm_is_answered_with_the_layer_that_took_it():
     net = trained(nn.Sequential(nn.Linear(4, 5), nn.BatchNorm1d(5)))
     chain = modbp.chain(net, normal(1, 3, 4), "lrp-z")

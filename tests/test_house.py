@@ -16,13 +16,18 @@ PACKAGE = ROOT / "modbp"
 FLOORS = [
     [
         {"errors"},
-        {"theory", "similarity", "checks", "provenance", "vision"},
+        {"theory", "similarity", "checks", "provenance", "seeds", "vision"},
         {"surrogate"},
     ],
     [{"trace"}, {"rules", "models", "data"}],
     [{"deeplift", "operators"}, {"methods", "patterns"}, {"chain"}, {"explain"}],
-    [{"csc", "sanity", "figures", "widgets"}],
-    [{"training", "experiments", "audit", "commands"}, {"__main__"}],
+    [{"csc", "eigen", "singular", "figures", "widgets"}, {"sanity"}],
+    [
+        {"training", "commands"},
+        {"experiments", "audit"},
+        {"ledger"},
+        {"__main__"},
+    ],
 ]
 STEPS = [step for floor in FLOORS for step in floor]
 HEIGHT = {room: height for height, step in enumerate(STEPS) for room in step}

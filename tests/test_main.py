@@ -22,7 +22,7 @@ def test_help_names_every_verb(capsys):
     assert caught.value.code == 0
     text = capsys.readouterr().out
     assert text.startswith("usage: python -m modbp")
-    for verb in ("explain", "train", "evaluate", "run"):
+    for verb in ("explain", "train", "evaluate", "run", "status"):
         assert f"\n    {verb} " in text
 
 
@@ -84,28 +84,62 @@ def test_what_is_left_out_is_left_to_the_recipe(monkeypatch):
     assert (seen["seed"], seen["resume"], seen["download"]) == (0, False, False)
 
 
-def test_every_option_of_run_is_passed_on(monkeypatch, capsys, tmp_path):
+def test_every_option_of_run_is_passed_on(monkeypatch, capsys):
     seen = {}
 
-    def run_csc(network, output, **options):
-        seen.update(options, network=network, output=output)
+    def run(experiment, output, *, command, worker):
+        seen.update(experiment=experiment, output=output, command=command)
 
-    monkeypatch.setattr(experiments, "run_csc", run_csc)
-    line = "run csc --methods gradient lrp-z --images 2 --relevances 3 --seed 4"
-    line += " --scale 255 --folder photographs --output a.json"
+    monkeypatch.setattr(experiments, "run", run)
+    line = "run csc --methods gradient lrp-z --images photographs 2 --relevances 3"
+    line += " --seed 4 --scale 255 --size 16 --batch 7 --target predicted"
+    line += " --network squeezenet1_1 --weights none --device cpu --output a.json"
     assert main(line.split()) == 0
-    images = seen.pop("images")
-    assert images.names == ("cat Chelsea", "rocket")
-    assert seen == {
-        "network": "cifar10",
-        "output": "a.json",
-        "names": ["gradient", "lrp-z"],
-        "relevances": 3,
-        "seed": 4,
-        "scale": 255.0,
-        "command": f"python -m modbp {line}",
-    }
-    assert capsys.readouterr().out == f"{images}\nwrote a.json\n"
+    settings = seen["experiment"].settings
+    wanted = {"relevances": 3, "seed": 4, "scale": 255.0, "size": 16, "batch": 7}
+    wanted |= {"network": "squeezenet1_1", "image_names": ["cat Chelsea", "rocket"]}
+    assert {key: settings[key] for key in wanted} == wanted
+    assert list(seen["experiment"].methods) == ["gradient", "lrp-z"]
+    assert seen["experiment"].subject.target == "predicted"
+    assert (seen["output"], seen["command"]) == ("a.json", f"python -m modbp {line}")
+    out = capsys.readouterr().out.splitlines()
+    assert out[0].startswith("2 images, 16×16 pixels") and out[1] == "wrote a.json"
+
+
+def test_results_go_to_a_folder_of_their_own_if_none_is_named(monkeypatch, capsys):
+    seen = []
+
+    def run(experiment, output, **options):
+        seen.append(output)
+
+    monkeypatch.setattr(experiments, "run", run)
+    assert main("run csc --images 1 --folder photographs --methods lrp-z".split()) == 0
+    assert main("run simulation --repetitions 3".split()) == 0
+    assert seen == ["runs/csc/cifar10.json", "runs/simulation/vgg16.json"]
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("run csc --images 2 3", "one count and one folder"),
+        ("run csc --images a --folder b", "one count and one folder"),
+        ("run csc --images no-folder", "no-folder: no such folder"),
+        ("run csc --network resnet19", "'resnet19'. Did you mean 'resnet18'"),
+        ("run csc --weights no.safetensors", "no.safetensors: no such weights file"),
+        ("run csc --methods lrp-y", "unknown method 'lrp-y'"),
+        ("run csc --methods lrp-gamma:0.5", "'0.5' is no option; write NAME:OPTION"),
+        ("run csc --methods lrp-gamma:g=1", "no option 'g'"),
+        ("run csc --batch 0", "batch is 0"),
+        ("status no.json", "no.json: neither a result nor work on one"),
+    ],
+)
+def test_what_a_run_cannot_do_is_one_line(line, message, capsys):
+    if line.startswith("run") and "--images" not in line:
+        line += " --images photographs 1"
+    assert main(line.split()) == 2
+    error = capsys.readouterr().err
+    assert error.startswith("modbp: ") and error.count("\n") == 1
+    assert message in error
 
 
 def test_evaluate_prints_the_accuracy_and_that_of_every_class(

@@ -231,6 +231,18 @@ def test_deep_taylor_follows_the_slope_of_separate_relus():
     assert lrp.pull(r, "1", to="0")["0"].tolist() == [[3, 5]]
 
 
+def test_deep_taylor_hands_relevance_to_a_relu6_at_its_limit():
+    # z = (8, 2, −1) becomes (6, 2, 0). The first unit is as much on as any, though its
+    # derivative is zero: it used to get nothing, and MobileNet lost all relevance.
+    net = nn.Sequential(nn.Linear(1, 3, bias=False), nn.ReLU6(), nn.Linear(3, 2)).eval()
+    net[0].weight.data = torch.tensor([[8.0], [2.0], [-1.0]])
+    chain = modbp.chain(net, torch.ones(1, 1), "dtd")
+    r = torch.tensor([[3.0, 5.0, 7.0]])
+    assert chain.pull(r, "1", to="0")["0"].tolist() == [[3, 5, 0]]
+    slope = modbp.chain(net, torch.ones(1, 1), "gradient")
+    assert slope.pull(r, "1", to="0")["0"].tolist() == [[0, 5, 0]]
+
+
 @pytest.mark.parametrize("preset", methods.PRESETS)
 @pytest.mark.parametrize("name", NAMES)
 def test_a_preset_sets_what_the_method_has_and_nothing_else(name, preset):

@@ -8,6 +8,9 @@ from torch import nn
 
 import modbp
 from modbp import data, models, training
+from modbp.errors import WeightsError
+from modbp.models import architectures
+from modbp.vision import load_torchvision
 
 # name, output shape of one image; protocol of the paper's appendix D.
 APPENDIX_D = {
@@ -72,7 +75,7 @@ def test_a_built_network_is_ready_to_explain():
     net = models.build("cifar10")
     assert not any(module.training for module in net.modules())
     assert {entry.dtype for entry in net.parameters()} == {torch.float32}
-    assert models.names() == ["cifar10"]
+    assert models.names() == ["cifar10", "resnet50", "vgg16"]
 
 
 def test_weights_are_glorot_uniform_and_biases_zero():
@@ -196,3 +199,86 @@ def test_the_recorded_accuracy_is_found_again_on_the_first_thousand_images():
     pixels = (x * 255).round().byte()
     found = training.evaluate(models.cifar10(), pixels, y)["test_accuracy"]
     assert found == pytest.approx(models.provenance()["test_accuracy"], abs=0.03)
+
+
+# VGG-16 and ResNet-50 -----------------------------------------------------------------
+
+
+def test_vgg16_is_that_of_the_paper_but_for_its_dense_layers():
+    net = models.build("vgg16")
+    with torch.device("meta"):  # counts without filling a gigabyte
+        wide = architectures.vgg16(width=4096, side=7)
+    convolutions = [n for n, _ in net.named_children() if n.startswith("conv")]
+    blocks = [2, 2, 3, 3, 3]
+    assert convolutions == [
+        f"conv{block}_{number}"
+        for block, count in enumerate(blocks, start=1)
+        for number in range(1, count + 1)
+    ]
+    # As torchvision counts, with ten classes instead of a thousand.
+    assert sum(entry.numel() for entry in wide.parameters()) == 138_357_544 - (
+        990 * 4097
+    )
+    assert sum(entry.numel() for entry in net.parameters()) == 15_245_130
+    assert net(torch.rand(2, 3, 32, 32)).shape == (2, 10)
+
+
+def test_weights_of_torchvision_fit_vgg16_layer_by_layer(monkeypatch):
+    with torch.device("meta"):
+        original = load_torchvision().models.vgg16(weights=None, init_weights=False)
+    original.to_empty(device="cpu")
+    nn.init.normal_(original.features[19].weight)
+    nn.init.normal_(original.classifier[3].bias)
+    monkeypatch.setattr(models, "_imagenet", lambda name: original)
+    net = models.vgg16("imagenet")
+    assert torch.equal(net.conv4_2.weight, original.features[19].weight)
+    assert torch.equal(net.fc2.bias, original.classifier[3].bias)
+    assert net.fc3.weight.shape == (1000, 4096)
+
+
+def test_resnet50_is_that_of_torchvision_but_for_its_ends():
+    net = models.build("resnet50")
+    with torch.device("meta"):
+        original = load_torchvision().models.resnet50()
+    shapes = {key: value.shape for key, value in net.state_dict().items()}
+    differing = {
+        key
+        for key, value in original.state_dict().items()
+        if shapes[key] != value.shape
+    }
+    assert shapes.keys() == original.state_dict().keys()
+    assert differing == {"conv1.weight", "fc.weight", "fc.bias"}
+    assert net(torch.rand(2, 3, 32, 32)).shape == (2, 10)
+
+
+def test_a_trained_network_is_shipped_without_batch_norms_where_they_fold():
+    net = models.build("vgg16", training=True).train()
+    x = torch.rand(4, 3, 32, 32)
+    net(x)  # moves the running means away from zero
+    before = state(net)
+    shipped = models.finished("vgg16", net)
+    assert equal(state(net), before)
+    kinds = {type(layer) for layer in shipped}
+    assert nn.BatchNorm2d not in kinds and nn.BatchNorm2d in {type(b) for b in net}
+    torch.testing.assert_close(shipped(x), net.eval()(x), rtol=1e-5, atol=1e-6)
+    assert state(shipped).keys() == state(models.build("vgg16")).keys()
+
+
+def test_counters_of_batch_norm_stay_whole_numbers():
+    layer = nn.BatchNorm2d(2)
+    layer.num_batches_tracked.fill_(4689)  # float16 knows 4688 and 4692 only
+    found = models.rounded(layer.state_dict())
+    assert found["num_batches_tracked"].item() == 4689
+    assert found["weight"].dtype == torch.float16
+
+
+def test_imagenet_weights_that_cannot_be_had_name_the_file_and_the_folder(monkeypatch):
+    def offline(*_, **__):
+        raise OSError("no route")
+
+    monkeypatch.setattr(torch.hub, "load_state_dict_from_url", offline)
+    monkeypatch.setattr(
+        load_torchvision().models._api, "load_state_dict_from_url", offline
+    )
+    with pytest.raises(WeightsError, match=r"no route.*vgg16-.*checkpoints"):
+        models.vgg16("imagenet")

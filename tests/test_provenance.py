@@ -25,6 +25,19 @@ def test_facts_hold_nothing_that_names_the_user_or_the_machine():
     assert os.uname().nodename not in text
 
 
+def test_json_is_indented_but_for_lists_of_plain_values(tmp_path):
+    value = {
+        "a": [1, 2.5, None],
+        "b": {"c": ["x [ y", "z\n]"]},
+        "d": [],
+        "e": [[1], {}],
+    }
+    provenance.write_json(tmp_path / "a.json", value)
+    text = (tmp_path / "a.json").read_text()
+    assert json.loads(text) == value
+    assert '  "a": [1, 2.5, null],\n' in text and text.endswith("}\n")
+
+
 def test_a_fingerprint_is_the_sha256_of_bytes_or_of_a_file(tmp_path):
     # SHA-256 of "abc", from FIPS 180-2.
     expected = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"

@@ -401,6 +401,7 @@ def test_epsilon_is_not_negative(rule, epsilon):
         (rules.Pass(), [3, -3, 5, -5]),
         # The derivative at the kink, a = 0, is 0.
         (rules.Slope(), [0, 0, 5, -5]),
+        (rules.Lit(), [0, 0, 5, -5]),
         (rules.Guided(), [0, 0, 5, 0]),
         (rules.Deconv(), [3, 0, 5, 0]),
     ],

@@ -9,7 +9,7 @@ from hypothesis.extra import numpy as arrays
 from nets import normal, repeatable
 
 from modbp.errors import InputError
-from modbp.similarity import cosine, pairwise, random_floor
+from modbp.similarity import cosine, pairwise, random_floor, ssim
 
 numbers = st.floats(-1e3, 1e3, allow_subnormal=False)
 pairs = arrays.arrays(np.float64, (2, 5), elements=numbers)
@@ -162,3 +162,81 @@ def test_the_floor_is_the_median_of_random_pairs(channels):
 def test_a_floor_needs_a_channel():
     with pytest.raises(InputError, match="channels is 0"):
         random_floor(0)
+
+
+# Structural similarity ----------------------------------------------------------------
+
+
+def written_out(one, two, size):
+    """SSIM by its definition, window by window."""
+    values = []
+    for row in range(one.shape[0] - 4):
+        for column in range(one.shape[1] - 4):
+            a, b = (m[row : row + 5, column : column + 5].ravel() for m in (one, two))
+            (var_a, both), (_, var_b) = np.cov(a, b)  # divided by 24, not by 25
+            c1, c2 = (0.01 * size) ** 2, (0.03 * size) ** 2
+            means = (2 * a.mean() * b.mean() + c1) / (
+                a.mean() ** 2 + b.mean() ** 2 + c1
+            )
+            values.append(means * (2 * both + c2) / (var_a + var_b + c2))
+    return np.mean(values)
+
+
+@pytest.mark.parametrize("paper", [True, False])
+def test_ssim_is_its_definition_after_scaling(paper):
+    generator = np.random.default_rng(0)
+    a, b = generator.standard_normal((2, 3, 9, 8))
+    found = ssim(torch.from_numpy(a), b, paper, percentile=95)
+    for one, two, value in zip(a, b, found, strict=True):
+        scaled = []
+        for each in (one, two, -two):
+            low, high = np.percentile(each, (5, 95))
+            unit = ((each - low) / (high - low)).clip(0, 1)
+            scaled.append(1 - unit if paper else unit)
+        size = 2 if paper else 1
+        each = (written_out(scaled[0], other, size) for other in scaled[1:])
+        assert value == pytest.approx(max(each), abs=1e-12)
+
+
+@repeatable
+@given(
+    st.integers(0, 2**32 - 1),
+    st.floats(0.01, 100),
+    st.sampled_from([1, -1]),
+    st.floats(-5, 5),
+    st.booleans(),
+)
+def test_ssim_sees_neither_size_nor_sign_nor_offset(seed, size, sign, offset, paper):
+    a, b = np.random.default_rng(seed).standard_normal((2, 1, 8, 8))
+    assert ssim(a, a, paper) == pytest.approx(1)
+    changed = sign * size * b + offset
+    first, second = (ssim(a, each, paper) for each in (b, changed))
+    assert first == pytest.approx(second, abs=1e-9)
+    assert -1 <= first <= 1
+
+
+def test_ssim_of_a_map_with_one_value_is_nan():
+    a = torch.stack([torch.rand(6, 6), torch.ones(6, 6)])
+    found = ssim(a, torch.rand(2, 6, 6))
+    assert np.isnan(found).tolist() == [False, True]
+
+
+def test_the_2020_settings_raise_the_value_of_unrelated_positive_maps():
+    generator = np.random.default_rng(0)
+    a, b = generator.exponential(size=(2, 20, 32, 32))
+    code, corrected = (np.median(ssim(a, b, p)) for p in (True, False))
+    assert code > corrected
+
+
+@pytest.mark.parametrize(
+    "a, b, percentile, message",
+    [
+        ((1, 6, 6), (1, 6, 7), 99, "same shape"),
+        ((6, 6), (6, 6), 99, "same shape"),
+        ((1, 4, 6), (1, 4, 6), 99, "at least 5"),
+        ((1, 6, 6), (1, 6, 6), 50, "percentile is 50"),
+    ],
+)
+def test_maps_that_cannot_be_compared_are_refused(a, b, percentile, message):
+    with pytest.raises(InputError, match=message):
+        ssim(torch.rand(a), torch.rand(b), percentile=percentile)

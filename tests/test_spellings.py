@@ -28,19 +28,27 @@ def test_every_spelling_of_a_network_gives_the_same_explanation(name, spelling):
     assert relative(found, wanted) < 1e-13
 
 
+class Twice(nn.Module):
+    """Two layers, maybe the same, around a ReLU and beside a skip connection."""
+
+    def __init__(self, first, second):
+        super().__init__()
+        self.first, self.second, self.relu = first, second, nn.ReLU()
+        self.last = filled(nn.Linear(16, 3), seed=5)
+
+    def forward(self, x):
+        a = self.relu(self.first(x))
+        return self.last((self.relu(self.second(a)) + a).flatten(1))
+
+
+@pytest.mark.parametrize("kind", ["dense", "conv"])
 @pytest.mark.parametrize("name", EXPLAINING)
-def test_a_linear_layer_used_twice_equals_two_with_the_same_weights(name):
-    class Twice(nn.Module):
-        def __init__(self, first, second):
-            super().__init__()
-            self.first, self.second = first, second
-            self.relu = nn.ReLU()
-
-        def forward(self, x):
-            return self.second(self.relu(self.first(x)))
-
-    shared = filled(nn.Linear(6, 6), seed=2)
-    x = uniform(1, 3, 6)
+def test_a_layer_used_twice_equals_two_with_the_same_weights(name, kind):
+    if kind == "dense":
+        layer, x = nn.Linear(16, 16), uniform(1, 3, 16)
+    else:
+        layer, x = nn.Conv2d(1, 1, 3, padding=1), uniform(1, 3, 1, 4, 4)
+    shared = filled(layer, seed=2)
     found = modbp.explain(Twice(shared, shared).eval(), x, 1, name)
     unshared = Twice(shared, copy.deepcopy(shared)).eval()
     assert torch.equal(found, modbp.explain(unshared, x, 1, name))

@@ -9,7 +9,8 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from torch import fx, nn
 
-from modbp.errors import InputError, TraceError
+from modbp.chain import chain
+from modbp.errors import InputError, MethodError, TraceError
 from modbp.trace import Trace
 from modbp.vision import load_torchvision
 
@@ -516,6 +517,12 @@ def test_further_calls_of_the_same_name_are_numbered():
 def test_a_layer_called_like_the_input_gets_a_name_of_its_own():
     net = Net(lambda n, x: n.input(x).add_(x), input=nn.Linear(3, 3))
     assert names(seeded(net), inputs(2, 3)) == ["input:2", "add"]
+
+
+def test_a_view_that_is_an_attribute_is_called_by_its_name():
+    net = seeded(Net(lambda n, x: n.fc(x).mT.flatten(1), fc=nn.Linear(3, 3)))
+    with pytest.raises(MethodError, match="layer 'mT' \\(.mT\\) is of kind 'other'"):
+        chain(net, inputs(2, 4, 3), "gradient")
 
 
 # fx.wrap finds the functions of this module by their name in it.

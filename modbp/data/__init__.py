@@ -13,8 +13,10 @@ from modbp.errors import DataError, InputError
 __all__ = [
     "CLASSES",
     "Images",
+    "Listing",
     "dataset",
     "images",
+    "listed",
     "paper_indices",
     "pixels",
     "root",
@@ -50,6 +52,60 @@ class Images:
     def __repr__(self):
         size = "×".join(map(str, self.x.shape[-2:]))
         return f"{len(self.x)} images, {size} pixels: {self.source}"
+
+
+@dataclass(frozen=True, eq=False)
+class Listing:
+    """Images that have not been read yet, for when there are many.
+
+    ``listing[:8]`` is a listing again; ``len(listing)`` is how many they are.
+
+    Attributes
+    ----------
+    indices : list of int
+        Which images of the place where they come from.
+    size : int
+        Side in pixels.
+    """
+
+    place: object
+    indices: list
+    size: int
+
+    def __len__(self):
+        return len(self.indices)
+
+    def __getitem__(self, part):
+        return Listing(self.place, self.indices[part], self.size)
+
+    @property
+    def names(self):
+        """One short name per image."""
+        return tuple(self.place.name(index) for index in self.indices)
+
+    @property
+    def source(self):
+        """Where the images come from."""
+        return self.place.text
+
+    def read(self):
+        """Return the images.
+
+        Raises
+        ------
+        DataError
+            If one cannot be read.
+        """
+        pairs = [self.place.read(index, self.size) for index in self.indices]
+        return Images(
+            x=pixels([picture for picture, _ in pairs]),
+            y=torch.tensor([label for _, label in pairs], dtype=torch.int64),
+            names=self.names,
+            source=self.source,
+        )
+
+    def __repr__(self):
+        return f"{len(self)} images, {self.size}×{self.size} pixels: {self.source}"
 
 
 def paper_indices(count=200):
@@ -114,6 +170,31 @@ def images(n=None, *, indices=None, split="test", size=32, folder=None, download
     InputError
         If `n`, `indices` or `size` is out of range.
     """
+    found = listed(
+        n, indices=indices, split=split, size=size, folder=folder, download=download
+    )
+    return (found[:8] if n is None and indices is None else found).read()
+
+
+def listed(n=None, *, indices=None, split="test", size=32, folder=None, download=False):
+    """Return the images that :func:`images` would read, without reading them.
+
+    Parameters
+    ----------
+    n : int, optional
+        How many; all that there are if neither this nor `indices` is given.
+    indices, split, size, folder, download
+        As for :func:`images`.
+
+    Returns
+    -------
+    Listing
+
+    Raises
+    ------
+    ModbpError
+        As for :func:`images`.
+    """
     if indices is not None and n is not None:
         raise InputError("give `n` or `indices`, not both.")
     if n is not None and (not isinstance(n, int) or n < 1):
@@ -122,16 +203,9 @@ def images(n=None, *, indices=None, split="test", size=32, folder=None, download
         raise InputError(f"size is {size!r}; give the side in pixels, as in size=32.")
     source = find(split, folder, download)
     if indices is None:
-        n = min(8, source.count) if n is None else n
+        n = source.count if n is None else n
         indices = paper_indices(n) if source.is_cifar10 else range(n)
-    indices = _checked(indices, source)
-    pairs = [source.read(index, size) for index in indices]
-    return Images(
-        x=pixels([picture for picture, _ in pairs]),
-        y=torch.tensor([label for _, label in pairs], dtype=torch.int64),
-        names=tuple(source.name(index) for index in indices),
-        source=source.text,
-    )
+    return Listing(source, _checked(indices, source), size)
 
 
 def _checked(indices, source):

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import torch
 
 from modbp.deeplift.frame import OnPairs, Pair, by_sign
-from modbp.errors import InputError
+from modbp.errors import check_option
 from modbp.rules import Winner
 
 __all__ = ["SMALL", "LargestChange", "Rescale", "RevealCancel"]
@@ -18,26 +18,27 @@ SMALL = 1e-7
 
 
 @dataclass(frozen=True)
-class Rescale(OnPairs):
+class _Quotients(OnPairs):
+    """Divide by differences, those below `small` excepted."""
+
+    small: float = SMALL
+
+    def __post_init__(self):
+        remedy = "it must be at least 0."
+        check_option("small", self.small, lambda small: small >= 0, remedy)
+
+
+@dataclass(frozen=True)
+class Rescale(_Quotients):
     """Multiply by the slope of the line from the reference: ``m_in = m Δz/Δa``.
 
     Where ``|Δa| < small``, by the derivative at the reference instead, also where
-    ``Δa = 0``. Contributions do not sum there.
-
-    Parameters
-    ----------
-    small : float
-        At least 0, in units of `a`.
+    ``Δa = 0``. Contributions do not sum there. `small` is in units of `a`, at least 0.
 
     References
     ----------
     :cite:t:`shrikumar2017learning`, section 3.5.2.
     """
-
-    small: float = SMALL
-
-    def __post_init__(self):
-        _check(self.small)
 
     def __call__(self, call, pair):
         layer, (delta,) = call.layer, pair.parts
@@ -49,28 +50,19 @@ class Rescale(OnPairs):
 
 
 @dataclass(frozen=True)
-class RevealCancel(OnPairs):
+class RevealCancel(_Quotients):
     """Let each part act with and without the other, and take the mean.
 
     Equation: ``Δz⁺ = ½[f(a0 + Δa⁺) − f(a0)] + ½[f(a0 + Δa⁺ + Δa⁻) − f(a0 + Δa⁻)]``,
     `Δz⁻` with the signs exchanged, and ``m⁺_in = m⁺ Δz⁺/Δa⁺``, ``m⁻_in = m⁻ Δz⁻/Δa⁻``.
     Parts below ``small/2`` in size are moved away from zero by `small` before they
-    divide; where they are not zero, contributions fall short of a sum there.
-
-    Parameters
-    ----------
-    small : float
-        At least 0, in units of `a`.
+    divide; where they are not zero, contributions fall short of a sum there. `small`
+    is in units of `a`, at least 0.
 
     References
     ----------
     :cite:t:`shrikumar2017learning`, section 3.5.3.
     """
-
-    small: float = SMALL
-
-    def __post_init__(self):
-        _check(self.small)
 
     def __call__(self, call, pair):
         f, (plus, minus) = call.layer.forward, pair.parts
@@ -97,11 +89,6 @@ class RevealCancel(OnPairs):
         """Move a part away from zero; what is zero itself has no effect to divide."""
         moved = torch.where(part.abs() < self.small / 2, part + shift, part)
         return moved.masked_fill(moved == 0, 1.0)
-
-
-def _check(small):
-    if not small >= 0:
-        raise InputError(f"small is {small!r}; it must be at least 0.")
 
 
 # Max pooling --------------------------------------------------------------------------
@@ -131,10 +118,9 @@ class LargestChange(OnPairs):
     convention: str = "difference"
 
     def __post_init__(self):
-        if self.convention not in ("difference", "winner"):
-            raise InputError(
-                f"maxpool is {self.convention!r}; choose 'difference' or 'winner'."
-            )
+        choices = ("difference", "winner")
+        remedy = "choose 'difference' or 'winner'."
+        check_option("maxpool", self.convention, choices.__contains__, remedy)
 
     def __call__(self, call, pair):
         count, delta = len(pair.parts), pair.delta

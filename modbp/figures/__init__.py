@@ -6,14 +6,24 @@ on its own, so that colours compare places in one map, never sizes between maps.
 
 from modbp.figures.cones import cones
 from modbp.figures.convergence import csc_curves, csc_histogram, csc_table, style
-from modbp.figures.maps import difference, heatmaps, normalise, note, reduce
+from modbp.figures.maps import (
+    difference,
+    gallery,
+    heatmaps,
+    normalise,
+    note,
+    reduce,
+)
+from modbp.figures.space import cone_in_space
 
 __all__ = [
+    "cone_in_space",
     "cones",
     "csc_curves",
     "csc_histogram",
     "csc_table",
     "difference",
+    "gallery",
     "heatmaps",
     "normalise",
     "note",

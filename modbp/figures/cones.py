@@ -24,7 +24,7 @@ def cones(matrices, titles, *, height=2.7):
     titles : sequence of str
         One per panel.
     height : float
-        Of the figure, in inches.
+        Of a panel, in inches.
 
     Returns
     -------
@@ -46,11 +46,16 @@ def cones(matrices, titles, *, height=2.7):
                 f"a matrix has shape {list(M.shape)}; only columns with two entries, "
                 "not both zero, are directions of the plane."
             )
-    width = height * (len(matrices) + 0.15)
-    figure = Drawing(figsize=(width, height), layout="constrained")
-    panels = figure.subplots(1, len(matrices), squeeze=False)[0]
+    # Two in a row at most, so that a phone shows them large enough.
+    across = min(2, len(matrices))
+    down = -(-len(matrices) // across)
+    size = (height * (across + 0.15), height * down)
+    figure = Drawing(figsize=size, layout="constrained")
+    panels = figure.subplots(down, across, squeeze=False).ravel()
+    for panel in panels[len(matrices) :]:
+        panel.set_axis_off()
     signed = min(M.min() for M in matrices) < 0
-    for panel, M, title in zip(panels, matrices, titles, strict=True):
+    for panel, M, title in zip(panels, matrices, titles, strict=False):
         _draw(panel, M / np.linalg.norm(M, axis=0), title, -1.1 if signed else -0.08)
     return figure
 

@@ -43,8 +43,8 @@ _STYLES = {
     "patternnet": (_ORANGE, "$N$"),
     "patternattribution": (_ORANGE, "$P$"),
     "deeplift-rescale": (_PURPLE, "$D$"),
-    "deeplift-revealcancel": (_PURPLE, "$L$"),
-    "deeplift-ablation": (_PURPLE, "$A$"),
+    "deeplift-revealcancel": ("#56b4e9", "$L$"),
+    "deeplift-ablation": (_BLUE, "$A$"),
 }
 
 
@@ -72,7 +72,7 @@ def csc_curves(results, start, *, log=False, names=None, source=None):
     ----------
     results : dict
         ``results[method][start][layer]`` with "median" and "channels", as stored by
-        `modbp.experiments.run_csc`.
+        `modbp.experiments.CSC`.
     start : str
         Where random relevance entered.
     log : bool

@@ -9,7 +9,15 @@ from matplotlib.figure import Figure
 from modbp import methods
 from modbp.errors import InputError
 
-__all__ = ["Drawing", "difference", "heatmaps", "normalise", "note", "reduce"]
+__all__ = [
+    "Drawing",
+    "difference",
+    "gallery",
+    "heatmaps",
+    "normalise",
+    "note",
+    "reduce",
+]
 
 _MAP = "seismic"
 
@@ -130,11 +138,7 @@ def heatmaps(pictures, columns, *, rows=None, source=None, size=1.3):
     """
     count = len(pictures)
     for title, maps in columns.items():
-        if len(maps) != count:
-            raise InputError(
-                f"column {title!r} has {len(maps)} maps for {count} pictures; give one "
-                "for each."
-            )
+        _one_each(title, maps, pictures)
     width, below = 1 + len(columns), 0.25 if source else 0.05
     above = 0.15 + 0.16 * max(title.count("\n") + 1 for title in ["", *columns])
     height = size * count + above + below
@@ -159,6 +163,55 @@ def heatmaps(pictures, columns, *, rows=None, source=None, size=1.3):
     return figure
 
 
+def gallery(pictures, maps, *, columns=3, source=None, width=4.6):
+    """Draw many methods at once: one cell each, with a small map per picture.
+
+    Parameters
+    ----------
+    pictures : torch.Tensor
+        ``[N, 3, H, W]`` in [0, 1]; they fill the first cell.
+    maps : dict of str to torch.Tensor
+        Maps ``[N, H, W]`` by title; they are normalised here.
+    columns : int
+        Cells side by side.
+    source : str, optional
+        Where the pictures come from; written below.
+    width : float
+        Of the figure, in inches.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+
+    Raises
+    ------
+    InputError
+        If a cell does not hold one map per picture.
+    """
+    cells = {"image": pictures.permute(0, 2, 3, 1).cpu().numpy()}
+    for title, each in maps.items():
+        _one_each(title, each, pictures)
+        cells[title] = normalise(each)
+    rows, below = -(-len(cells) // columns), 0.25 if source else 0.05
+    # Pictures are square, and a line of text stands above each cell.
+    height = rows * (width / columns / len(pictures) + 0.24)
+    figure = Drawing(figsize=(width, height + below), layout=None)
+    axes = figure.subplots(rows, columns, squeeze=False)
+    figure.subplots_adjust(
+        0.01, below / (height + below), 0.99, 1 - 0.22 / height, wspace=0.06
+    )
+    for ax in axes.flat:
+        ax.set_axis_off()
+    for ax, (title, each) in zip(axes.flat, cells.items(), strict=False):
+        ax.set_title(title, fontsize=8, pad=3)
+        # White, which is zero in a map and one in a picture.
+        gap = np.full((each.shape[1], 1, *each.shape[3:]), float(each.ndim == 4))
+        strip = [part for picture in each for part in (picture, gap)][:-1]
+        ax.imshow(np.hstack(strip), cmap=_MAP, vmin=-1, vmax=1)
+    note(figure, source)
+    return figure
+
+
 def note(figure, source):
     """Write below a figure where its pictures come from.
 
@@ -171,3 +224,12 @@ def note(figure, source):
     """
     if source:
         figure.text(0.99, 0.005, source, ha="right", va="bottom", fontsize=7)
+
+
+def _one_each(title, maps, pictures):
+    """Refuse maps that are not one per picture."""
+    if len(maps) != len(pictures):
+        raise InputError(
+            f"column {title!r} has {len(maps)} maps for {len(pictures)} pictures; give "
+            "one for each."
+        )

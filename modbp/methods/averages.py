@@ -2,11 +2,12 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from numbers import Integral
 
 import numpy as np
 import torch
 
-from modbp.errors import InputError, unknown_name
+from modbp.errors import InputError, check_option, unknown_name
 from modbp.methods.gradients import gradient
 from modbp.methods.table import Method
 
@@ -87,13 +88,12 @@ def smoothgrad(samples=50, noise=0.15, seed=0, start="one"):
     2020 code takes the range of one image for all.
     """
     _check_count("samples", samples)
-    if not noise >= 0:
-        raise InputError(f"noise is {noise!r}; it must be at least 0, as in 0.15.")
-    if not isinstance(seed, int):
-        raise InputError(f"seed is {seed!r}; give a whole number.")
+    remedy = "it must be at least 0, as in 0.15."
+    check_option("noise", noise, lambda value: value >= 0, remedy)
+    check_option("seed", seed, _is_whole, "give a whole number.")
 
     def points(x):
-        generator = torch.Generator().manual_seed(seed)
+        generator = torch.Generator().manual_seed(int(seed))
         low, high = x.flatten(1).aminmax(dim=1)
         size = (noise * (high - low)).reshape(-1, *(1,) * (x.ndim - 1))
         for _ in range(samples):
@@ -156,6 +156,10 @@ def integrated_gradients(
     return Averaged("integrated-gradients", base, points, steps, factor=difference)
 
 
+def _is_whole(value):
+    return isinstance(value, Integral) and not isinstance(value, bool)
+
+
 def _check_count(option, value):
-    if not isinstance(value, int) or value < 1:
-        raise InputError(f"{option} is {value!r}; give a whole number from 1 up.")
+    remedy = "give a whole number from 1 up."
+    check_option(option, value, lambda n: _is_whole(n) and n > 0, remedy)

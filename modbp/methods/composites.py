@@ -5,7 +5,7 @@ Dense layers follow the ε-rule, convolutions (and batch norm) another one. The 
 """
 
 from modbp import rules
-from modbp.methods.relevance import lrp
+from modbp.methods.relevance import lrp, split
 
 # By name: `modbp.methods.get`.
 __all__ = []
@@ -14,12 +14,19 @@ __all__ = []
 CMP_EPSILON = 1e-10
 
 
-def _over_dense(name, rule, epsilon, bias, first, start):
-    return lrp(name, rule, start, first, dense=rules.Epsilon(epsilon, bias))
+def _over_dense(name, rule, epsilon, bias, first, start, **kinds):
+    dense = rules.Epsilon(epsilon, bias)
+    return lrp(name, rule, start, first, dense=dense, **kinds)
 
 
 def lrp_cmp_a1b0(
-    epsilon=CMP_EPSILON, bias=rules.BIAS, stabiliser=0.0, first=None, start="logit"
+    epsilon=CMP_EPSILON,
+    bias=rules.BIAS,
+    stabiliser=0.0,
+    first=None,
+    start="logit",
+    addition="ratio",
+    limit=None,
 ):
     """LRP-CMP α1β0: the ε-rule in dense layers, α1β0 in convolutions.
 
@@ -27,12 +34,18 @@ def lrp_cmp_a1b0(
     Source: :cite:t:`kohlbrenner2019towards`; ε = 1e-10 and no rule of its own for the
     first layer as in the code of :cite:t:`sixt2020lie`. Channel reduction: sum.
     """
-    rule = rules.AlphaBeta(1, 0, bias, stabiliser)
-    return _over_dense("lrp-cmp-a1b0", rule, epsilon, bias, first, start)
+    rule, add = rules.AlphaBeta(1, 0, bias, stabiliser), split(1, addition, limit)
+    return _over_dense("lrp-cmp-a1b0", rule, epsilon, bias, first, start, add=add)
 
 
 def lrp_cmp_a2b1(
-    epsilon=CMP_EPSILON, bias=rules.BIAS, stabiliser=0.0, first=None, start="logit"
+    epsilon=CMP_EPSILON,
+    bias=rules.BIAS,
+    stabiliser=0.0,
+    first=None,
+    start="logit",
+    addition="ratio",
+    limit=None,
 ):
     """LRP-CMP α2β1: the ε-rule in dense layers, α2β1 in convolutions.
 
@@ -41,8 +54,8 @@ def lrp_cmp_a2b1(
     first layer as in the code of :cite:t:`sixt2020lie`. Channel reduction: sum.
     Relevance can grow from convolution to convolution.
     """
-    rule = rules.AlphaBeta(2, 1, bias, stabiliser)
-    return _over_dense("lrp-cmp-a2b1", rule, epsilon, bias, first, start)
+    rule, add = rules.AlphaBeta(2, 1, bias, stabiliser), split(2, addition, limit)
+    return _over_dense("lrp-cmp-a2b1", rule, epsilon, bias, first, start, add=add)
 
 
 def lrp_eps_plus(

@@ -1,10 +1,11 @@
-"""DeepLIFT in three variants, as tables."""
+"""DeepLIFT in three variants, as tables; their options are said at the first."""
 
 from modbp import deeplift, rules
 from modbp.deeplift import SMALL
 from modbp.methods.table import Method
 
-__all__ = ["deeplift_ablation", "deeplift_rescale", "deeplift_revealcancel"]
+# By name: `modbp.methods.get`.
+__all__ = []
 
 
 def _method(name, frame, maxpool, relu, **more):
@@ -58,17 +59,7 @@ def deeplift_revealcancel(reference=None, maxpool="difference", small=SMALL):
     without the other, ``m⁺_in = m⁺ Δz⁺/Δa⁺``; the contribution ``m⁺Δa⁺ + m⁻Δa⁻`` is
     read. Source: :cite:t:`shrikumar2017learning`. Channel reduction: sum. Contributions
     sum to ``f(x) − f(x0)``. What goes in at a layer is the multiplier of both parts.
-
-    Parameters
-    ----------
-    reference : torch.Tensor, optional
-        The input to compare with, for all samples or one for each; zeros if left out.
-    maxpool : {"difference", "winner"}
-        See :class:`modbp.deeplift.LargestChange`. The 2020 code takes "winner", with
-        which contributions do not sum.
-    small : float
-        Smaller differences are no denominator at a ReLU; see the rule. The value is the
-        2020 code's; networks whose activations are small need a smaller one.
+    Options: as for deeplift-rescale, without `readout`.
     """
     more = {
         "linear": deeplift.BySign(),
@@ -88,18 +79,7 @@ def deeplift_ablation(
     exactly. Source: :cite:t:`sixt2020lie`. Channel reduction: sum.
     Contributions do not sum. A batch norm keeps the sign of its scale, as in the 2020
     code; without batch norm, multipliers stay non-negative wherever ``Δa ≠ 0``.
-
-    Parameters
-    ----------
-    reference : torch.Tensor, optional
-        The input to compare with, for all samples or one for each; zeros if left out.
-    maxpool : {"difference", "winner"}
-        See :class:`modbp.deeplift.LargestChange`. The 2020 code takes "winner".
-    small : float
-        As for deeplift-rescale.
-    readout : {"contribution", "multiplier"}
-        What is read below the layer where a multiplier enters. The 2020 code reads
-        contributions.
+    Options: as for deeplift-rescale.
     """
     frame = deeplift.Differences(reference, 1, readout)
     relu = deeplift.Rescale(small)

@@ -33,7 +33,7 @@ def gradient_x_input(start="one"):
 
     Equation: ``r = x ⊙ ∂f_c/∂x``. Source: :cite:t:`shrikumar2017learning`. Channel
     reduction: sum. Below the top it is the gradient; the product is taken at the input.
-    In a bias-free ReLU network it equals lrp-z.
+    In a ReLU network it equals lrp-z, whose denominators hold the biases.
     """
     table = gradient_table(rules.Slope())
     return Method("gradient-x-input", table, start=start, times_input=True)

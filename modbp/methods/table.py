@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import torch
 
 from modbp import rules
-from modbp.errors import InputError, MethodError, unknown_name
+from modbp.errors import InputError, MethodError, check_option, unknown_name
 
 __all__ = ["Activations", "Method"]
 
@@ -100,21 +100,19 @@ class Method:
     about: str = field(default="", repr=False, compare=False)
 
     def __post_init__(self):
-        if self.start not in _STARTS:
-            raise InputError(
-                f"start is {self.start!r}; choose among {', '.join(_STARTS)}."
-            )
-        if self.reduction not in _REDUCTIONS:
-            raise InputError(
-                f"reduction is {self.reduction!r}; choose 'sum' or 'max-abs'."
-            )
-        if self.first is not None and not callable(self.first):
-            raise InputError(
-                f"first is {self.first!r}; give a rule, as in modbp.rules.Box(-1, 1)."
-            )
+        starts = f"choose among {', '.join(_STARTS)}."
+        check_option("start", self.start, _STARTS.__contains__, starts)
+        reductions = "choose 'sum' or 'max-abs'."
+        check_option("reduction", self.reduction, _REDUCTIONS.__contains__, reductions)
+        check_option("rules", self.rules, _is_mapping, "give a dict, kind: rule.")
         for kind in self.rules:
             if kind not in _KINDS:
                 raise unknown_name("kind of call", kind, _KINDS)
+        remedy = "give a rule, as in modbp.rules.Box(-1, 1); a class is none."
+        if self.first is not None:
+            check_option("first", self.first, _is_rule, remedy)
+        for kind, rule in self.rules.items():
+            check_option(kind, rule, _is_rule, remedy)
         object.__setattr__(self, "rules", {**_STRUCTURE, **self.rules})
 
     def rule(self, call, is_first=False):
@@ -198,6 +196,14 @@ class Method:
         if self.frame != Activations():
             lines.append(f"  {self.frame}")
         return "\n".join(lines)
+
+
+def _is_mapping(value):
+    return isinstance(value, Mapping)
+
+
+def _is_rule(value):
+    return callable(value) and not isinstance(value, type)
 
 
 def _remedy(call):

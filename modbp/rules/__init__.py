@@ -9,6 +9,7 @@ Letters: `a` the input of the call (an activation), `W` its weight, `b` its bias
 its output (a pre-activation), `r` relevance, ``x⁺ = max(x, 0)``, ``x⁻ = min(x, 0)``.
 """
 
+from modbp.rules.additions import CODE_LIMIT, AlphaBetaSplit
 from modbp.rules.first import Box, Flat, WSquare
 from modbp.rules.gamma import GAMMA, Gamma
 from modbp.rules.linear import (
@@ -26,6 +27,7 @@ from modbp.rules.structure import (
     Copy,
     Deconv,
     Guided,
+    Lit,
     Pass,
     Piece,
     RectGrad,
@@ -37,9 +39,11 @@ from modbp.rules.structure import (
 
 __all__ = [
     "BIAS",
+    "CODE_LIMIT",
     "EPSILON",
     "GAMMA",
     "AlphaBeta",
+    "AlphaBetaSplit",
     "Average",
     "Box",
     "Copy",
@@ -50,6 +54,7 @@ __all__ = [
     "Gamma",
     "Gradient",
     "Guided",
+    "Lit",
     "Pass",
     "Pattern",
     "Piece",

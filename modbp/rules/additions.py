@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from modbp.errors import InputError
+from modbp.errors import check_option
 from modbp.rules.linear import AlphaBeta, stabilise
 
 __all__ = ["CODE_LIMIT", "AlphaBetaSplit"]
@@ -44,10 +44,12 @@ class AlphaBetaSplit:
 
     def __post_init__(self):
         AlphaBeta(self.alpha, self.beta)  # refuses what is no pair of α and β
-        if self.limit is not None and not self.limit > 0:
-            raise InputError(
-                f"limit is {self.limit!r}; give a number above 0, or None for none."
-            )
+        check_option(
+            "limit",
+            self.limit,
+            lambda limit: limit is None or limit > 0,
+            "give a number above 0, or None for none.",
+        )
 
     def __call__(self, call, *inputs):
         up = [a.clamp(min=0) for a in inputs]

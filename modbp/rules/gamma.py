@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from functools import cache, partial
 from math import inf
 
-from modbp.errors import InputError
+from modbp.errors import check_option
 from modbp.rules.linear import (
     BIAS,
     check_options,
@@ -57,11 +57,12 @@ class Gamma:
 
     def __post_init__(self):
         check_options(self.bias, self.epsilon)
-        if not 0 <= self.gamma < inf:
-            raise InputError(
-                f"gamma is {self.gamma!r}; choose 0 or more. Its limit for γ → ∞ is "
-                "AlphaBeta(1, 0)."
-            )
+        check_option(
+            "gamma",
+            self.gamma,
+            lambda gamma: 0 <= gamma < inf,
+            "choose 0 or more. Its limit for γ → ∞ is AlphaBeta(1, 0).",
+        )
 
     def __call__(self, call, a):
         layer = call.layer

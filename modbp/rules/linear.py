@@ -5,7 +5,7 @@ from functools import reduce
 
 import torch
 
-from modbp.errors import InputError, MethodError
+from modbp.errors import MethodError, check_option
 
 __all__ = ["AlphaBeta", "Epsilon", "Excitation", "Gradient", "stabilise"]
 
@@ -124,10 +124,9 @@ def per_channel(call, bias, z):
 
 def check_options(bias, epsilon):
     """Refuse a bias convention that does not exist, and an ε below zero."""
-    if bias not in _BIAS_CHOICES:
-        raise InputError(f"bias is {bias!r}; choose one of {', '.join(_BIAS_CHOICES)}.")
-    if not epsilon >= 0:
-        raise InputError(f"epsilon is {epsilon!r}; it must be at least 0.")
+    choices = f"choose one of {', '.join(_BIAS_CHOICES)}."
+    check_option("bias", bias, _BIAS_CHOICES.__contains__, choices)
+    check_option("epsilon", epsilon, lambda e: e >= 0, "it must be at least 0.")
 
 
 @dataclass(frozen=True)
@@ -216,11 +215,13 @@ class AlphaBeta:
 
     def __post_init__(self):
         check_options(self.bias, self.epsilon)
-        if not (self.beta >= 0 and abs(self.alpha - self.beta - 1) <= 1e-9):
-            raise InputError(
-                f"alpha is {self.alpha!r} and beta {self.beta!r}; choose beta ≥ 0 and "
-                "alpha = 1 + beta, so that relevance is neither made nor lost."
-            )
+        check_option(
+            f"alpha is {self.alpha!r} and beta",
+            self.beta,
+            lambda beta: beta >= 0 and abs(self.alpha - beta - 1) <= 1e-9,
+            "choose beta ≥ 0 and alpha = 1 + beta, so that relevance is neither made "
+            "nor lost.",
+        )
 
     def __call__(self, call, a):
         layer = call.layer

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import torch
 
-from modbp.errors import InputError
+from modbp.errors import check_option
 from modbp.rules.linear import stabilise
 from modbp.trace.layers import empty
 
@@ -13,6 +13,7 @@ __all__ = [
     "Copy",
     "Deconv",
     "Guided",
+    "Lit",
     "Pass",
     "Piece",
     "RectGrad",
@@ -41,6 +42,20 @@ class Slope:
     def __call__(self, call, a):
         slope = call.layer.slope(a)
         return call.layer.forward(a), lambda r: (r * slope,)
+
+
+@dataclass(frozen=True)
+class Lit:
+    """Hand relevance through where the output is above zero: ``r_in = 1[z > 0] r``.
+
+    At a ReLU it is the derivative. A ReLU6 at its upper limit is on as well, though its
+    derivative is zero there.
+    """
+
+    def __call__(self, call, a):
+        z = call.layer.forward(a)
+        lit = z > 0
+        return z, lambda r: (r * lit,)
 
 
 @dataclass(frozen=True)
@@ -91,10 +106,12 @@ class RectGrad:
     percentile: float = 98.0
 
     def __post_init__(self):
-        if not 0 <= self.percentile <= 100:
-            raise InputError(
-                f"percentile is {self.percentile!r}; choose one from 0 to 100."
-            )
+        check_option(
+            "percentile",
+            self.percentile,
+            lambda percentile: 0 <= percentile <= 100,
+            "choose one from 0 to 100.",
+        )
 
     def __call__(self, call, a):
         z, slope = call.layer.forward(a), call.layer.slope(a)

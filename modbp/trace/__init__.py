@@ -96,12 +96,17 @@ class Trace:
                     "dropout and batch norm are random or data dependent. "
                     "Call net.eval() first."
                 )
+            if isinstance(module, nn.modules.lazy.LazyModuleMixin):
+                raise TraceError(
+                    f"module {path or 'itself'!r} ({type(module).__name__}) has no "
+                    "weights yet. Call the network once, net(x)."
+                )
             if module._forward_pre_hooks:
                 raise TraceError(
                     f"module {path or 'itself'!r} ({type(module).__name__}) has a hook "
-                    "that runs before its forward, as old weight_norm does; modbp "
-                    "reads weights without running it. Remove the hook, or make it "
-                    "permanent with torch.nn.utils.remove_weight_norm."
+                    "that runs before its forward, as old weight_norm and pruning do; "
+                    "modbp reads weights without running it. Make it permanent with "
+                    "torch.nn.utils.remove_weight_norm or prune.remove, or remove it."
                 )
         self._constants, self._nodes = constants_and_nodes(net)
         self._modules = dict(net.named_modules())

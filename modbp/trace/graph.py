@@ -108,7 +108,8 @@ def name_of(node):
     if node.op == "call_module":
         return node.target
     callers = [caller for caller, _ in node.meta.get("nn_module_stack", {}).values()]
-    name = node.target if isinstance(node.target, str) else node.target.__name__
+    target = node.args[1] if node.target is getattr else node.target
+    name = target if isinstance(target, str) else target.__name__
     name = "add" if name == "iadd" else name.strip("_")
     return ".".join([*callers[-1:], name]).lstrip(".")
 

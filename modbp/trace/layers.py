@@ -8,7 +8,7 @@ import torch.nn.functional as F
 
 from modbp.errors import TraceError
 
-__all__ = ["INPUT", "Layer", "channels_last", "each_channels_last", "empty"]
+__all__ = ["INPUT", "Layer"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,12 +85,12 @@ def channels_last(x):
     Parameters
     ----------
     x : torch.Tensor
-        ``[N, …]``.
+        Inputs; those that are no pictures in float32 on the CPU come back as they are.
 
     Returns
     -------
     torch.Tensor
-        The same numbers; a copy only of float32 images on the CPU.
+        The same values.
     """
     return x.contiguous(memory_format=torch.channels_last) if _is_meant(x) else x
 
@@ -100,7 +100,7 @@ def _is_meant(x):
 
 
 def each_channels_last(r):
-    """Do the same with every one of several.
+    """Do the same with each of several relevances.
 
     Parameters
     ----------
@@ -110,6 +110,7 @@ def each_channels_last(r):
     Returns
     -------
     torch.Tensor
+        The same values.
     """
     return channels_last(r.flatten(0, 1)).unflatten(0, r.shape[:2])
 

@@ -7,115 +7,12 @@ import torch.nn.functional as F
 from torch import nn
 
 from modbp.errors import InputError, TraceError
-from modbp.trace.layers import (
-    Layer,
-    as_tuple,
-    convolution,
-    dense,
-    identity,
-    permute,
-    pooling,
-    relu,
-    reshape,
-)
-from modbp.trace.modules import MODULES, POOLINGS
+from modbp.trace.functions import FUNCTIONS, NAMES
+from modbp.trace.layers import Layer, identity, permute, reshape
+from modbp.trace.modules import MODULES
 
 __all__ = ["is_question", "read"]
 
-
-# Functions and tensor methods: name, then what becomes of the arguments ---------------
-
-
-def _f_convolution(rank):
-    def read(
-        a, weight, bias=None, stride=1, padding=0, dilation=1, groups=1
-    ):  # the signature of torch.nn.functional.conv2d
-        return convolution(
-            f"conv{rank}d", weight, bias, stride, padding, dilation, groups
-        )
-
-    return read
-
-
-def _f_transposed(rank):
-    def read(
-        a,
-        weight,
-        bias=None,
-        stride=1,
-        padding=0,
-        output_padding=0,
-        groups=1,
-        dilation=1,
-    ):  # the signature of torch.nn.functional.conv_transpose2d
-        name, options = f"conv_transpose{rank}d", (stride, padding, dilation, groups)
-        return convolution(name, weight, bias, *options, True, output_padding)
-
-    return read
-
-
-def _f_relu(name, in_place=False, top=None):
-    def read(a, inplace=False):
-        return relu(name, in_place or inplace, top)
-
-    return read
-
-
-def _f_pool(name):
-    function = getattr(F, name)
-    kind = "maxpool" if "max" in name else "avgpool"
-
-    def read(a, *args, **kwargs):
-        if kwargs.pop("return_indices", False):
-            raise TraceError(f"{name} also returns indices, which no rule can use.")
-
-        def forward(a, **more):
-            return function(a, *args, **kwargs, **more)
-
-        return pooling(kind, name, forward)
-
-    return read
-
-
-def _f_permute(a, *dims):
-    return permute("permute", dims[0] if isinstance(dims[0], (tuple, list)) else dims)
-
-
-def _f_mean(a, dim=None, keepdim=False):
-    if dim is None:
-        raise TraceError("mean runs over the samples; name only later dimensions.")
-
-    def forward(a):
-        if any(entry % a.ndim == 0 for entry in as_tuple(dim, 1)):
-            raise TraceError("mean runs over the samples; name only later dimensions.")
-        return a.mean(dim, keepdim)
-
-    return pooling("avgpool", "mean", forward)
-
-
-def _f_dropout(a, p=0.5, training=True, inplace=False):
-    if training:  # which is the default, even in a model in evaluation mode
-        raise TraceError(
-            "dropout is switched on by its argument. Pass training=self.training."
-        )
-    return identity("dropout")
-
-
-_FUNCTIONS = {
-    **{f"conv{rank}d": _f_convolution(rank) for rank in (1, 2, 3)},
-    **{f"conv_transpose{rank}d": _f_transposed(rank) for rank in (1, 2, 3)},
-    "linear": lambda a, weight, bias=None: dense("linear", weight, bias),
-    "relu": _f_relu("relu"),
-    "relu_": _f_relu("relu_", in_place=True),
-    "relu6": _f_relu("relu6", top=6),
-    **{name: _f_pool(name) for name in POOLINGS.values()},
-    "permute": _f_permute,
-    "mean": _f_mean,
-    **{name: _f_dropout for name in ("dropout", "dropout1d", "dropout2d", "dropout3d")},
-    "contiguous": lambda a, memory_format=None: identity("contiguous"),
-}
-# boolean_dispatch hides the names of the max pooling functions.
-_NAMES = {getattr(F, name): name for name in POOLINGS.values()}
 _ADDITIONS = ("add", "add_", "iadd")
 _CONCATENATIONS = ("cat", "concat", "concatenate")
 _RESHAPINGS = ("flatten", "reshape", "view", "squeeze", "unsqueeze", "unflatten")
@@ -178,6 +75,8 @@ def read(target, args, kwargs, shapes):
                 f"{name} is called with more than its input. Call it with one tensor."
             )
         return reader(target), [args[0]]
+    if target is getattr:  # a view of the tensor, as .T; a question would not be here
+        return _other(f".{args[1]}"), list(shapes)
     name = _name(target)
     try:
         return _read_function(name, args, kwargs, shapes)
@@ -208,7 +107,7 @@ def _read_function(name, args, kwargs, shapes):
         return permute(name, dims), [first]
     if name in _RESHAPINGS:
         return _reshape(name, shapes[first], rest, kwargs), [first]
-    reader = _FUNCTIONS.get(name)
+    reader = FUNCTIONS.get(name)
     if reader is None:
         return _other(name), list(shapes)
     return reader(first, *rest, **kwargs), [first]
@@ -218,7 +117,7 @@ def _name(target):
     """Return a function's name, marked as foreign unless it is one of torch's own."""
     if isinstance(target, str):
         return target
-    name = _NAMES.get(target, target.__name__)
+    name = NAMES.get(target, target.__name__)
     spaces = (torch, F, operator)
     own = any(getattr(space, name, None) is target for space in spaces)
     return name if own else f"{target.__module__}.{name}"

@@ -36,7 +36,7 @@ def webp(picture):
     """
     picture, width = _pillow(picture)
     stream = io.BytesIO()
-    picture.save(stream, format="WEBP", lossless=True, method=6)
+    picture.save(stream, format="WEBP", lossless=True, method=4)
     return stream.getvalue(), width
 
 

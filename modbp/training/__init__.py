@@ -2,7 +2,7 @@
 
 import io
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 
 import torch
@@ -10,29 +10,12 @@ import torch.nn.functional as F
 from tqdm import tqdm
 
 from modbp import data, models
-from modbp.errors import DataError, InputError, WeightsError, unknown_name
+from modbp.errors import DataError, InputError, WeightsError
 from modbp.provenance import facts, fingerprint, write_bytes
+from modbp.training import recipes
+from modbp.training.recipes import RECIPES, Recipe
 
 __all__ = ["RECIPES", "Recipe", "evaluate", "train"]
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """How a network is trained. The defaults are those of the appendix D network.
-
-    The paper's code took batches of 32, a constant learning rate of 1e-3, 100 epochs
-    and float32. One cycle with batches of 128 takes a quarter of the epochs, bfloat16
-    half their time. The rest, augmentation included, is the paper's.
-    """
-
-    epochs: int = 24
-    batch: int = 128
-    learning_rate: float = 2e-3
-    shift: float = 0.1
-    bfloat16: bool = True
-
-
-RECIPES = {"cifar10": Recipe()}
 
 
 def _augment(x, shift, generator):
@@ -106,9 +89,11 @@ def train(
     WeightsError
         If the checkpoint to resume is damaged or was made with other settings.
     """
-    recipe = _recipe(name, changes, limit)
+    recipe = recipes.chosen(name, changes)
+    if limit is not None:
+        recipes.check_count("limit", limit)
     device = _device(device)
-    net = models.build(name, seed)
+    net = models.build(name, seed, training=True)
     checkpoint = Path(output) / "checkpoint.pt"
     if checkpoint.exists() and not resume:
         raise InputError(
@@ -123,7 +108,7 @@ def train(
     pixels = fingerprint(x.numpy().tobytes())
     x, y = x.to(device), y.to(device)
     net = net.to(device, memory_format=torch.channels_last)
-    optimizer = torch.optim.Adam(net.parameters(), lr=recipe.learning_rate)
+    optimizer = recipes.optimizer(net, recipe)
     steps = -(-len(x) // recipe.batch)
     schedule = torch.optim.lr_scheduler.OneCycleLR(
         optimizer, recipe.learning_rate, total_steps=recipe.epochs * steps
@@ -135,10 +120,9 @@ def train(
     for epoch in range(len(log), recipe.epochs):
         log.append(_epoch(net, x, y, recipe, optimizer, schedule, seed, epoch))
         _store(checkpoint, identity, state, log)
-    net = net.float().cpu()
+    net = models.finished(name, net)
     # What is shipped is rounded to float16, so that is what is measured.
-    rounded = models.build(name, seed)
-    rounded.load_state_dict({k: v.half().float() for k, v in net.state_dict().items()})
+    net.load_state_dict(models.rounded(net.state_dict()))
     history = facts(
         network=name,
         command=command,
@@ -149,26 +133,10 @@ def train(
         device=str(device),
         seconds=round(sum(entry["seconds"] for entry in log)),
         log=log,
-        **evaluate(rounded, test_x, test_y),
+        **evaluate(net, test_x, test_y),
     )
     models.save(net, Path(output) / f"{name}.safetensors", **history)
     return history
-
-
-def _recipe(name, changes, limit):
-    if name not in RECIPES:
-        raise unknown_name("network", name, RECIPES)
-    settings = asdict(RECIPES[name])
-    for key in changes.keys() - settings.keys():
-        raise unknown_name("setting", key, settings)
-    recipe = Recipe(**{**settings, **changes})
-    counts = {"epochs": recipe.epochs, "batch": recipe.batch}
-    if limit is not None:
-        counts["limit"] = limit
-    for key, value in counts.items():
-        if not isinstance(value, int) or value < 1:
-            raise InputError(f"{key} is {value!r}; give a whole number, at least 1.")
-    return recipe
 
 
 def _check_labels(logits, y):

@@ -1,0 +1,86 @@
+"""Cosine similarity convergence for many images, methods and injection layers."""
+
+import numpy as np
+
+from modbp.chain import Chain
+from modbp.csc import PERCENTILES, measure
+from modbp.experiments.images import OnImages
+from modbp.experiments.quantiles import describe
+
+__all__ = ["BINS", "CSC"]
+
+# The bins of the paper's histogram figure; everything below 0.9 is one.
+BINS = (0.0, 0.9, 0.99, 0.999, 0.9999, 1.0)
+
+
+class CSC(OnImages):
+    """Convergence from several injection layers, as medians and histograms.
+
+    Parameters
+    ----------
+    subject, labels, **options
+        As for `OnImages`.
+    relevances : int
+        As in :func:`modbp.csc`.
+    """
+
+    name = "csc"
+
+    def __init__(self, subject, labels=None, *, relevances=5, **options):
+        self.relevances = relevances
+        super().__init__(subject, labels, **options)
+
+    def own_settings(self):
+        """Return what this experiment depends on besides network and images."""
+        return {
+            "relevances": self.relevances,
+            "starts": list(self.plan.starts),
+            "layers": list(self.plan.layers),
+            "percentiles": list(PERCENTILES),
+            "bins": list(BINS),
+        }
+
+    def measure(self, method, places):
+        """Return the cosines of some images, for every start and layer below."""
+        chain = Chain(self.subject.net, self.subject.read(places)[0], method)
+        arrays = {}
+        for start in self.plan.starts:
+            feeding = set(chain.below(start))
+            below = [layer for layer in self.plan.layers if layer in feeding]
+            found = measure(chain, start, below, self.relevances, self.seed)
+            for layer, cosines in found.cosines.items():
+                arrays[f"{start}\n{layer}"] = cosines
+                arrays[f"{start}\n{layer}\nchannels"] = np.array(found.channels[layer])
+        return arrays
+
+    def summary(self, column, keys):
+        """Return what figures and tables show of one method.
+
+        Parameters
+        ----------
+        column : callable
+            ``column(key)`` yields an array of every unit.
+        keys : iterable of str
+            The names of a unit's arrays.
+
+        Returns
+        -------
+        dict
+            By start and layer.
+        """
+        results = {start: {} for start in self.plan.starts}
+        cells = sorted({tuple(key.split("\n")[:2]) for key in keys}, key=self._order)
+        for start, layer in cells:
+            key = f"{start}\n{layer}"
+            found = describe(lambda key=key: column(key), PERCENTILES, BINS)
+            results[start][layer] = {
+                "median": found["percentiles"][PERCENTILES.index(50)],
+                **{name: found[name] for name in ("mean", "percentiles", "histogram")},
+                "dropped": found["dropped"],
+                "channels": int(next(column(f"{key}\nchannels")).item()),
+            }
+        return results
+
+    def _order(self, cell):
+        start, layer = cell
+        return self.plan.starts.index(start), self.plan.layers.index(layer)

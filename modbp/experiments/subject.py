@@ -1,0 +1,198 @@
+"""What an experiment is done on: a network with its weights, and images."""
+
+import hashlib
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+
+from modbp import data, models, patterns
+from modbp.commands import find_network
+from modbp.errors import InputError
+
+__all__ = ["Subject", "subject", "weights_fingerprint"]
+
+_IMAGES = 200
+_TARGETS = ("true", "predicted")
+
+
+@dataclass(frozen=True, eq=False)
+class Subject:
+    """A network and images, which are read when they are needed.
+
+    Attributes
+    ----------
+    network : str
+        The name that it was asked for by.
+    net : torch.nn.Module
+        In evaluation mode.
+    images : modbp.data.Listing
+        The images.
+    mean, std : tuple of float
+        What is subtracted from the colours, and what then divides them.
+    scale : float
+        What colours in [0, 1] are multiplied by before that.
+    target : {"true", "predicted"}
+        The class that maps explain: the image's label, or the largest logit.
+    training : modbp.data.Listing
+        The images that patterns are fitted to: CIFAR-10's for training where `images`
+        are CIFAR-10's for tests, otherwise those of the same place.
+    """
+
+    network: str
+    net: nn.Module
+    images: data.Listing
+    mean: tuple = (0.0, 0.0, 0.0)
+    std: tuple = (1.0, 1.0, 1.0)
+    scale: float = 1.0
+    target: str = "true"
+    training: data.Listing | None = None
+
+    def settings(self):
+        """Return what results depend on, as plain JSON values."""
+        return {
+            "network": self.network,
+            "weights_sha256": weights_fingerprint(self.net),
+            "images": self.images.source,
+            "image_names": list(self.images.names),
+            "size": self.images.size,
+            "mean": list(self.mean),
+            "std": list(self.std),
+            "scale": self.scale,
+        }
+
+    def read(self, places):
+        """Return some images as the network takes them, with the classes to explain.
+
+        Parameters
+        ----------
+        places : sequence of int
+            Which of the images.
+
+        Returns
+        -------
+        x : torch.Tensor
+            ``[N, 3, S, S]``.
+        y : torch.Tensor
+            ``[N]``.
+        """
+        images = self.images
+        picked = [images.indices[place] for place in places]
+        x, y = data.Listing(images.place, picked, images.size).read()
+        x = self._prepared(x)
+        if self.target == "predicted":
+            with torch.no_grad():
+                y = self.net(x).argmax(1)
+        return x, y.to(x.device)
+
+    def fit(self, listing, batch):
+        """Return patterns of the network, fitted to images.
+
+        Parameters
+        ----------
+        listing : modbp.data.Listing
+            The images.
+        batch : int
+            How many at a time.
+
+        Returns
+        -------
+        dict of str to torch.Tensor
+            As :func:`modbp.patterns.fit` gives them.
+        """
+        starts = range(0, len(listing), batch)
+        batches = (listing[first : first + batch].read().x for first in starts)
+        return patterns.fit(self.net, map(self._prepared, batches))
+
+    def _prepared(self, x):
+        like = next(self.net.parameters())
+        mean, std = (
+            torch.tensor(values).reshape(1, 3, 1, 1) for values in (self.mean, self.std)
+        )
+        return ((x * self.scale - mean) / std).to(like)
+
+
+def subject(
+    network="cifar10",
+    weights=None,
+    *,
+    count=None,
+    folder=None,
+    size=None,
+    seed=0,
+    scale=1.0,
+    target=None,
+    device="cpu",
+):
+    """Return a network by name with images by place.
+
+    Parameters
+    ----------
+    network : str
+        As for :func:`modbp.commands.find_network`.
+    weights : str, optional
+        As there; if left out, "cifar10" for a network of `modbp.models`, and the
+        library's for others.
+    count : int, optional
+        How many images; 200, or as many as there are, if left out.
+    folder : path or "photographs", optional
+        As for :func:`modbp.data.images`.
+    size : int, optional
+        Side of the images, instead of the network's own.
+    seed : int
+        Of random weights.
+    scale : float
+        As in `Subject`. The 2020 code fed the CIFAR-10 network 0…255.
+    target : {"true", "predicted"}, optional
+        As in `Subject`; true labels where network and images have the same classes.
+    device : str or torch.device
+        Where to compute.
+
+    Returns
+    -------
+    Subject
+
+    Raises
+    ------
+    ModbpError
+        If network, weights, images or an option do not fit.
+    """
+    if weights is None:
+        weights = "cifar10" if network in models.names() else "DEFAULT"
+    found = find_network(network, weights, seed)
+    images = data.listed(count, folder=folder, size=size or found.size)
+    if target is None:
+        ours = folder in (None, "photographs") and found.classes == data.CLASSES
+        target = "true" if ours else "predicted"
+    if target not in _TARGETS:
+        raise InputError(f"target is {target!r}; choose 'true' or 'predicted'.")
+    return Subject(
+        network=network,
+        net=found.net.to(device),
+        images=images if count else images[:_IMAGES],
+        mean=tuple(found.mean),
+        std=tuple(found.std),
+        scale=scale,
+        target=target,
+        training=data.listed(split="train", folder=folder, size=images.size),
+    )
+
+
+def weights_fingerprint(net):
+    """Hash the values of all weights, whatever file they came from.
+
+    Parameters
+    ----------
+    net : torch.nn.Module
+        The network.
+
+    Returns
+    -------
+    str
+        SHA-256, hexadecimal.
+    """
+    total = hashlib.sha256()
+    for key, value in sorted(net.state_dict().items()):
+        total.update(f"{key}\0{value.dtype}{tuple(value.shape)}\0".encode())
+        total.update(value.detach().cpu().contiguous().numpy().tobytes())
+    return total.hexdigest()

@@ -1,0 +1,151 @@
+"""The ledger as a table with a filter, and as the list of a chapter: plain HTML."""
+
+from dataclasses import dataclass
+from html import escape
+
+__all__ = ["Decided", "Table", "table"]
+
+_WORDS = {
+    "confirmed": "confirmed",
+    "refined": "refined",
+    "refuted": "refuted",
+    "awaits": "open",
+}
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table of claims that a notebook shows.
+
+    Attributes
+    ----------
+    claims : list of dict
+        In the order of the rows.
+    """
+
+    claims: list
+
+    def _repr_html_(self):
+        kinds = ["all", *dict.fromkeys(_WORDS)]
+        count = {kind: sum(c["verdict"] == kind for c in self.claims) for kind in kinds}
+        count["all"] = len(self.claims)
+        # The buttons stand before the table, so that the style sheet can look back.
+        filters = "".join(
+            f'<span><input type="radio" name="verdict" id="show-{kind}"'
+            f"{' checked' * (kind == 'all')}> "
+            f'<label for="show-{kind}">{_WORDS.get(kind, kind)} ({count[kind]})</label>'
+            "</span>"
+            for kind in kinds
+        )
+        rows = "".join(map(_row, self.claims))
+        return (
+            '<div class="modbp-ledger"><fieldset><legend>Show</legend>'
+            f"{filters}</fieldset><table><thead><tr><th>No.</th><th>Claim</th>"
+            "<th>Verdict</th><th>Numbers</th></tr></thead>"
+            f"<tbody>{rows}</tbody></table></div>"
+        )
+
+    def _repr_markdown_(self):
+        return "\n".join(map(_line, self.claims))
+
+
+@dataclass(frozen=True)
+class Decided(Table):
+    """The claims that one chapter decides, as a list of links into the ledger."""
+
+    def _repr_html_(self):
+        rows = "".join(
+            f'<li><a href="ledger.html#claim-{c["number"]}">{c["number"]}</a> '
+            f"{_inline(c['claim'])} {_mark(c)}</li>"
+            for c in self.claims
+        )
+        return f'<ul class="modbp-decided">{rows}</ul>'
+
+
+def table(claims):
+    """Return claims as a table that a notebook shows.
+
+    Parameters
+    ----------
+    claims : list of dict
+        As :func:`modbp.ledger.read` returns them.
+
+    Returns
+    -------
+    Table
+    """
+    return Table(claims)
+
+
+def _row(claim):
+    # The first place in each chapter.
+    places = {place.partition("#")[0]: place for place in claim["decided"][::-1]}
+    links = ", ".join(
+        f'<a href="{place.replace("#", ".html#", 1)}">{chapter}</a>'
+        for chapter, place in reversed(places.items())
+    )
+    parts = [f"<p>{_inline(claim['because'])}</p>"]
+    if awaits := claim.get("awaits"):
+        parts.append(
+            f"<p>Open for {escape(awaits['needs'])}; decided by "
+            f"<code>{escape(awaits['command'])}</code></p>"
+        )
+    if links:
+        verb = "More in" if claim["verdict"] == "awaits" else "Decided in"
+        parts.append(f"<p>{verb} {links}.</p>")
+    numbers = "".join(
+        f"<li><b>{_powers(_shown(number))}</b> {_inline(number['says'])}"
+        f"{_source(number)}</li>"
+        for number in claim["numbers"]
+    )
+    return (
+        f'<tr id="claim-{claim["number"]}" class="{claim["verdict"]}">'
+        f'<th scope="row">{claim["number"]}</th>'
+        f"<td><p>{_inline(claim['claim'])}</p>"
+        f'<p class="origin">{_inline(claim["origin"])}</p></td>'
+        f"<td>{_mark(claim)}{''.join(parts)}</td>"
+        f"<td>{f'<ul>{numbers}</ul>' if numbers else ''}</td></tr>"
+    )
+
+
+def _line(claim):
+    numbers = "; ".join(f"{_shown(n)} {n['says']}" for n in claim["numbers"])
+    end = f" ({numbers})" if numbers else ""
+    return (
+        f"* {claim['number']}. {claim['claim']} **{_WORDS[claim['verdict']]}**. "
+        f"{claim['because']}{end}"
+    )
+
+
+def _mark(claim):
+    word = _WORDS[claim["verdict"]]
+    on = f" on {escape(claim['on'])}" if claim.get("on") else ""
+    return f'<span class="verdict-{claim["verdict"]}">{word}</span>{on}'
+
+
+def _source(number):
+    how = number.get("measurement") or (
+        f"{number['reduction']} of {' and '.join(number['from'])}"
+    )
+    more = ", ".join(f"{k}={v}" for k, v in number.get("arguments", {}).items())
+    how = escape(f"{how}({more})" if more else how)
+    near = f"±{number['tolerance']:.2g}" if number["tolerance"] else "exactly"
+    return f"<details><summary>source</summary><code>{how}</code>, {near}</details>"
+
+
+def _shown(number):
+    value = number["value"]
+    return "0" if value == 0 else format(value, number["format"]).replace("-", "−")
+
+
+def _powers(text):
+    """Write 3e−16 as people do."""
+    mantissa, e, exponent = text.partition("e")
+    if not e:
+        return text
+    sign = "−" if exponent.startswith("−") else ""
+    return f"{mantissa}·10<sup>{sign}{exponent.lstrip('+−0')}</sup>"
+
+
+def _inline(text):
+    return escape(text, quote=False)
