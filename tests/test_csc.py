@@ -61,9 +61,10 @@ def test_neither_batch_nor_order_changes_an_image(net, x, method):
     )
     for layer in LAYERS:
         for other in (turned.cosines[layer][::-1], alone.cosines[layer]):
-            assert together.cosines[layer] == pytest.approx(
-                other, abs=5e-3, nan_ok=True
-            )
+            # A denominator near zero enlarges rounding, in few places.
+            off = np.abs(together.cosines[layer] - other)
+            assert np.nanmax(off) < 2e-2 and np.nanquantile(off, 0.999) < 2e-3
+            assert (np.isnan(together.cosines[layer]) == np.isnan(other)).all()
             assert together.median()[layer] == pytest.approx(
                 np.nanmedian(other), abs=1e-5
             )

@@ -1,8 +1,8 @@
 """The equation of each rule: what one layer call does to relevance.
 
 A rule takes a call and its inputs and returns the call's output and a function that
-carries relevance back, ``rule(call, *inputs) -> z, back``. What depends on the input
-alone is computed once, before `back` is returned; after that ``back(r)`` takes any
+carries relevance back, ``rule(call, *inputs) -> z, back``. Products that depend on the
+input alone are computed once, before `back` is returned; then ``back(r)`` takes any
 number ``K`` of relevances at once, as ``[K, N, …]``, and returns one per input.
 
 Letters: `a` the input of the call (an activation), `W` its weight, `b` its bias, `z`

@@ -136,15 +136,18 @@ class Winner:
 
     def __call__(self, call, a):
         z, index = call.layer.forward(a, return_indices=True)
-        index = index.flatten(2).mT
+        index = index.flatten(2)
 
         def back(r):
-            flat = r.flatten(3).mT
             count, samples = r.shape[:2]
             r_in = empty((count * samples, *a.shape[1:]), a).zero_()
             r_in = r_in.unflatten(0, (count, samples))
-            into = r_in.flatten(3).mT
-            into.scatter_add_(2, index.expand_as(flat), flat)
+            into, flat = r_in.flatten(3), r.flatten(3)
+            where = index.expand_as(flat)
+            if into.stride(3) == 1:
+                into.scatter_add_(3, where, flat)
+            else:  # channels last: half the time when they are last here too
+                into.mT.scatter_add_(2, where.mT, flat.mT)
             return (r_in,)
 
         return z, back

@@ -92,9 +92,11 @@ def channels_last(x):
     torch.Tensor
         The same values.
     """
-    if x.ndim != 4 or x.dtype != torch.float32 or x.device.type != "cpu":
-        return x
-    return x.contiguous(memory_format=torch.channels_last)
+    return x.contiguous(memory_format=torch.channels_last) if _is_meant(x) else x
+
+
+def _is_meant(x):
+    return x.ndim == 4 and x.dtype == torch.float32 and x.device.type == "cpu"
 
 
 def each_channels_last(r):
@@ -114,8 +116,21 @@ def each_channels_last(r):
 
 
 def empty(shape, like):
-    """Return memory for another shape in the order of `like`, both ``[B, …]``."""
-    last = like.ndim == 4 and like.is_contiguous(memory_format=torch.channels_last)
+    """Return memory for another shape, in the same order.
+
+    Parameters
+    ----------
+    shape : sequence of int
+        ``[B, …]``.
+    like : torch.Tensor
+        Gives order, type and device.
+
+    Returns
+    -------
+    torch.Tensor
+        With any content.
+    """
+    last = _is_meant(like) and like.is_contiguous(memory_format=torch.channels_last)
     order = torch.channels_last if last else torch.contiguous_format
     options = {"dtype": like.dtype, "device": like.device, "memory_format": order}
     return torch.empty(shape, **options)

@@ -226,7 +226,7 @@ def csc(net, x):
 # Rows of one network alone: how to do it, and on what.
 SPECIAL = {
     "vgg16": {
-        "ten relevances": (TEN, lambda net, x: (net.features[:29], x[:1])),
+        "ten relevances": (TEN, lambda net, x: (net.features[:29].eval(), x[:1])),
         "csc": ((csc, "it does not have it", "it does not have it"), None),
     },
 }
@@ -245,11 +245,6 @@ def missing(network, row):
     """Return why someone cannot do a row, by name."""
     each = zip(WHO, _entry(network, row)[0], strict=True)
     return {who: action for who, action in each if isinstance(action, str)}
-
-
-def has_own_unit(network, row):
-    """Return whether a row is about a part of the network, and its unit too."""
-    return _entry(network, row)[1] is not None
 
 
 def contestants(network, row, net, x):
