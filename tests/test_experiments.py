@@ -79,8 +79,8 @@ def test_cells_recomputed_from_the_shipped_weights_equal_the_stored_ones():
     config = stored["config"]
     images = images_of(config)
     net = models.cifar10()
-    # Rounding differs between machines: lrp-z divides by what is near zero, and a ReLU on
-    # relevance turns it into a vector that is there or not.
+    # Rounding differs between machines: lrp-z divides by what is near zero, and a ReLU
+    # on relevance turns it into a vector that is there or not.
     for method, start, tolerance in (
         ("lrp-a1b0", "fc6", 1e-5),
         ("lrp-z", "conv4", 2e-4),
