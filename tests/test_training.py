@@ -100,7 +100,9 @@ def test_a_run_leaves_weights_with_their_history(whole, folder):
         "images": LIMIT,
         "epochs": EPOCHS,
         "batch": BATCH,
+        "optimizer": "adam",
         "learning_rate": 2e-3,
+        "weight_decay": 0.0,
         "shift": 0.1,
         "bfloat16": True,
     }
