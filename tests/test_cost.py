@@ -42,6 +42,10 @@ FLOORS = {
     "deeplift-revealcancel": 3.0 + 0.25,
 }
 
+# One rule for all layers with weights, whichever their share of the products.
+SINGLE_RULE = ["guided-bp", "rectgrad", "lrp-eps", "lrp-a1b0", "excitation-bp"]
+SINGLE_RULE += ["lrp-a2b1", "lrp-gamma", "dtd", "deeplift-rescale"]
+
 
 @pytest.fixture(scope="module")
 def net():
@@ -80,6 +84,14 @@ def test_every_method_has_a_floor():
 def test_an_explanation_costs_its_floor(name, net, x):
     unit = multiply_adds(lambda: gradient(net, x))
     cost = multiply_adds(lambda: modbp.explain(net, x, 0, name))
+    assert cost / unit == pytest.approx(FLOORS[name], rel=0.02)
+
+
+@pytest.mark.parametrize("name", SINGLE_RULE)
+def test_an_explanation_costs_its_floor_on_vgg16(name, x):
+    deep = modbp.models.build("vgg16").requires_grad_(False)
+    unit = multiply_adds(lambda: gradient(deep, x))
+    cost = multiply_adds(lambda: modbp.explain(deep, x, 0, name))
     assert cost / unit == pytest.approx(FLOORS[name], rel=0.02)
 
 

@@ -104,17 +104,17 @@ def transpose(call, s, change, a):
     return found.unflatten(0, s.shape[:2])
 
 
+def carry(call, pairs, s):
+    """``Σ a ⊙ change(W)ᵀ s``, with ``a`` and ``change`` from `pairs`."""
+    return total(transpose(call, s, change, a).mul_(a) for a, change in pairs)
+
+
 def share(call, pairs, denominator):
     """Distribute relevance by contribution: ``r ↦ Σ a ⊙ change(W)ᵀ(r / denominator)``.
 
     With ``a`` and ``change`` from `pairs`.
     """
-
-    def back(r):
-        s = r / denominator
-        return total(transpose(call, s, change, a).mul_(a) for a, change in pairs)
-
-    return back
+    return lambda r: carry(call, pairs, r / denominator)
 
 
 def per_channel(call, bias, z):
@@ -174,9 +174,10 @@ class Epsilon:
             z = denominator = layer.forward(a)
 
         def back(r):
-            # Not kept: `z` is there already, and this is quick beside the product.
-            kept = stabilise(denominator, self.epsilon)
-            return (share(call, [(a, None)], kept)(r),)
+            # The denominator is neither kept nor named, so that it is gone before the
+            # product: `z` is there already, and this is quick.
+            s = r / stabilise(denominator, self.epsilon)
+            return (carry(call, [(a, None)], s),)
 
         return z, back
 
