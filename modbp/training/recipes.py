@@ -32,8 +32,8 @@ class Recipe:
 _DESCENT = {"optimizer": "sgd", "learning_rate": 0.1, "weight_decay": 5e-4}
 RECIPES = {
     "cifar10": Recipe(),
-    "resnet50": Recipe(epochs=12, **_DESCENT),
-    "vgg16": Recipe(epochs=12, **_DESCENT),
+    "resnet50": Recipe(epochs=8, **_DESCENT),
+    "vgg16": Recipe(epochs=9, **_DESCENT),
 }
 
 
