@@ -16,7 +16,7 @@ from modbp.errors import check_option
 from modbp.seeds import per_image
 from modbp.similarity import pairwise, random_floor
 
-__all__ = ["CSCResult", "csc", "measure", "random_relevance"]
+__all__ = ["CSCResult", "csc", "measure", "median", "random_relevance"]
 
 # The percentiles that the 2020 code stored.
 PERCENTILES = (0, 1, 5, 10, 20, 50, 80, 95, 99, 100)
@@ -49,7 +49,7 @@ class CSCResult:
 
     def median(self):
         """Return the median per layer, over samples, pairs and locations together."""
-        return {layer: _percentile(self.cosines[layer], 50) for layer in self.layers}
+        return {layer: median(self.cosines[layer]) for layer in self.layers}
 
     def percentiles(self, at=PERCENTILES):
         """Return percentiles per layer, over samples, pairs and locations together."""
@@ -58,7 +58,7 @@ class CSCResult:
     def per_sample(self):
         """Return each sample's own median per layer, as arrays of length N."""
         return {
-            layer: np.array([_percentile(entry, 50) for entry in value])
+            layer: np.array([median(entry) for entry in value])
             for layer, value in self.cosines.items()
         }
 
@@ -206,6 +206,22 @@ def random_relevance(chain, layer, count, seed=0):
         for own in per_image(chain.output("input"), seed, layer)
     ]
     return torch.stack(draws, dim=1).to(z)
+
+
+def median(cosines):
+    """Return the median of cosines that are there.
+
+    Parameters
+    ----------
+    cosines : numpy.ndarray
+        NaN is left out.
+
+    Returns
+    -------
+    float
+        In [0, 1]; NaN if nothing is left.
+    """
+    return _percentile(cosines, 50)
 
 
 def _percentile(values, at):

@@ -30,7 +30,7 @@ def test_a_result_was_made_with_this_code_and_these_weights(path):
     stored = experiments.read(path)
     config = stored["config"]
     about = subject_of(config, count=len(config["image_names"]))
-    now = MADE[config["experiment"]](about)
+    now = MADE[config["experiment"]](about, list(config["methods"]))
     assert config == {**now.settings, "methods": now.parts}
     wanted = f"python -m modbp run {config['experiment']} "
     assert stored["provenance"]["command"].startswith(wanted)

@@ -93,14 +93,15 @@ def test_every_option_of_run_is_passed_on(monkeypatch, capsys):
     monkeypatch.setattr(experiments, "run", run)
     line = "run csc --methods gradient lrp-z --images photographs 2 --relevances 3"
     line += " --seed 4 --scale 255 --size 32 --batch 7 --target predicted"
-    line += " --network squeezenet1_1 --weights none --device cpu --output a.json"
+    line += " --precision float64 --network squeezenet1_1 --weights none --device cpu --output a.json"
     assert main(line.split()) == 0
     settings = seen["experiment"].settings
     wanted = {"relevances": 3, "seed": 4, "scale": 255.0, "size": 32, "batch": 7}
     wanted |= {"network": "squeezenet1_1", "image_names": ["cat Chelsea", "rocket"]}
     assert {key: settings[key] for key in wanted} == wanted
-    assert list(seen["experiment"].methods) == ["gradient", "lrp-z"]
+    assert list(seen["experiment"].parts) == ["gradient", "lrp-z"]
     assert seen["experiment"].subject.target == "predicted"
+    assert seen["experiment"].subject.precision == "float64"
     assert (seen["output"], seen["command"]) == ("a.json", f"python -m modbp {line}")
     out = capsys.readouterr().out.splitlines()
     assert out[0].startswith("2 images, 32×32 pixels") and out[1] == "wrote a.json"

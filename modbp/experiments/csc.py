@@ -1,9 +1,11 @@
 """Cosine similarity convergence for many images, methods and injection layers."""
 
+import math
+
 import numpy as np
 
 from modbp.chain import Chain
-from modbp.csc import PERCENTILES, measure
+from modbp.csc import PERCENTILES, measure, median
 from modbp.experiments.images import OnImages
 from modbp.experiments.quantiles import describe
 
@@ -73,10 +75,14 @@ class CSC(OnImages):
         for start, layer in cells:
             key = f"{start}\n{layer}"
             found = describe(lambda key=key: column(key), PERCENTILES, BINS)
+            units = [median(values) for values in column(key)]
             results[start][layer] = {
                 "median": found["percentiles"][PERCENTILES.index(50)],
                 **{name: found[name] for name in ("mean", "percentiles", "histogram")},
                 "dropped": found["dropped"],
+                # Of every unit of images alone, for a look at how much they vary, and
+                # for whoever measures a unit again.
+                "units": [None if math.isnan(m) else float(f"{m:.8g}") for m in units],
                 "channels": int(next(column(f"{key}\nchannels")).item()),
             }
         return results

@@ -1,5 +1,7 @@
 """What experiments on images have in common: units of a few images and one method."""
 
+from functools import cached_property
+
 from modbp.errors import InputError
 from modbp.experiments import plans
 
@@ -47,9 +49,15 @@ class OnImages:
         self.subject, self.seed, self.batch = subject, seed, batch
         self.plan = plan or plans.of(subject)
         labels = list(labels or getattr(self.plan, self.default))
-        self.methods = {label: plans.method(label) for label in labels}
-        self.parts = {label: str(method) for label, method in self.methods.items()}
-        self._fit(patterns)
+        self._methods = {label: plans.method(label) for label in labels}
+        self.parts = {label: str(method) for label, method in self._methods.items()}
+        self._fitted_to = subject.training[:patterns] if subject.training else None
+        for label in filter(plans.needs_patterns, labels):
+            self.parts[label] += f"\npatterns fitted to {self._fitted_to}"
+        # One result may hold methods of both precisions: few need the slower one.
+        if (precision := subject.precision) != "float32":
+            for label in labels:
+                self.parts[label] += f"\ncomputed in {precision}"
         self.count = -(-len(subject.images) // batch)
         self.settings = {
             "experiment": self.name,
@@ -59,16 +67,15 @@ class OnImages:
             **self.own_settings(),
         }
 
-    def _fit(self, count):
-        """Give patterns to the methods that need them."""
-        labels = [x for x in self.methods if x.partition(":")[0] in plans.PATTERNS]
-        if not labels:
-            return
-        listing = self.subject.training[:count]
-        found = self.subject.fit(listing, CHUNK)
-        for label in labels:
-            self.methods[label] = plans.method(label, found)
-            self.parts[label] += f"\npatterns fitted to {listing}"
+    @cached_property
+    def _patterns(self):
+        return self.subject.fit(self._fitted_to, CHUNK)
+
+    def method(self, part):
+        """Return a part's method, with patterns fitted when they are first needed."""
+        if plans.needs_patterns(part):
+            return plans.method(part, self._patterns)
+        return self._methods[part]
 
     def places(self, unit):
         """Return which images belong to a unit."""
@@ -77,8 +84,8 @@ class OnImages:
 
     def compute(self, part, unit):
         """Return a unit's arrays by name."""
-        return self.measure(self.methods[part], self.places(unit))
+        return self.measure(self.method(part), self.places(unit))
 
     def trial(self, part):
         """Do as for a single image, to see what that costs."""
-        self.measure(self.methods[part], range(1))
+        self.measure(self.method(part), range(1))

@@ -71,6 +71,12 @@ def add_arguments(run):
     )
     run.add_argument("--seed", type=int, default=0)
     run.add_argument(
+        "--precision",
+        choices=("float32", "float64"),
+        default="float32",
+        help="to compute with [%(default)s]",
+    )
+    run.add_argument(
         "--batch",
         type=int,
         default=CHUNK,
@@ -128,6 +134,7 @@ def _subject(options, worker):
         scale=options.scale,
         target=options.target,
         device=options.device or worker.device,
+        precision=options.precision,
     )
     if worker.first:
         print(about.images)

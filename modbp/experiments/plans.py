@@ -10,7 +10,7 @@ from modbp.chain import Chain
 from modbp.errors import InputError
 from modbp.trace import Trace
 
-__all__ = ["PLANS", "Plan", "automatic", "method", "of"]
+__all__ = ["PLANS", "Plan", "automatic", "method", "needs_patterns", "of"]
 
 # DeepLIFT as in the 2020 code, which routes max pooling by the winner; and read as what
 # goes in, multipliers, beside contributions.
@@ -22,15 +22,22 @@ SPELLED = {
     for kind in ("rescale", "ablation")
 }
 
-# Methods that need patterns, which a run fits when it begins.
-PATTERNS = ("patternnet", "patternattribution")
+# Methods that need patterns, which a run fits when it comes to them.
+_PATTERNS = ("patternnet", "patternattribution")
 
-_CSC = ("gradient", "gradient-x-input", "guided-bp", "deconv", "lrp-z", "lrp-eps")
-_CSC += ("lrp-a1b0", "lrp-a2b1", "lrp-a5b4", "excitation-bp", *SPELLED)
-# Those of the paper's figures, in their order, without the patterns.
+# What goes back through any network on any images.
+_ANY = ("gradient", "gradient-x-input", "guided-bp", "deconv", "rectgrad", "lrp-z")
+_ANY += ("lrp-eps", "lrp-gamma", "lrp-a1b0", "lrp-a2b1", "lrp-a5b4", "lrp-cmp-a1b0")
+_ANY += ("lrp-cmp-a2b1", "lrp-eps-plus", *SPELLED)
+# With those that want pixels in 0…1 or images to fit to, all that are chains of
+# operators: not the means of several gradients; nor contrastive LRP, which differs from
+# its parts in what goes in at the top alone.
+_CSC = (*_ANY, "excitation-bp", "dtd", "lrp-eps-gamma-box", *_PATTERNS)
+# Those of the paper's figures, in their order, and the patterns.
 _MAPS = ("guided-bp", "deconv", "rectgrad", "dtd", "lrp-a1b0", "lrp-a2b1", "lrp-a5b4")
 _MAPS += ("lrp-z", "lrp-cmp-a1b0", "lrp-cmp-a2b1", "smoothgrad")
 _MAPS += ("deeplift-revealcancel", "deeplift-rescale", "deeplift-ablation", "gradient")
+_MAPS += _PATTERNS
 # How many starts, layers and stages are chosen where no plan is written down.
 _STARTS, _LAYERS, _STAGES = 5, 20, 9
 
@@ -155,13 +162,12 @@ def automatic(net, x):
     starts = _even(weighted[:-1] or weighted, _STARTS)
     chosen = {*_even(places, _LAYERS), *starts}
     layers = [name for name in places if name in chosen]
-    # Excitation backprop wants inputs that are not negative; few networks have them.
-    names = tuple(name for name in _CSC if name != "excitation-bp")
     return Plan(
         starts=tuple(starts),
         layers=(*layers, "input"),
         stages=tuple(_even(weighted, _STAGES)),
-        methods=names,
+        methods=_ANY,
+        maps=tuple(name for name in _MAPS if name in (*_ANY, "smoothgrad")),
     )
 
 
@@ -182,7 +188,7 @@ def method(label, patterns=None):
         A method's name, one of `SPELLED`, or a name with options, as in
         ``"lrp-gamma:gamma=0.5"`` or ``"deeplift-rescale:maxpool=winner"``.
     patterns : dict, optional
-        What the methods of `PATTERNS` go back by.
+        What methods that need patterns go back by.
 
     Returns
     -------
@@ -206,6 +212,21 @@ def method(label, patterns=None):
             options[key] = ast.literal_eval(value)
         except (ValueError, SyntaxError):
             options[key] = value
-    if name in PATTERNS:
+    if needs_patterns(label):
         options["patterns"] = patterns
     return methods.get(name, **options)
+
+
+def needs_patterns(label):
+    """Say whether a label means a method that goes back by patterns.
+
+    Parameters
+    ----------
+    label : str
+        As for `method`.
+
+    Returns
+    -------
+    bool
+    """
+    return label.partition(":")[0] in _PATTERNS

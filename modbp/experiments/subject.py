@@ -9,12 +9,13 @@ from torch import nn
 from modbp import data, models, patterns
 from modbp.chain import Chain
 from modbp.commands import find_network
-from modbp.errors import InputError
+from modbp.errors import check_option
 
 __all__ = ["Subject", "subject", "weights_fingerprint"]
 
 _IMAGES = 200
 _TARGETS = ("true", "predicted")
+_PRECISIONS = ("float32", "float64")
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,6 +49,11 @@ class Subject:
     scale: float = 1.0
     target: str = "true"
     training: data.Listing | None = None
+
+    @property
+    def precision(self):
+        """What is computed with, "float32" or "float64"."""
+        return str(next(self.net.parameters()).dtype).removeprefix("torch.")
 
     def settings(self):
         """Return what results depend on, as plain JSON values."""
@@ -123,6 +129,7 @@ def subject(
     scale=1.0,
     target=None,
     device="cpu",
+    precision="float32",
 ):
     """Return a network by name with images by place.
 
@@ -147,6 +154,9 @@ def subject(
         As in `Subject`; true labels where network and images have the same classes.
     device : str or torch.device
         Where to compute.
+    precision : {"float32", "float64"}
+        What to compute with. Rules that divide by small numbers enlarge the rounding of
+        float32 until it shows in the fourth digit of a median.
 
     Returns
     -------
@@ -164,11 +174,12 @@ def subject(
     if target is None:
         ours = folder in (None, "photographs") and found.classes == data.CLASSES
         target = "true" if ours else "predicted"
-    if target not in _TARGETS:
-        raise InputError(f"target is {target!r}; choose 'true' or 'predicted'.")
+    check_option("target", target, _TARGETS.__contains__, "choose true or predicted.")
+    remedy = f"choose {' or '.join(_PRECISIONS)}."
+    check_option("precision", precision, _PRECISIONS.__contains__, remedy)
     return Subject(
         network=network,
-        net=found.net.to(device),
+        net=found.net.to(device, getattr(torch, precision)),
         images=images if count else images[:_IMAGES],
         mean=tuple(found.mean),
         std=tuple(found.std),
@@ -193,6 +204,8 @@ def weights_fingerprint(net):
     """
     total = hashlib.sha256()
     for key, value in sorted(net.state_dict().items()):
+        # What one computes with says nothing about where weights came from.
+        value = value.float() if value.is_floating_point() else value
         total.update(f"{key}\0{value.dtype}{tuple(value.shape)}\0".encode())
         total.update(value.detach().cpu().contiguous().numpy().tobytes())
     return total.hexdigest()
