@@ -93,7 +93,8 @@ def test_every_option_of_run_is_passed_on(monkeypatch, capsys):
     monkeypatch.setattr(experiments, "run", run)
     line = "run csc --methods gradient lrp-z --images photographs 2 --relevances 3"
     line += " --seed 4 --scale 255 --size 32 --batch 7 --target predicted"
-    line += " --precision float64 --network squeezenet1_1 --weights none --device cpu --output a.json"
+    line += " --precision float64 --network squeezenet1_1 --weights none"
+    line += " --device cpu --output a.json"
     assert main(line.split()) == 0
     settings = seen["experiment"].settings
     wanted = {"relevances": 3, "seed": 4, "scale": 255.0, "size": 32, "batch": 7}
