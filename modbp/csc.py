@@ -31,8 +31,8 @@ class CSCResult:
     method, start : str
         Which method, and where the random relevances entered.
     cosines : dict of str to numpy.ndarray
-        For each layer ``[N, pairs, locations]`` in [0, 1], float32; NaN where a vector
-        is exactly zero.
+        For each layer ``[N, pairs, locations]`` in [0, 1], with the precision of the
+        network; NaN where a vector is exactly zero.
     channels : dict of str to int
         The length of the vectors compared at each layer.
     """
@@ -176,7 +176,7 @@ def measure(chain, start, to=None, relevances=5, seed=0):
     r = random_relevance(chain, start, relevances, seed)
     layers = chain.below(start) if to is None else to
     found = chain.pull(r, start, layers)
-    cosines = {k: pairwise(v).float().cpu().numpy() for k, v in found.items()}
+    cosines = {k: pairwise(v).to(v.dtype).cpu().numpy() for k, v in found.items()}
     channels = {k: v.shape[2] for k, v in found.items()}
     return CSCResult(chain.method.name, start, cosines, channels)
 

@@ -1,27 +1,40 @@
 """Stored results: made by the code that is here, from the weights that are here."""
 
 import json
+import random
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 import modbp
-from modbp import data, experiments, models
-from modbp.csc import CSCResult, measure
+from modbp import data, experiments
+from modbp.csc import median
 
 RESULTS = Path(__file__).parents[1] / "book" / "results" / "csc"
 STORED = sorted(RESULTS.glob("*.json"), key=lambda path: path.stem)
-ON_PHOTOGRAPHS = RESULTS / "cifar10-photographs.json"
 
 
-def images_of(config):
-    """Return the images of a stored result, or skip where this machine lacks them."""
-    if "photographs" in config["images"]:
-        return data.images(len(config["image_names"]), folder="photographs")
-    found = data.images(len(config["image_names"]))
-    if found.source != config["images"]:
-        pytest.skip(f"needs {config['images']}; this machine has {found.source}")
+def subject_of(config, precision="float32"):
+    """Return what a stored result is about, or skip where this machine lacks it."""
+    about = experiments.subject(
+        config["network"],
+        count=len(config["image_names"]),
+        folder="photographs" if "photographs" in config["images"] else None,
+        scale=config["scale"],
+        precision=precision,
+    )
+    if about.images.source != config["images"]:
+        pytest.skip(f"needs {config['images']}; there is {about.images.source}")
+    return about
+
+
+def labels_by_precision(config):
+    """Return the methods of a result that were computed in the same precision."""
+    found = {}
+    for label, table in config["methods"].items():
+        precision = "float64" if table.endswith("computed in float64") else "float32"
+        found.setdefault(precision, []).append(label)
     return found
 
 
@@ -42,15 +55,11 @@ def test_there_are_results():
 @pytest.mark.parametrize("path", STORED, ids=lambda path: path.stem)
 def test_a_result_was_made_with_this_code_and_these_weights(path):
     config = experiments.read(path)["config"]
-    images_of(config)  # or skip
-    about = experiments.subject(
-        config["network"],
-        count=len(config["image_names"]),
-        folder="photographs" if "photographs" in config["images"] else None,
-        scale=config["scale"],
-    )
-    now = experiments.CSC(about, list(config["methods"]))
-    assert config == {**now.settings, "methods": now.parts}
+    for precision, labels in labels_by_precision(config).items():
+        about = subject_of(config, precision)
+        now = experiments.CSC(about, labels, batch=config["batch"])
+        stored = {label: config["methods"][label] for label in labels}
+        assert {**config, "methods": stored} == {**now.settings, "methods": now.parts}
 
 
 @pytest.mark.parametrize("stem", ["cifar10", "cifar10-photographs"])
@@ -74,51 +83,55 @@ def test_results_say_how_they_were_made(path):
     assert {"numpy", "torch", "torchvision"} <= provenance["versions"].keys()
 
 
-def test_cells_recomputed_from_the_shipped_weights_equal_the_stored_ones():
-    stored = experiments.read(ON_PHOTOGRAPHS)
+def recomputed(stored, label, start, layer, unit):
+    """Return a cell's median over one unit of images, computed again."""
     config = stored["config"]
-    images = images_of(config)
-    net = models.cifar10()
-    # Rounding differs between machines and orders of memory. A division by a sum near
-    # zero enlarges it, and a ReLU on relevance makes of it a vector that is there or
-    # not; so the last two have a wider tolerance.
-    for method, start, tolerance in (
-        ("lrp-a1b0", "fc6", 1e-5),
-        ("lrp-z", "conv4", 2e-4),
-        ("deconv", "fc5", 2e-4),
-    ):
-        layers = config["layers"][config["layers"].index(start) :]
-        parts = [
-            measure(
-                modbp.chain(net, chunk, method),
-                start,
-                layers,
-                config["relevances"],
-                config["seed"],
-            )
-            for chunk in images.x.split(experiments.CHUNK)
-        ]
-        result = CSCResult.join(parts)
-        for layer, median in result.median().items():
-            cell = stored["results"][method][start][layer]
-            assert median == pytest.approx(cell["median"], abs=tolerance), layer
-
-
-def test_the_first_images_of_the_full_result_can_be_recomputed():
-    stored = experiments.read(RESULTS / "cifar10.json")
-    images = images_of({**stored["config"], "image_names": [0] * 20})
-    net, layers = models.cifar10(), ["conv1"]
-    parts = [
-        measure(modbp.chain(net, part, "lrp-a1b0"), "fc6", layers)
-        for part in images.x.split(experiments.CHUNK)
-    ]
-    median = CSCResult.join(parts).median()["conv1"]
-    # A tenth of the images: the order of magnitude of 1 − median must be the same.
-    far, stored_far = (
-        1 - value
-        for value in (median, stored["results"]["lrp-a1b0"]["fc6"]["conv1"]["median"])
+    table = config["methods"][label]
+    precision = "float64" if table.endswith("computed in float64") else "float32"
+    about, batch = subject_of(config, precision), config["batch"]
+    plan = experiments.Plan((start,), (layer,), ())
+    options = {"plan": plan, "batch": batch, "seed": config["seed"]}
+    experiment = experiments.CSC(about, [label], **options)
+    (distances,) = (
+        value
+        for key, value in experiment.compute(label, unit).items()
+        if not key.endswith("channels")
     )
-    assert stored_far / 3 < far < stored_far * 3
+    return 1 - median(distances)
+
+
+def cells(path, with_patterns=False):
+    """Choose three cells of a result at random, and a unit of images for each."""
+    stored = experiments.read(path)
+    generator = random.Random(path.stem)
+    labels = [
+        label
+        for label in stored["config"]["methods"]
+        if experiments.needs_patterns(label) == with_patterns
+    ]
+    for _ in range(3):
+        label = generator.choice(labels)
+        start, layers = generator.choice([*stored["results"][label].items()])
+        layer, cell = generator.choice([*layers.items()])
+        unit = generator.randrange(len(cell["units"]))
+        yield label, start, layer, unit, cell["units"][unit]
+
+
+@pytest.mark.parametrize("path", STORED, ids=lambda path: path.stem)
+def test_three_random_cells_can_be_computed_again(path):
+    stored = experiments.read(path)
+    for *place, unit, value in cells(path):
+        found = recomputed(stored, *place, unit)
+        assert found == pytest.approx(value, abs=1e-5), (place, unit)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("path", STORED, ids=lambda path: path.stem)
+def test_three_random_cells_with_patterns_can_be_computed_again(path):
+    stored = experiments.read(path)
+    for *place, unit, value in cells(path, with_patterns=True):
+        found = recomputed(stored, *place, unit)
+        assert found == pytest.approx(value, abs=1e-5), (place, unit)
 
 
 def test_what_the_chapter_says_of_the_full_result_is_so():

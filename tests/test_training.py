@@ -274,6 +274,16 @@ def test_without_shifts_an_augmented_image_is_itself_or_its_mirror_image():
     assert 70 < same.sum() < 130
 
 
+def test_a_shift_by_whole_pixels_blurs_nothing():
+    ramp = torch.arange(32.0).expand(400, 1, 32, 32) / 32
+    found = training._augment(ramp, 4, torch.Generator().manual_seed(0))
+    shift = found[:, 0, 16, 15:17].mean(1) * 32 - 15.5
+    assert (shift - shift.round()).abs().max() < 1e-4
+    # All nine, each about as often as the others.
+    assert 20 < shift.round().int().unique(return_counts=True)[1].min() < 45
+    assert shift.abs().max() == pytest.approx(4, abs=1e-4)
+
+
 def test_shifts_are_continuous_reach_a_tenth_and_repeat_the_edge():
     """The image is a ramp, so that each pixel says where it was."""
     ramp = torch.arange(32.0).expand(400, 1, 32, 32) / 32

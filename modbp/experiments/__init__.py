@@ -9,7 +9,7 @@ from modbp.experiments.csc import BINS, CSC
 from modbp.experiments.images import CHUNK
 from modbp.experiments.learned import learned_chains, run_learned
 from modbp.experiments.patterns import patterns_config, run_patterns
-from modbp.experiments.plans import PLANS, Plan, automatic, method
+from modbp.experiments.plans import PLANS, Plan, automatic, method, needs_patterns
 from modbp.experiments.runs import run, status
 from modbp.experiments.sanity import Cascade, RandomLogit
 from modbp.experiments.simulation import BETAS, Simulation
@@ -32,6 +32,7 @@ __all__ = [
     "automatic",
     "learned_chains",
     "method",
+    "needs_patterns",
     "patterns_config",
     "read",
     "run",

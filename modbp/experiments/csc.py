@@ -51,7 +51,8 @@ class CSC(OnImages):
             below = [layer for layer in self.plan.layers if layer in feeding]
             found = measure(chain, start, below, self.relevances, self.seed)
             for layer, cosines in found.cosines.items():
-                arrays[f"{start}\n{layer}"] = cosines
+                # The distance to one keeps all its digits in float32.
+                arrays[f"{start}\n{layer}"] = (1 - cosines).astype(np.float32)
                 arrays[f"{start}\n{layer}\nchannels"] = np.array(found.channels[layer])
         return arrays
 
@@ -74,12 +75,11 @@ class CSC(OnImages):
         cells = sorted({tuple(key.split("\n")[:2]) for key in keys}, key=self._order)
         for start, layer in cells:
             key = f"{start}\n{layer}"
-            found = describe(lambda key=key: column(key), PERCENTILES, BINS)
-            units = [median(values) for values in column(key)]
+            found = _cosines(lambda key=key: column(key))
+            units = [1 - median(distances) for distances in column(key)]
             results[start][layer] = {
                 "median": found["percentiles"][PERCENTILES.index(50)],
-                **{name: found[name] for name in ("mean", "percentiles", "histogram")},
-                "dropped": found["dropped"],
+                **found,
                 # Of every unit of images alone, for a look at how much they vary, and
                 # for whoever measures a unit again.
                 "units": [None if math.isnan(m) else float(f"{m:.8g}") for m in units],
@@ -90,3 +90,19 @@ class CSC(OnImages):
     def _order(self, cell):
         start, layer = cell
         return self.plan.starts.index(start), self.plan.layers.index(layer)
+
+
+def _cosines(distances):
+    """Describe cosines of which the distances to one are given."""
+    far = [100 - at for at in PERCENTILES]
+    found = describe(distances, far, [1 - edge for edge in BINS[::-1]])
+    return {
+        "mean": _near(found["mean"]),
+        "percentiles": [*map(_near, found["percentiles"])],
+        "histogram": found["histogram"][::-1],
+        "dropped": found["dropped"],
+    }
+
+
+def _near(distance):
+    return None if distance is None else 1 - distance

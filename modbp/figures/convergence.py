@@ -65,7 +65,7 @@ def style(method):
     return {"color": colour, "marker": marker, "label": method, "markersize": 7}
 
 
-def csc_curves(results, start, *, log=False, names=None, source=None):
+def csc_curves(results, start, *, log=False, names=None, least=1e-8, source=None):
     """Draw the median CSC of several methods against the layers below the start.
 
     Parameters
@@ -79,6 +79,9 @@ def csc_curves(results, start, *, log=False, names=None, source=None):
         Show ``1 − median`` on a logarithmic axis, similar at the top.
     names : sequence of str, optional
         Methods to draw; all if left out.
+    least : float
+        The smallest distance to one that means something: rounding hides what is below,
+        1e-8 where relevance was computed in float32.
     source : str, optional
         Where the pictures come from; written below.
 
@@ -97,11 +100,11 @@ def csc_curves(results, start, *, log=False, names=None, source=None):
             raise InputError(f"no result for {name!r} from {start!r}; run it first.")
     layers = list(results[names[0]][start])
     figure = Drawing(figsize=(7, 3.8), layout="constrained")
-    ax = figure.subplots()
+    ax, ends = figure.subplots(), []
     for name in names:
         values = np.array([results[name][start][layer]["median"] for layer in layers])
-        # 1 − cos of float32 relevance means nothing below its rounding.
-        shown = np.maximum(1 - values, 1e-8) if log else values
+        shown = np.maximum(1 - values, least) if log else values
+        ends.append(shown.min())
         ax.plot(layers, shown, linewidth=1.2, **style(name))
     if not log:
         one = results[names[0]][start]
@@ -109,7 +112,7 @@ def csc_curves(results, start, *, log=False, names=None, source=None):
         ax.plot(layers, floor, ":", color="#777777", label="random")
         ax.set(ylim=(-0.05, 1.05), ylabel="median |cos|")
     else:
-        ax.set(yscale="log", ylim=(1.5, 5e-9), ylabel="median |cos|")
+        ax.set(yscale="log", ylim=(1.5, min(*ends, 0.1) / 2), ylabel="median |cos|")
         ax.yaxis.set_major_formatter(FuncFormatter(_nines))
     ax.set_xlabel(f"layer, from {start} down to the input")
     ax.tick_params(axis="x", rotation=45)

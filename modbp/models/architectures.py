@@ -3,7 +3,7 @@
 from collections import OrderedDict
 
 from torch import nn
-from torch.nn.utils.fusion import fuse_conv_bn_eval
+from torch.nn.utils.fusion import fuse_conv_bn_eval, fuse_linear_bn_eval
 
 from modbp.vision import load_torchvision
 
@@ -12,6 +12,8 @@ __all__ = ["appendix_d", "resnet50", "vgg16", "without_norms"]
 CLASSES = 10
 # Blocks of VGG-16: how many convolutions, and how many channels they have.
 _BLOCKS = ((2, 64), (2, 128), (3, 256), (3, 512), (3, 512))
+
+_FUSE = {nn.BatchNorm1d: fuse_linear_bn_eval, nn.BatchNorm2d: fuse_conv_bn_eval}
 
 
 def _conv(inputs, outputs, bias=True):
@@ -71,7 +73,8 @@ def vgg16(*, classes=CLASSES, width=512, side=1, norms=False):
     side : int
         Side of what the last pooling gives: 1 for images of 32 pixels, 7 for 224.
     norms : bool
-        Whether a batch norm stands behind each convolution, as during training.
+        Whether a batch norm stands behind each layer with weights but the last, and
+        nothing is dropped out, as during training.
 
     Returns
     -------
@@ -91,9 +94,12 @@ def vgg16(*, classes=CLASSES, width=512, side=1, norms=False):
     layers["flatten"] = nn.Flatten()
     below *= side**2
     for number in (1, 2):
-        layers[f"fc{number}"] = nn.Linear(below, width)
+        layers[f"fc{number}"] = nn.Linear(below, width, bias=not norms)
+        if norms:
+            layers[f"bn_fc{number}"] = nn.BatchNorm1d(width)
         layers[f"relu_fc{number}"] = nn.ReLU()
-        layers[f"dropout{number}"] = nn.Dropout(0.5)
+        # Batch norm is noise enough, and in few epochs the better one.
+        layers[f"dropout{number}"] = nn.Dropout(0.0 if norms else 0.5)
         below = width
     layers["fc3"] = nn.Linear(below, classes)
     return _glorot(nn.Sequential(layers))
@@ -116,7 +122,7 @@ def resnet50():
 
 
 def without_norms(net):
-    """Return a chain of layers with each batch norm folded into the convolution before.
+    """Return a chain of layers with each batch norm folded into the layer before it.
 
     Equation: ``W' = γ/σ W`` and ``b' = γ/σ (b − μ) + β`` per output channel.
 
@@ -132,9 +138,9 @@ def without_norms(net):
     """
     layers = OrderedDict()
     for name, layer in net.named_children():
-        if isinstance(layer, nn.BatchNorm2d):
+        if fuse := _FUSE.get(type(layer)):
             above = next(reversed(layers))
-            layers[above] = fuse_conv_bn_eval(layers[above], layer)
+            layers[above] = fuse(layers[above], layer)
         else:
             layers[name] = layer
     return nn.Sequential(layers).eval()

@@ -19,11 +19,19 @@ __all__ = ["RECIPES", "Recipe", "evaluate", "train"]
 
 
 def _augment(x, shift, generator):
-    """Flip half of the images and shift all by up to `shift`, repeating edge pixels."""
+    """Flip half of the images and shift all, repeating edge pixels.
+
+    The shift is up to a share of the side, or, if it is an int, up to so many pixels,
+    and then whole ones: a shift in between blurs, and what is tested later is sharp.
+    """
     count = len(x)
     flip = torch.rand(count, generator=generator) < 0.5
+    draw = torch.rand(count, 2, generator=generator) * 2 - 1
     # In the grid's coordinates the image is 2 wide.
-    offset = (torch.rand(count, 2, generator=generator) * 2 - 1) * 2 * shift
+    if isinstance(shift, int):
+        offset = ((shift + 0.5) * draw).round() * 2 / x.shape[-1]
+    else:
+        offset = draw * 2 * shift
     theta = torch.zeros(count, 2, 3)
     theta[:, 0, 0] = 1 - 2 * flip.float()
     theta[:, 1, 1] = 1

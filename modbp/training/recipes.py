@@ -17,7 +17,7 @@ class Recipe:
     and float32. One cycle with batches of 128 takes a quarter of the epochs, bfloat16
     half their time. The rest, augmentation included, is the paper's. The larger two
     networks, which the paper took from ImageNet, are trained by gradient descent with
-    momentum and weight decay.
+    momentum and weight decay, on images shifted by whole pixels.
     """
 
     epochs: int = 24
@@ -25,15 +25,16 @@ class Recipe:
     optimizer: str = "adam"
     learning_rate: float = 2e-3
     weight_decay: float = 0.0
-    shift: float = 0.1
+    shift: float | int = 0.1
     bfloat16: bool = True
 
 
 _DESCENT = {"optimizer": "sgd", "learning_rate": 0.1, "weight_decay": 5e-4}
+_DESCENT |= {"shift": 4}
 RECIPES = {
     "cifar10": Recipe(),
     "resnet50": Recipe(epochs=8, **_DESCENT),
-    "vgg16": Recipe(epochs=9, **_DESCENT),
+    "vgg16": Recipe(epochs=10, **_DESCENT),
 }
 
 
