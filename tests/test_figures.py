@@ -115,6 +115,51 @@ def test_the_table_has_enough_digits_to_see_the_distance_to_one():
     assert "| lrp-a1b0 | 0.200 | 0.999990 |" in table
 
 
+def stages(**values):
+    """Return results of two methods, as an experiment stores them."""
+    found = {}
+    for name, (fc, conv, floor) in values.items():
+        cells = {
+            stage: {
+                kind: {"median": v, "band": [v - 0.1, v + 0.1], "values": [v, None]}
+            }
+            for stage, v in (("fc", fc), ("conv", conv))
+            for kind in ("ssim",)
+        }
+        for cell in (*cells.values(), floors := {"ssim": {"median": floor}}):
+            cell["corrected"] = cell["ssim"]
+        found[name] = {"stages": cells, "floor": floors}
+    return found
+
+
+def test_curves_of_similarity_begin_at_one_and_show_band_and_floor():
+    results = stages(gradient=(0.8, 0.4, 0.3), deconv=(0.9, 0.7, 0.5))
+    figure = figures.similarity_curves(results, "ssim")
+    (ax,) = figure.axes
+    lines = {line.get_label(): line.get_ydata() for line in ax.lines}
+    assert list(lines["gradient"]) == [1, 0.8, 0.4]
+    assert [text.get_text() for text in ax.get_xticklabels()] == [
+        "original",
+        "fc",
+        "conv",
+    ]
+    band = ax.collections[0].get_paths()[0].vertices[:, 1]
+    assert (band.min(), band.max()) == pytest.approx((0.3, 1))
+    (floor,) = ax.patches
+    box = floor.get_window_extent().transformed(ax.transData.inverted())
+    assert (box.y0, box.y1) == pytest.approx((0.3, 0.5))
+
+
+def test_boxes_of_similarity_show_both_settings_and_leave_out_what_is_not_there():
+    results = stages(gradient=(0.8, 0.4, 0.3), deconv=(0.9, 0.7, 0.5))
+    (ax,) = figures.similarity_boxes(results, "conv").axes
+    medians = [line.get_xdata()[0] for line in ax.lines if len(line.get_xdata()) == 2]
+    assert {0.4, 0.7} <= set(medians)
+    floors = ax.collections[0].get_offsets()[:, 0]
+    assert floors.tolist() == [0.3, 0.5]
+    assert [text.get_text() for text in ax.get_yticklabels()] == ["gradient", "deconv"]
+
+
 def test_every_named_method_has_a_style_of_its_own():
     styles = [figures.style(name) for name in modbp.methods.names()]
     assert len({(s["color"], s["marker"]) for s in styles}) == len(styles)
@@ -128,6 +173,9 @@ def test_every_named_method_has_a_style_of_its_own():
         (lambda: figures.normalise(torch.zeros(1, 2, 2), 0), "percentile"),
         (lambda: figures.heatmaps(torch.zeros(2, 3, 4, 4), {"m": [0]}), "'m'"),
         (lambda: figures.csc_curves(RESULTS, "fc5"), "fc5"),
+        (lambda: figures.similarity_curves({}, "size"), "size"),
+        (lambda: figures.similarity_curves({}, names=["grad"]), "grad"),
+        (lambda: figures.similarity_boxes(stages(a=(1, 1, 0)), "fc9"), "fc9"),
     ],
 )
 def test_what_cannot_be_drawn_is_refused_by_name(call, message):

@@ -15,6 +15,7 @@ from modbp.figures.maps import (
     reduce,
 )
 from modbp.figures.space import cone_in_space
+from modbp.figures.stability import similarity_boxes, similarity_curves
 
 __all__ = [
     "cone_in_space",
@@ -28,5 +29,7 @@ __all__ = [
     "normalise",
     "note",
     "reduce",
+    "similarity_boxes",
+    "similarity_curves",
     "style",
 ]
