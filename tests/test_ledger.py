@@ -227,6 +227,16 @@ def test_rank_correlation_compares_the_methods_that_both_have():
     assert stored.rank_correlation(one, two, "fc6", "conv1") == pytest.approx(1)
 
 
+def test_the_order_of_methods_under_both_settings_by_hand():
+    def entry(ssim, corrected):
+        cells = {"ssim": {"median": ssim}, "corrected": {"median": corrected}}
+        return {"stages": {"random logit": cells}}
+
+    table = {"a": entry(0.9, 0.8), "b": entry(0.5, 0.1), "c": entry(0.4, 0.2)}
+    # Two of three places exchanged: 1 − 6 (0 + 1 + 1) / (3 · 8) = 1/2.
+    assert stored.rank_of_settings(table) == pytest.approx(0.5)
+
+
 @settings(derandomize=True, deadline=None, max_examples=30)
 @given(st.floats(0.1, 4), st.floats(-3, 3))
 def test_a_geometric_curve_is_straight_with_its_slope(decades, level):

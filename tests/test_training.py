@@ -8,6 +8,7 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -16,6 +17,7 @@ from modbp import data, training
 from modbp.__main__ import main
 from modbp.data import photographs
 from modbp.provenance import fingerprint
+from modbp.training import recipes
 
 ROOT = Path(__file__).parents[1]
 EPOCHS, BATCH, LIMIT = 2, 2, 16
@@ -99,6 +101,7 @@ def test_a_run_leaves_weights_with_their_history(whole, folder):
         "seed": 0,
         "images": LIMIT,
         "epochs": EPOCHS,
+        "again": 0,
         "batch": BATCH,
         "optimizer": "adam",
         "learning_rate": 2e-3,
@@ -260,6 +263,52 @@ def test_accuracy_is_the_share_of_images_whose_largest_logit_is_right():
     assert result["test_accuracy_per_class"] == [0.6667, 1.0]
     # −log softmax: log(e + 2) − 1 = 0.5514 where right, log(e + 2) = 1.5514 else.
     assert result["test_loss"] == pytest.approx(0.5514 + 1 / 5, abs=1e-4)
+
+
+def test_a_second_cycle_is_gentler_and_both_end_near_zero():
+    recipe = recipes.Recipe(epochs=3, again=2, optimizer="sgd", learning_rate=0.1)
+    descent = recipes.optimizer(nn.Linear(1, 1), recipe)
+    rates = []
+    for epoch in range(5):
+        if epoch in (0, 3):
+            cycle = recipes.schedule(descent, recipe, steps=10, epoch=epoch)
+        for _ in range(10):
+            rates.append(descent.param_groups[0]["lr"])
+            descent.step()
+            cycle.step()
+    first, second = np.split(np.array(rates), [30])
+    assert first.max() == pytest.approx(0.1, rel=0.05) and first[-1] < 1e-3
+    assert second.max() == pytest.approx(0.02, rel=0.05) and second[-1] < 2e-4
+
+
+@pytest.mark.parametrize("done", [1, 2])
+def test_a_run_resumed_before_or_in_its_second_cycle_ends_alike(
+    folder, tmp_path, monkeypatch, done
+):
+    settings = {"folder": folder, "limit": 8, "batch": 4, "epochs": 1, "again": 2}
+    whole = training.train("cifar10", tmp_path / "whole", **settings)
+    go_on = training._epoch
+
+    def stop(*arguments):
+        if arguments[-1] == done:
+            raise KeyboardInterrupt
+        return go_on(*arguments)
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(training, "_epoch", stop)
+        training.train("cifar10", tmp_path / "cut", **settings)
+    cut = training.train("cifar10", tmp_path / "cut", resume=True, **settings)
+    assert [e["loss"] for e in cut["log"]] == [e["loss"] for e in whole["log"]]
+    first, second = (
+        tmp_path / name / "cifar10.safetensors" for name in ("whole", "cut")
+    )
+    assert first.read_bytes() == second.read_bytes()
+
+
+def test_epochs_that_are_asked_for_are_all_there_are():
+    assert recipes.chosen("vgg16", {}).again > 0
+    assert recipes.chosen("vgg16", {"epochs": 3}).again == 0
+    assert recipes.chosen("vgg16", {"epochs": 3, "again": 1}).again == 1
 
 
 def test_without_shifts_an_augmented_image_is_itself_or_its_mirror_image():

@@ -144,7 +144,8 @@ def heatmaps(pictures, columns, *, rows=None, source=None, size=1.3):
     height = size * count + above + below
     figure = Drawing(figsize=(size * width, height), layout=None)
     axes = figure.subplots(count, width, squeeze=False)
-    left = 0.2 / (size * width) if rows else 0.01
+    lines = max((title.count("\n") + 1 for title in rows), default=0) if rows else 0
+    left = (0.05 + 0.15 * lines) / (size * width) if rows else 0.01
     figure.subplots_adjust(
         left, below / height, 0.99, 1 - above / height, wspace=0.04, hspace=0.04
     )

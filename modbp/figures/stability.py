@@ -62,7 +62,9 @@ def similarity_boxes(results, stage="random logit", *, names=None, source=None):
         ax.scatter(floors, rows + 0.19 * side, color=colour, **options)
         ax.barh(0, 0, color=colour, label=title)
     ax.scatter([], [], color="white", edgecolor="black", marker="X", label="unrelated")
-    ax.set(yticks=rows, yticklabels=names, xlim=(-0.35, 1.02))
+    ax.set(
+        yticks=rows, yticklabels=names, xlim=(-0.1, 1.02), ylim=(-0.6, len(names) - 0.4)
+    )
     ax.set_xlabel("SSIM with the original map")
     ax.invert_yaxis()
     ax.grid(axis="x", alpha=0.3)

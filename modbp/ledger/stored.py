@@ -11,6 +11,7 @@ __all__ = [
     "last_below",
     "monotone",
     "rank_correlation",
+    "rank_of_settings",
     "r_squared",
     "shared_start",
     "slope",
@@ -242,6 +243,25 @@ def rank_correlation(table, other, start, layer):
     medians = (
         [found[name][start][layer]["median"] for name in both]
         for found in (table, other)
+    )
+    return stats.spearmanr(*medians).statistic
+
+
+def rank_of_settings(table):
+    """Return Spearman's correlation between both settings of SSIM, over methods.
+
+    Parameters
+    ----------
+    table : dict
+        ``results`` of a random-logit experiment.
+
+    Returns
+    -------
+    float
+    """
+    medians = (
+        [entry["stages"]["random logit"][kind]["median"] for entry in table.values()]
+        for kind in ("ssim", "corrected")
     )
     return stats.spearmanr(*medians).statistic
 

@@ -20,7 +20,14 @@ from modbp.sanity.result import Sanity, compare
 from modbp.sanity.weights import calls_of, place, randomise, stages_of
 from modbp.seeds import per_image
 
-__all__ = ["Sanity", "cascade", "random_logit", "randomise", "stages_of"]
+__all__ = [
+    "Sanity",
+    "cascade",
+    "random_logit",
+    "randomise",
+    "randomised",
+    "stages_of",
+]
 
 
 def random_logit(net, x, y=None, method="lrp-a1b0", generator=None):
@@ -113,6 +120,34 @@ def cascade(
     :cite:t:`sixt2020lie`, section 4.2; :cite:t:`adebayo2018sanity`.
     """
     method = methods.get(method)
+    target = check_target(y, _logits(net, x))[:, 0]
+    back = _with_trained_weights(method, net) if stale else method
+    rows = {
+        stage: _maps(twin, x, target, back)
+        for stage, twin in randomised(net, x, stages, generator, own=own)
+    }
+    return compare(method, list(rows), _maps(net, x, target, method), rows.values())
+
+
+def randomised(net, x, stages=None, generator=None, *, own=True):
+    """Yield a network after each stage of its randomisation.
+
+    Parameters
+    ----------
+    net, x, stages, generator, own
+        As for :func:`cascade`.
+
+    Yields
+    ------
+    tuple of str and torch.nn.Module
+        The stage, and a copy of `net` whose weights are random down to there. It is the
+        same copy at all stages.
+
+    Raises
+    ------
+    ModbpError
+        If the network or a stage does not fit.
+    """
     calls = calls_of(net, x[:1])
     stages = stages_of(net, x[:1]) if stages is None else list(stages)
     places = [place(stage, calls, own) for stage in stages]
@@ -120,15 +155,11 @@ def cascade(
         raise InputError(
             f"the stages {', '.join(stages)} do not go down; give the top one first."
         )
-    target = check_target(y, _logits(net, x))[:, 0]
-    back = _with_trained_weights(method, net) if stale else method
-    twin, seed = copy.deepcopy(net), _seed(generator)
-    rows, before = [], len(calls)
-    for first in places:
+    twin, seed, before = copy.deepcopy(net), _seed(generator), len(calls)
+    for stage, first in zip(stages, places, strict=True):
         randomise(twin, [call.name for call in calls[first:before]], seed)
         before = first
-        rows.append(_maps(twin, x, target, back))
-    return compare(method, stages, _maps(net, x, target, method), rows)
+        yield stage, twin
 
 
 def _with_trained_weights(method, net):

@@ -118,15 +118,18 @@ def train(
     net = net.to(device, memory_format=torch.channels_last)
     optimizer = recipes.optimizer(net, recipe)
     steps = -(-len(x) // recipe.batch)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(
-        optimizer, recipe.learning_rate, total_steps=recipe.epochs * steps
-    )
     settings = {"name": name, "seed": seed, "images": len(x), **asdict(recipe)}
-    state = {"net": net, "optimizer": optimizer, "schedule": schedule}
+    state = {"net": net, "optimizer": optimizer}
     identity = {**settings, "data_sha256": pixels}
-    log = _restore(checkpoint, identity, state, device) if resume else []
-    for epoch in range(len(log), recipe.epochs):
-        log.append(_epoch(net, x, y, recipe, optimizer, schedule, seed, epoch))
+
+    def cycle(epoch):
+        return recipes.schedule(optimizer, recipe, steps, epoch)
+
+    log = _restore(checkpoint, identity, state, cycle, device) if resume else []
+    for epoch in range(len(log), recipe.epochs + recipe.again):
+        if epoch in (0, recipe.epochs):
+            state["schedule"] = cycle(epoch)
+        log.append(_epoch(net, x, y, recipe, state, seed, epoch))
         _store(checkpoint, identity, state, log)
     net = models.finished(name, net)
     # What is shipped is rounded to float16, so that is what is measured.
@@ -165,8 +168,9 @@ def _device(name):
         ) from None
 
 
-def _epoch(net, x, y, recipe, optimizer, schedule, seed, epoch):
+def _epoch(net, x, y, recipe, state, seed, epoch):
     """Train for one epoch; return what happened in it."""
+    optimizer, schedule = state["optimizer"], state["schedule"]
     started = time.monotonic()
     number = 1_000_000 * seed + epoch
     generator = torch.Generator().manual_seed(number)
@@ -174,8 +178,8 @@ def _epoch(net, x, y, recipe, optimizer, schedule, seed, epoch):
     order = torch.randperm(len(x), generator=generator)
     net.train()
     total, right = 0.0, 0
-    chunks = order.split(recipe.batch)
-    bar = tqdm(chunks, desc=f"epoch {epoch + 1}/{recipe.epochs}", mininterval=1)
+    chunks, epochs = order.split(recipe.batch), recipe.epochs + recipe.again
+    bar = tqdm(chunks, desc=f"epoch {epoch + 1}/{epochs}", mininterval=1)
     for chunk in bar:
         chunk = chunk.to(x.device)
         pictures = _augment(x[chunk].float() / 255, recipe.shift, generator)
@@ -205,7 +209,8 @@ def _store(path, settings, state, log):
     write_bytes(path, stream.getvalue())
 
 
-def _restore(path, settings, state, device):
+def _restore(path, settings, state, cycle, device):
+    """Put the state of a checkpoint back; return the log of its epochs."""
     if not path.exists():
         return []
     try:
@@ -220,6 +225,7 @@ def _restore(path, settings, state, device):
                 f"{path} was made with {', '.join(differing)}. Use the same options, "
                 "or another --output."
             )
+        state["schedule"] = cycle(len(stored["log"]) - 1)
         for key, value in state.items():
             value.load_state_dict(stored[key])
     except WeightsError:

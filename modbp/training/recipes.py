@@ -6,7 +6,7 @@ import torch
 
 from modbp.errors import InputError, unknown_name
 
-__all__ = ["RECIPES", "Recipe", "check_count", "chosen", "optimizer"]
+__all__ = ["RECIPES", "Recipe", "check_count", "chosen", "optimizer", "schedule"]
 
 
 @dataclass(frozen=True)
@@ -21,6 +21,7 @@ class Recipe:
     """
 
     epochs: int = 24
+    again: int = 0  # epochs of a second, gentler cycle
     batch: int = 128
     optimizer: str = "adam"
     learning_rate: float = 2e-3
@@ -34,7 +35,7 @@ _DESCENT |= {"shift": 4}
 RECIPES = {
     "cifar10": Recipe(),
     "resnet50": Recipe(epochs=8, **_DESCENT),
-    "vgg16": Recipe(epochs=10, **_DESCENT),
+    "vgg16": Recipe(epochs=10, again=5, **_DESCENT),
 }
 
 
@@ -83,6 +84,8 @@ def chosen(name, changes):
     settings = asdict(RECIPES[name])
     for key in changes.keys() - settings.keys():
         raise unknown_name("setting", key, settings)
+    if "epochs" in changes:
+        settings["again"] = 0  # as many as asked for, and no more
     recipe = Recipe(**{**settings, **changes})
     for key in ("epochs", "batch"):
         check_count(key, getattr(recipe, key))
@@ -113,4 +116,31 @@ def optimizer(net, recipe):
         momentum=0.9,
         weight_decay=recipe.weight_decay,
         nesterov=True,
+    )
+
+
+def schedule(optimizer, recipe, steps, epoch):
+    """Return the cycle of the learning rate that an epoch belongs to, from its start.
+
+    Parameters
+    ----------
+    optimizer : torch.optim.Optimizer
+        Its learning rate, and momentum, change.
+    recipe : Recipe
+        How the network is trained.
+    steps : int
+        Batches per epoch.
+    epoch : int
+        From 0; the second cycle begins when ``recipe.epochs`` are done.
+
+    Returns
+    -------
+    torch.optim.lr_scheduler.OneCycleLR
+    """
+    if epoch < recipe.epochs:
+        rate, epochs = recipe.learning_rate, recipe.epochs
+    else:
+        rate, epochs = recipe.learning_rate / 5, recipe.again
+    return torch.optim.lr_scheduler.OneCycleLR(
+        optimizer, rate, total_steps=epochs * steps
     )
