@@ -101,13 +101,13 @@ def test_a_run_leaves_weights_with_their_history(whole, folder):
         "seed": 0,
         "images": LIMIT,
         "epochs": EPOCHS,
-        "again": 0,
         "batch": BATCH,
         "optimizer": "adam",
         "learning_rate": 2e-3,
         "weight_decay": 0.0,
         "shift": 0.1,
         "bfloat16": True,
+        "more": [],
     }
     assert history["data"] == "images in train"
     x, _, _ = data.dataset("train", folder=folder)
@@ -266,7 +266,9 @@ def test_accuracy_is_the_share_of_images_whose_largest_logit_is_right():
 
 
 def test_a_second_cycle_is_gentler_and_both_end_near_zero():
-    recipe = recipes.Recipe(epochs=3, again=2, optimizer="sgd", learning_rate=0.1)
+    recipe = recipes.Recipe(
+        epochs=3, more=((2, 0.02, 0),), optimizer="sgd", learning_rate=0.1
+    )
     descent = recipes.optimizer(nn.Linear(1, 1), recipe)
     rates = []
     for epoch in range(5):
@@ -285,7 +287,8 @@ def test_a_second_cycle_is_gentler_and_both_end_near_zero():
 def test_a_run_resumed_before_or_in_its_second_cycle_ends_alike(
     folder, tmp_path, monkeypatch, done
 ):
-    settings = {"folder": folder, "limit": 8, "batch": 4, "epochs": 1, "again": 2}
+    settings = {"folder": folder, "limit": 8, "batch": 4, "epochs": 1}
+    settings["more"] = ((2, 0.01, 4),)
     whole = training.train("cifar10", tmp_path / "whole", **settings)
     go_on = training._epoch
 
@@ -306,9 +309,19 @@ def test_a_run_resumed_before_or_in_its_second_cycle_ends_alike(
 
 
 def test_epochs_that_are_asked_for_are_all_there_are():
-    assert recipes.chosen("vgg16", {}).again > 0
-    assert recipes.chosen("vgg16", {"epochs": 3}).again == 0
-    assert recipes.chosen("vgg16", {"epochs": 3, "again": 1}).again == 1
+    assert recipes.chosen("vgg16", {}).more
+    assert recipes.chosen("vgg16", {"epochs": 3}).more == ()
+
+
+def test_what_is_erased_is_a_square_of_the_mean_that_may_reach_over_the_edge():
+    x = torch.rand(300, 3, 8, 8, generator=torch.Generator().manual_seed(0))
+    found = training._erase(x, 4, torch.Generator().manual_seed(1))
+    changed = (found != x).all(1)
+    mean = x.mean((2, 3))[:, :, None, None].expand_as(x)
+    assert torch.equal(found, torch.where(changed[:, None], mean, x))
+    rows, columns = changed.any(2).sum(1), changed.any(1).sum(1)
+    assert (changed.sum((1, 2)) == rows * columns).all()
+    assert rows.max() == columns.max() == 4 and rows.min() == columns.min() == 1
 
 
 def test_without_shifts_an_augmented_image_is_itself_or_its_mirror_image():

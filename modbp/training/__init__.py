@@ -40,6 +40,16 @@ def _augment(x, shift, generator):
     return F.grid_sample(x, grid, padding_mode="border", align_corners=False)
 
 
+def _erase(x, side, generator):
+    """Fill a square at a random place of each image with the image's mean."""
+    count, size = len(x), x.shape[-1]
+    corner = torch.randint(1 - side, size, (2, count, 1), generator=generator)
+    rows, columns = (torch.arange(size) - corner).to(x.device)
+    inside = ((rows >= 0) & (rows < side))[:, None, :, None]
+    inside = inside & ((columns >= 0) & (columns < side))[:, None, None, :]
+    return torch.where(inside, x.mean((2, 3), keepdim=True), x)
+
+
 def train(
     name,
     output,
@@ -126,8 +136,9 @@ def train(
         return recipes.schedule(optimizer, recipe, steps, epoch)
 
     log = _restore(checkpoint, identity, state, cycle, device) if resume else []
-    for epoch in range(len(log), recipe.epochs + recipe.again):
-        if epoch in (0, recipe.epochs):
+    begun = recipes.cycles(recipe)
+    for epoch in range(len(log), sum(epochs for epochs, *_ in begun.values())):
+        if epoch in begun:
             state["schedule"] = cycle(epoch)
         log.append(_epoch(net, x, y, recipe, state, seed, epoch))
         _store(checkpoint, identity, state, log)
@@ -178,11 +189,15 @@ def _epoch(net, x, y, recipe, state, seed, epoch):
     order = torch.randperm(len(x), generator=generator)
     net.train()
     total, right = 0.0, 0
-    chunks, epochs = order.split(recipe.batch), recipe.epochs + recipe.again
+    chunks, begun = order.split(recipe.batch), recipes.cycles(recipe)
+    epochs = sum(count for count, *_ in begun.values())
+    erased = begun[max(first for first in begun if first <= epoch)][2]
     bar = tqdm(chunks, desc=f"epoch {epoch + 1}/{epochs}", mininterval=1)
     for chunk in bar:
         chunk = chunk.to(x.device)
         pictures = _augment(x[chunk].float() / 255, recipe.shift, generator)
+        if erased:
+            pictures = _erase(pictures, erased, generator)
         pictures = pictures.contiguous(memory_format=torch.channels_last)
         with torch.autocast(x.device.type, torch.bfloat16, enabled=recipe.bfloat16):
             logits = net(pictures)

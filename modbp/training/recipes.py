@@ -6,7 +6,15 @@ import torch
 
 from modbp.errors import InputError, unknown_name
 
-__all__ = ["RECIPES", "Recipe", "check_count", "chosen", "optimizer", "schedule"]
+__all__ = [
+    "RECIPES",
+    "Recipe",
+    "check_count",
+    "chosen",
+    "cycles",
+    "optimizer",
+    "schedule",
+]
 
 
 @dataclass(frozen=True)
@@ -21,13 +29,13 @@ class Recipe:
     """
 
     epochs: int = 24
-    again: int = 0  # epochs of a second, gentler cycle
     batch: int = 128
     optimizer: str = "adam"
     learning_rate: float = 2e-3
     weight_decay: float = 0.0
     shift: float | int = 0.1
     bfloat16: bool = True
+    more: tuple = ()  # further cycles: epochs, learning rate, side of what is erased
 
 
 _DESCENT = {"optimizer": "sgd", "learning_rate": 0.1, "weight_decay": 5e-4}
@@ -35,7 +43,7 @@ _DESCENT |= {"shift": 4}
 RECIPES = {
     "cifar10": Recipe(),
     "resnet50": Recipe(epochs=8, **_DESCENT),
-    "vgg16": Recipe(epochs=10, again=5, **_DESCENT),
+    "vgg16": Recipe(epochs=10, more=((5, 0.02, 0), (8, 0.05, 10)), **_DESCENT),
 }
 
 
@@ -85,7 +93,7 @@ def chosen(name, changes):
     for key in changes.keys() - settings.keys():
         raise unknown_name("setting", key, settings)
     if "epochs" in changes:
-        settings["again"] = 0  # as many as asked for, and no more
+        settings["more"] = ()  # as many as asked for, and no more
     recipe = Recipe(**{**settings, **changes})
     for key in ("epochs", "batch"):
         check_count(key, getattr(recipe, key))
@@ -119,8 +127,29 @@ def optimizer(net, recipe):
     )
 
 
+def cycles(recipe):
+    """Return the cycles of a recipe by the epoch at which they begin.
+
+    Parameters
+    ----------
+    recipe : Recipe
+        How the network is trained.
+
+    Returns
+    -------
+    dict of int to tuple
+        Epochs, largest learning rate, and the side in pixels of the square that is
+        erased from every image.
+    """
+    found, first = {}, 0
+    for cycle in ((recipe.epochs, recipe.learning_rate, 0), *recipe.more):
+        found[first] = tuple(cycle)
+        first += cycle[0]
+    return found
+
+
 def schedule(optimizer, recipe, steps, epoch):
-    """Return the cycle of the learning rate that an epoch belongs to, from its start.
+    """Return the learning rates of the cycle that an epoch belongs to, from its start.
 
     Parameters
     ----------
@@ -131,16 +160,14 @@ def schedule(optimizer, recipe, steps, epoch):
     steps : int
         Batches per epoch.
     epoch : int
-        From 0; the second cycle begins when ``recipe.epochs`` are done.
+        From 0.
 
     Returns
     -------
     torch.optim.lr_scheduler.OneCycleLR
     """
-    if epoch < recipe.epochs:
-        rate, epochs = recipe.learning_rate, recipe.epochs
-    else:
-        rate, epochs = recipe.learning_rate / 5, recipe.again
+    begun = max(first for first in cycles(recipe) if first <= epoch)
+    epochs, rate, _ = cycles(recipe)[begun]
     return torch.optim.lr_scheduler.OneCycleLR(
         optimizer, rate, total_steps=epochs * steps
     )
