@@ -7,7 +7,7 @@ from pathlib import Path
 
 from modbp import commands, data, experiments, models, training
 from modbp.errors import ModbpError
-from modbp.experiments import line
+from modbp.experiments import choices, line
 
 
 def _parser():
@@ -74,7 +74,8 @@ def _parser():
     evaluate.add_argument("network", choices=models.names())
     evaluate.add_argument("--weights", help="a .safetensors file [the shipped one]")
 
-    line.add_arguments(verbs.add_parser("run", help="run an experiment of the book"))
+    run = verbs.add_parser("run", help="run an experiment of the book")
+    choices.add_arguments(run)
     status = verbs.add_parser("status", help="tell what there is of a run")
     status.add_argument("output", help="the JSON file that the run writes")
 
@@ -131,11 +132,14 @@ def _evaluate(options):
 
 def _run(options):
     with experiments.worker() as worker:
-        experiment = line.experiment(options, worker)
         name = "vgg16" if options.experiment == "simulation" else options.network
         stem = Path(name.rpartition(":")[2]).stem
         output = options.output or f"runs/{options.experiment}/{stem}.json"
-        experiments.run(experiment, output, command=options.command, worker=worker)
+        if options.experiment in line.WHOLE:
+            line.run_whole(options, worker, output)
+        else:
+            experiment = line.experiment(options, worker)
+            experiments.run(experiment, output, command=options.command, worker=worker)
     if worker.first:
         print(f"wrote {output}")
 

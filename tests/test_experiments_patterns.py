@@ -8,6 +8,7 @@ import pytest
 
 import modbp
 from modbp import data, eigen, experiments, models, patterns, singular
+from modbp.experiments import cells
 from modbp.experiments import patterns as experiment
 from modbp.experiments.subject import weights_fingerprint
 
@@ -40,7 +41,7 @@ def test_the_result_says_how_it_was_made(stored):
     config = stored["config"]
     assert "run_patterns" in stored["provenance"]["command"]
     assert config["weights_sha256"] == weights_fingerprint(models.cifar10())
-    assert config["kinds"] == list(experiment.KINDS)
+    assert config["kinds"] == list(cells.KINDS)
     assert [int(name) for name in config["tested_names"]] == data.paper_indices(20)
     assert config["image_names"] == ["00000", "…", "01999"]
     net = models.cifar10()
@@ -59,7 +60,7 @@ def test_power_steps_of_the_stored_result_can_be_recomputed(stored, layer):
     # A convolution's locations come from the first 200 images, however many there are.
     x = fitting_images(stored, 200).x
     part = models.cifar10()[:3].eval()
-    cell = experiment.step_cell(eigen.seen(part, x)[layer])
+    cell = cells.step_cell(eigen.seen(part, x)[layer])
     wanted = stored["results"]["layers"][layer]
     assert close(cell, {key: wanted[key] for key in cell})
 
@@ -73,7 +74,7 @@ def test_gradients_of_the_stored_result_can_be_recomputed(stored, layer):
     cell = stored["results"]["layers"][layer]
     assert singular.ratio(operator) == pytest.approx(cell["operator"]["W"], **CLOSE)
     W = net.get_submodule(layer).weight.detach().flatten(1).double().numpy()
-    kernel = experiment.sign_cell({"W": W})
+    kernel = cells.sign_cell({"W": W})
     for key, value in kernel.items():
         assert value["W"] == pytest.approx(cell[key]["W"], **CLOSE), key
 
@@ -91,7 +92,7 @@ def test_a_layers_patterns_of_the_stored_result_can_be_recomputed(stored):
         A = entry["conv1"].flatten(1).double().numpy()
         mats |= {f"A {e}": A, f"AW {e}": A * W}
     wanted = stored["results"]["layers"]["conv1"]
-    cell = experiment.sign_cell(mats)
+    cell = cells.sign_cell(mats)
     assert close(cell, {key: wanted[key] for key in cell})
 
 
@@ -120,7 +121,7 @@ def test_what_the_chapter_says_is_so(stored):
 
 def test_sign_cells_by_hand():
     # Σ₁/σ₂ of diag(2, −1) is 2; one of its four entries is positive, with 2 of 3 mass.
-    cell = experiment.sign_cell({"W": np.diag([2.0, -1.0])})
+    cell = cells.sign_cell({"W": np.diag([2.0, -1.0])})
     assert cell["kernel"]["W"] == 2
     assert cell["positive"]["W"] == 0.25
     assert cell["positive mass"]["W"] == 0.66667
@@ -152,7 +153,7 @@ def test_any_network_by_name_is_measured_and_a_finished_layer_is_kept(
 ):
     first = run(tmp_path)
     assert list(first["results"]["layers"]) == ["0", "4"]
-    assert set(first["results"]["chains"]) == set(experiment.KINDS)
+    assert set(first["results"]["chains"]) == set(cells.KINDS)
     text = (tmp_path / "patterns.json").read_text()
     assert "NaN" not in text and json.loads(text) == first
     monkeypatch.setattr(experiment, "step_cell", None)  # measuring would now fail
@@ -167,7 +168,7 @@ def test_other_settings_do_not_mix_into_a_result(tmp_path):
 
 def test_every_row_of_patterns_times_weights_sums_to_one():
     net, x = models.cifar10()[:4].eval(), data.images(8, folder="photographs").x
-    for estimator in experiment.ESTIMATORS:
+    for estimator in cells.ESTIMATORS:
         for name, A in patterns.fit(net, x, estimator=estimator).items():
             rows = (A * net.get_submodule(name).weight).flatten(1).sum(1)
             assert ((rows - 1).abs() < 1e-3)[A.flatten(1).any(1)].all(), name

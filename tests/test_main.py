@@ -1,5 +1,6 @@
 """The command line: what it passes on, what it prints, and how it fails."""
 
+import json
 import os
 import subprocess
 import sys
@@ -10,10 +11,22 @@ import pytest
 from PIL import Image
 
 from modbp import data, experiments, models, training
-from modbp.__main__ import main
+from modbp.__main__ import _parser, main
 from modbp.errors import InputError
+from modbp.experiments import line
+from modbp.experiments.subject import weights_fingerprint
 
 ROOT = Path(__file__).parents[1]
+
+SMALL = """
+import torch
+from torch import nn
+
+def small():
+    torch.manual_seed(0)
+    net = nn.Sequential(nn.Conv2d(3, 4, 3, padding=1), nn.ReLU(), nn.AvgPool2d(224))
+    return net.extend([nn.Flatten(), nn.Linear(4, 3)])
+"""
 
 
 def test_help_names_every_verb(capsys):
@@ -118,6 +131,85 @@ def test_results_go_to_a_folder_of_their_own_if_none_is_named(monkeypatch, capsy
     assert main("run csc --images 1 --folder photographs --methods lrp-z".split()) == 0
     assert main("run simulation --repetitions 3".split()) == 0
     assert seen == ["runs/csc/cifar10.json", "runs/simulation/vgg16.json"]
+
+
+@pytest.mark.parametrize("name", ["patterns", "learned"])
+def test_every_option_of_an_experiment_in_one_piece_is_passed_on(
+    monkeypatch, capsys, name
+):
+    seen = {}
+    monkeypatch.setattr(line, f"run_{name}", lambda *args, **more: seen.update(more))
+    words = f"run {name} --network cifar10 --weights none --seed 4 --patterns 3"
+    words += " --folder photographs --output a.json"
+    own = {"patterns": " --images 2", "learned": " --repetitions 5"}[name]
+    assert main((words + own).split()) == 0
+    assert seen["command"] == f"python -m modbp {words}{own}"
+    assert len(seen["images"].x) == 3
+    wanted = weights_fingerprint(models.build("cifar10", 4))
+    assert weights_fingerprint(seen["net"]) == wanted
+    if name == "patterns":
+        assert len(seen["tested"].x) == 2
+    else:
+        assert (seen["repetitions"], seen["seed"]) == (5, 4)
+    out = capsys.readouterr().out
+    assert "patterns are fitted to 3 images, 32×32" in out
+    assert out.endswith("wrote a.json\n")
+
+
+def test_an_experiment_in_one_piece_is_written_and_its_status_told(tmp_path, capsys):
+    (tmp_path / "net.py").write_text(SMALL)
+    output = tmp_path / "learned.json"
+    words = ["run", "learned", "--network", f"{tmp_path}/net.py:small", "--repetitions"]
+    words += ["1", "--patterns", "4", "--folder", "photographs", "--output"]
+    assert main([*words, str(output)]) == 0
+    assert experiments.read(output)["config"]["count"] == 4
+    capsys.readouterr()
+    assert main(["status", str(output)]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].startswith(f"{output}: learned on ")
+    assert lines[0].endswith("net.py:small, 4 images")
+    assert lines[1] == "  finished: code, text"
+    (tmp_path / "file").write_text("")
+    assert main([*words, f"{tmp_path}/file/a.json"]) == 2
+    assert "a.json: cannot be written" in capsys.readouterr().err
+
+
+def test_the_status_of_patterns_names_the_layers_that_are_there(tmp_path, capsys):
+    config = {"network": "vgg16", "kinds": ["W"], "count": 9, "image_names": ["0"]}
+    results = {"layers": {"conv1": {}, "conv2": {}}}
+    stored = {"config": config, "provenance": {}, "results": results}
+    output = tmp_path / "patterns.json"
+    output.write_text(json.dumps(stored))
+    assert main(["status", str(output)]) == 0
+    first, second = capsys.readouterr().out.splitlines()
+    assert first.endswith("patterns on vgg16, 9 images")
+    assert second == "  not finished; layers so far: conv1, conv2"
+
+
+def test_an_experiment_in_one_piece_is_not_shared():
+    options = _parser().parse_args(["run", "patterns"])
+    with pytest.raises(InputError, match=r"cannot be shared by 2 .* without torchrun"):
+        line.run_whole(options, experiments.Worker(0, 2), "a.json")
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ("patterns --methods lrp-z", "--methods does not apply to patterns. It takes"),
+        ("patterns --device cpu", "--device does not apply to patterns"),
+        ("learned --images 3", "--images does not apply to learned"),
+        ("simulation --network vgg16", "--network does not apply to simulation"),
+        ("csc --blocks-trained", "--blocks-trained does not apply to csc"),
+        ("random-logit --stages fc", "--stages does not apply to random-logit"),
+        ("patterns --patterns 0", "indices is empty"),
+        ("learned --weights no.safetensors", "no such weights file"),
+    ],
+)
+def test_options_without_a_use_are_refused(words, message, capsys):
+    assert main(["run", *words.split()]) == 2
+    error = capsys.readouterr().err
+    assert error.startswith("modbp: ") and error.count("\n") == 1
+    assert message in error
 
 
 @pytest.mark.parametrize(

@@ -1,12 +1,13 @@
 """The simulation of the paper's figure 7 with trained weights."""
 
 import numpy as np
+from tqdm import tqdm
 
 from modbp import data, patterns, singular, theory
 from modbp.commands import find_network
 from modbp.experiments.images import CHUNK
 from modbp.experiments.store import read
-from modbp.experiments.subject import weights_fingerprint
+from modbp.experiments.subject import default_weights, weights_fingerprint
 from modbp.provenance import facts, write_json
 
 __all__ = ["LEARNED", "learned_chains", "run_learned"]
@@ -43,7 +44,16 @@ def learned_chains(net, x, fitted):
     return {"W": W, "A": A, "AW": [a * w for a, w in zip(A, W, strict=True)]}
 
 
-def run_learned(network, output, *, images=None, repetitions=20, seed=0, command=""):
+def run_learned(
+    network,
+    output,
+    *,
+    net=None,
+    images=None,
+    repetitions=20,
+    seed=0,
+    command="",
+):
     """Simulate figure 7 in the shape of a trained network, with its weights beside.
 
     Parameters
@@ -52,6 +62,8 @@ def run_learned(network, output, *, images=None, repetitions=20, seed=0, command
         As for :func:`modbp.commands.find_network`, without branches.
     output : path
         The JSON file to write.
+    net : torch.nn.Module, optional
+        As for :func:`modbp.experiments.run_patterns`.
     images : modbp.data.Images, optional
         What patterns are fitted to; the first 2,000 training images if left out.
     repetitions, seed : int
@@ -65,11 +77,13 @@ def run_learned(network, output, *, images=None, repetitions=20, seed=0, command
         As of the simulation, with the curves of `LEARNED` as well.
     """
     images = images or data.images(indices=range(2000), split="train")
-    net = find_network(network).net
+    net = net or find_network(network, default_weights(network)).net
     fitted = patterns.fit(net, images.x.split(CHUNK))
     chains = learned_chains(net, images.x, fitted)
     widths = [chains["W"][0].shape[0], *(M.shape[1] for M in chains["W"])]
     results, vectors = {}, {"code": 32, "text": min(32, widths[-1])}
+    # The random curves of one protocol come together.
+    bar = tqdm(total=len(vectors) * (1 + len(LEARNED)), desc="learned", mininterval=1)
     for name, count in vectors.items():
         common = {
             "protocol": theory.PROTOCOLS[name],
@@ -78,11 +92,15 @@ def run_learned(network, output, *, images=None, repetitions=20, seed=0, command
             "seed": seed,
         }
         curves = theory.simulate(widths=widths, **common)
+        bar.update()
         for label, (kind, relu) in LEARNED.items():
             mats = chains[kind]
             curves[label] = theory.simulate_learned(mats, relu=relu, **common)
+            bar.update()
         results[name] = {label: _curve(values) for label, values in curves.items()}
+    bar.close()
     config = {
+        "experiment": "learned",
         "network": network,
         "weights_sha256": weights_fingerprint(net),
         "images": images.source,

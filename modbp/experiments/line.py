@@ -1,98 +1,16 @@
 """The command line of experiments: ``python -m modbp run EXPERIMENT``."""
 
-from modbp.errors import InputError
+from modbp import data
+from modbp.errors import InputError, ResultError
+from modbp.experiments import choices
 from modbp.experiments.csc import CSC
-from modbp.experiments.images import CHUNK
+from modbp.experiments.learned import run_learned
+from modbp.experiments.patterns import run_patterns
 from modbp.experiments.sanity import Cascade, RandomLogit
 from modbp.experiments.simulation import Simulation
 from modbp.experiments.subject import subject
 
-__all__ = ["add_arguments", "experiment"]
-
-
-def add_arguments(run):
-    """Give a parser the options of all experiments.
-
-    Parameters
-    ----------
-    run : argparse.ArgumentParser
-        The parser.
-    """
-    run.add_argument("experiment", choices=_EXPERIMENTS)
-    run.add_argument(
-        "--network",
-        default="cifar10",
-        metavar="NAME",
-        help="a network of the book or of torchvision, or FILE.py:FUNCTION [cifar10]",
-    )
-    run.add_argument(
-        "--weights",
-        help="cifar10, ours; DEFAULT, the library's; none, random; or a .safetensors "
-        "file [ours where there are]",
-    )
-    run.add_argument(
-        "--methods",
-        nargs="+",
-        metavar="NAME",
-        help="also with options, NAME:OPTION=VALUE,… [the plan's]",
-    )
-    run.add_argument(
-        "--images",
-        nargs="+",
-        default=[],
-        metavar="COUNT|DIR",
-        help="how many, or a folder with one sub-folder per class, or both [200 of "
-        "CIFAR-10's test images, or else photographs]",
-    )
-    run.add_argument("--folder", help="image folder, or 'photographs'")
-    run.add_argument("--size", type=int, help="side in pixels [the network's]")
-    run.add_argument("--scale", type=float, default=1.0, help="pixel range [1]")
-    run.add_argument(
-        "--target",
-        choices=("true", "predicted"),
-        help="class to explain [true, if network and images have the same classes]",
-    )
-    run.add_argument("--relevances", type=int, default=5, help="csc: per image [5]")
-    run.add_argument(
-        "--stages", nargs="+", metavar="LAYER", help="cascade: top first [the plan's]"
-    )
-    run.add_argument(
-        "--blocks-trained",
-        action="store_true",
-        help="cascade: a stage that is a block keeps its weights, as in the 2020 code",
-    )
-    run.add_argument(
-        "--stale",
-        action="store_true",
-        help="cascade: patternattribution with the trained weights throughout",
-    )
-    run.add_argument(
-        "--repetitions", type=int, default=20, help="simulation: per variant [20]"
-    )
-    run.add_argument("--seed", type=int, default=0)
-    run.add_argument(
-        "--precision",
-        choices=("float32", "float64"),
-        default="float32",
-        help="to compute with [%(default)s]",
-    )
-    run.add_argument(
-        "--batch",
-        type=int,
-        default=CHUNK,
-        help="images at a time; memory grows with it [%(default)s]",
-    )
-    run.add_argument(
-        "--patterns",
-        type=int,
-        default=500,
-        metavar="COUNT",
-        help="training images that patterns are fitted to [%(default)s]",
-    )
-    run.add_argument("--device", help="cpu, cuda … [the GPU where there is one]")
-    run.add_argument(
-        "--output", help="JSON file to write [runs/EXPERIMENT/NETWORK.json]"
-    )
+__all__ = ["WHOLE", "experiment", "run_whole"]
 
 
 def experiment(options, worker):
@@ -101,7 +19,7 @@ def experiment(options, worker):
     Parameters
     ----------
     options : argparse.Namespace
-        What `add_arguments` made of a command line.
+        What `modbp.experiments.choices` made of a command line.
     worker : Worker
         This process's share.
 
@@ -115,20 +33,60 @@ def experiment(options, worker):
     ModbpError
         If something asked for is not there, or does not fit.
     """
+    choices.check(options)
     return _EXPERIMENTS[options.experiment](options, worker)
 
 
-def _subject(options, worker):
+def run_whole(options, worker, output):
+    """Run an experiment that is not done in units, and write its file.
+
+    Parameters
+    ----------
+    options : argparse.Namespace
+        What `modbp.experiments.choices` made of a command line; one of `WHOLE`.
+    worker : Worker
+        This process's share, which has to be all.
+    output : path
+        The JSON file to write.
+
+    Raises
+    ------
+    ModbpError
+        If something asked for is not there, or does not fit, or several processes were
+        started.
+    """
+    choices.check(options)
+    if worker.count > 1:
+        raise InputError(
+            f"{options.experiment} is one piece of work, and cannot be shared by "
+            f"{worker.count} processes. Start it without torchrun."
+        )
+    try:
+        WHOLE[options.experiment](options, output)
+    except OSError as error:
+        raise ResultError(
+            f"{output}: cannot be written ({error.strerror or error}). Make room, or "
+            "allow writing there, and give the same command again."
+        ) from error
+
+
+def _place(options):
+    """Return how many images are asked for, and from which folder."""
     counts = [int(word) for word in options.images if word.isdecimal()]
     folders = [word for word in options.images if not word.isdecimal()]
     folders += [options.folder] if options.folder else []
     if len(counts) > 1 or len(folders) > 1:
         raise InputError("--images takes one count and one folder, as in: photos 50.")
+    return counts[0] if counts else None, folders[0] if folders else None
+
+
+def _subject(options, worker):
+    count, folder = _place(options)
     about = subject(
         options.network,
         options.weights,
-        count=counts[0] if counts else None,
-        folder=folders[0] if folders else None,
+        count=count,
+        folder=folder,
         size=options.size,
         seed=options.seed,
         scale=options.scale,
@@ -151,7 +109,8 @@ def _csc(options, worker):
 
 
 def _common(options):
-    return {key: getattr(options, key) for key in ("seed", "batch", "patterns")}
+    common = {key: getattr(options, key) for key in ("seed", "batch", "patterns")}
+    return {key: value for key, value in common.items() if value is not None}
 
 
 def _random_logit(options, worker):
@@ -174,9 +133,55 @@ def _simulation(options, worker):
     return Simulation(repetitions=options.repetitions, seed=options.seed)
 
 
+def _patterns(options, output):
+    about, images = _fitted(options)
+    print(f"explained: {about.images}")
+    run_patterns(
+        options.network,
+        output,
+        net=about.net,
+        images=images,
+        tested=about.prepared(about.images),
+        command=options.command,
+    )
+
+
+def _learned(options, output):
+    about, images = _fitted(options)
+    run_learned(
+        options.network,
+        output,
+        net=about.net,
+        images=images,
+        repetitions=options.repetitions,
+        seed=options.seed,
+        command=options.command,
+    )
+
+
+def _fitted(options):
+    """Return the network, and what its patterns are fitted to, on the CPU."""
+    count, folder = _place(options)
+    about = subject(
+        options.network,
+        options.weights,
+        count=20 if count is None else count,
+        folder=folder,
+        seed=options.seed,
+    )
+    first = range(2000 if options.patterns is None else options.patterns)
+    listing = data.listed(
+        indices=first, split="train", folder=folder, size=about.images.size
+    )
+    print(f"patterns are fitted to {listing}")
+    return about, about.prepared(listing)
+
+
 _EXPERIMENTS = {
     "csc": _csc,
     "random-logit": _random_logit,
     "cascade": _cascade,
     "simulation": _simulation,
 }
+# What writes its file by itself: `run_whole` runs it.
+WHOLE = {"patterns": _patterns, "learned": _learned}

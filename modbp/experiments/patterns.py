@@ -1,9 +1,7 @@
 """What patterns are made of: power steps, singular values, convergence."""
 
-from itertools import pairwise
 from pathlib import Path
 
-import numpy as np
 import torch
 from tqdm import tqdm
 
@@ -11,19 +9,23 @@ from modbp import data, eigen, methods, patterns, singular
 from modbp.chain import Chain
 from modbp.commands import find_network
 from modbp.csc import measure
-from modbp.errors import InputError, ResultError
+from modbp.errors import ResultError
+from modbp.experiments.cells import (
+    ESTIMATORS,
+    KINDS,
+    in_place,
+    matrices,
+    short,
+    sign_cell,
+    spread,
+    step_cell,
+)
 from modbp.experiments.images import CHUNK
 from modbp.experiments.store import read
-from modbp.experiments.subject import weights_fingerprint
+from modbp.experiments.subject import default_weights, weights_fingerprint
 from modbp.provenance import facts, write_json
 
-__all__ = ["KINDS", "backward", "matrices", "patterns_config", "run_patterns"]
-__all__ += ["sign_cell", "step_cell"]
-
-ESTIMATORS = ("code", "eq41")
-# What a backward pass may take in the weights' place: patterns by either estimator, and
-# their products with the weights.
-KINDS = ("W", "A code", "AW code", "A eq41", "AW eq41")
+__all__ = ["backward", "patterns_config", "run_patterns"]
 
 
 def patterns_config(network, net, images, tested, neurons):
@@ -55,7 +57,9 @@ def patterns_config(network, net, images, tested, neurons):
     }
 
 
-def run_patterns(network, output, *, images=None, tested=None, neurons=8, command=""):
+def run_patterns(
+    network, output, *, net=None, images=None, tested=None, neurons=8, command=""
+):
     """Measure all that the chapter on patterns says of one network, layer by layer.
 
     A layer that `output` already holds, made with the same settings, is not measured
@@ -67,6 +71,9 @@ def run_patterns(network, output, *, images=None, tested=None, neurons=8, comman
         As for :func:`modbp.commands.find_network`.
     output : path
         The JSON file to write.
+    net : torch.nn.Module, optional
+        That network with weights of its own; those for CIFAR-10 of a network of
+        `modbp.models`, and the library's of others, if left out.
     images : modbp.data.Images, optional
         What patterns are fitted to; the first 2,000 training images if left out.
     tested : modbp.data.Images, optional
@@ -83,7 +90,7 @@ def run_patterns(network, output, *, images=None, tested=None, neurons=8, comman
     """
     images = images or data.images(indices=range(2000), split="train")
     tested = tested or data.images(20)
-    net = find_network(network).net
+    net = net or find_network(network, default_weights(network)).net
     config = patterns_config(network, net, images, tested, neurons)
     results = _started(output, config)
     batches = images.x.split(CHUNK)
@@ -98,15 +105,15 @@ def run_patterns(network, output, *, images=None, tested=None, neurons=8, comman
     for name in tqdm(layers, desc="patterns", mininterval=1):
         if name not in results["layers"]:
             cell = step_cell(layers[name], neurons)
-            cell |= sign_cell(_in_place(layers[name].weight, name, fitted))
+            cell |= sign_cell(in_place(layers[name].weight, name, fitted))
             cell["operator"] = {
-                kind: _short(_operator_ratio(chain, name))
+                kind: short(_operator_ratio(chain, name))
                 for kind, chain in single.items()
             }
             cosine = torch.cosine_similarity(
                 *(fitted[e][name].flatten(1).double() for e in ESTIMATORS)
             )
-            cell["estimators"] = _spread(cosine.numpy())
+            cell["estimators"] = spread(cosine.numpy())
             results["layers"][name] = cell
             keep()
     results["matrices"] = matrices(net, images.x, fitted)
@@ -117,125 +124,6 @@ def run_patterns(network, output, *, images=None, tested=None, neurons=8, comman
     }
     keep()
     return read(output)
-
-
-def step_cell(layer, neurons=8):
-    """Measure one power step from the weights of a layer.
-
-    Parameters
-    ----------
-    layer : modbp.eigen.Seen
-        What its neurons see.
-    neurons : int
-        How many get a covariance of their own, over where they are on.
-
-    Returns
-    -------
-    dict
-        ``all``: every neuron, with the covariance over all locations; ``on``: each with
-        its own. Spreads are the 5th, 50th and 95th percentile over neurons.
-    """
-    values, _ = eigen.leading(layer.x)
-    whole = eigen.power_step(layer)
-    count = layer.on(slice(None)).sum(axis=0)
-    often = np.flatnonzero(count >= max(10, len(layer.x) / 100))
-    if not len(often):
-        raise InputError(
-            f"no neuron is on at 10 of the {len(layer.x)} locations of a layer with "
-            f"{len(count)} neurons. Give more images."
-        )
-    chosen = often[:: max(1, len(often) // neurons)][:neurons]
-    own = [eigen.power_step(layer, int(neuron)) for neuron in chosen]
-    return {
-        "shape": list(layer.weight.shape),
-        "locations": len(layer.x),
-        "uncentred": _short(values[0] / values[1]),
-        "all": _summary([whole]),
-        "on": {"neurons": chosen.tolist(), **_summary(own)},
-    }
-
-
-def _summary(steps):
-    def joined(name):
-        return np.concatenate([getattr(step, name) for step in steps])
-
-    before, after = joined("before"), joined("after")
-    return {
-        "ratio": _spread([step.ratio for step in steps]),
-        "before": _spread(before),
-        "after": _spread(after),
-        "nearer": _short(np.mean(after > before)),
-        "scale": _spread(joined("scale")),
-    }
-
-
-def sign_cell(mats):
-    """Measure signs, sums and singular values of what takes a layer's weights' place.
-
-    Parameters
-    ----------
-    mats : dict of str to numpy.ndarray
-        ``[neurons, d]`` for each of `KINDS`.
-
-    Returns
-    -------
-    dict
-        For each kind σ₁/σ₂, the share of positive entries and of positive mass, the
-        largest entry, and absolute sums of rows.
-    """
-    size = {kind: np.abs(M) for kind, M in mats.items()}
-    return {
-        "kernel": {kind: _short(singular.ratio(M)) for kind, M in mats.items()},
-        "positive": {kind: _short(np.mean(M > 0)) for kind, M in mats.items()},
-        "positive mass": {
-            kind: _short(M[M > 0].sum() / size[kind].sum()) for kind, M in mats.items()
-        },
-        "largest": {kind: _short(M.max()) for kind, M in size.items()},
-        "absolute sum": {kind: _spread(M.sum(axis=1)) for kind, M in size.items()},
-    }
-
-
-def matrices(net, x, fitted):
-    """Return σ₁/σ₂ of the 2020 code's matrices, per layer and between neighbours.
-
-    Parameters
-    ----------
-    net : torch.nn.Module
-        A network without branches.
-    x : torch.Tensor
-        ``[N, …]`` inputs, for their shape.
-    fitted : dict of str to dict of str to torch.Tensor
-        Patterns, by estimator and layer.
-
-    Returns
-    -------
-    dict
-        For each of `KINDS`: "layers", "between", "product" of those between, and
-        "chain", the ratio of the product of all matrices.
-    """
-    W = singular.taps(net, x)
-    A = {e: singular.taps(net, x, entry) for e, entry in fitted.items()}
-    apart = [_in_place(W[name], name, A) for name in W]
-    found = {}
-    for kind in KINDS:
-        mats = [layer[kind] for layer in apart]
-        joints = [singular.between(*pair) for pair in pairwise(mats)]
-        found[kind] = {
-            "layers": [_short(singular.ratio(M)) for M in mats],
-            "between": [_short(value) for value in joints],
-            "product": _short(np.prod(joints)),
-            "chain": _short(singular.ratio(np.linalg.multi_dot(mats))),
-        }
-    return found
-
-
-def _in_place(W, name, fitted):
-    """Return one layer's matrix for each of `KINDS`."""
-    found = {"W": np.asarray(W, dtype=np.float64)}
-    for e, entry in fitted.items():
-        A = np.asarray(entry[name], dtype=np.float64).reshape(W.shape)
-        found |= {f"A {e}": A, f"AW {e}": A * W}
-    return found
 
 
 def backward(net, x, kind, fitted):
@@ -274,8 +162,8 @@ def _convergence(chain, start, layers):
     M = chain.pull(unit, start)["input"].flatten(2).double().numpy()
     medians = measure(chain, start, [*layers[::-1], "input"]).median()
     return {
-        "ratio": _spread([singular.ratio(M[:, n].T) for n in range(images)]),
-        "csc": {name: _short(value) for name, value in medians.items()},
+        "ratio": spread([singular.ratio(M[:, n].T) for n in range(images)]),
+        "csc": {name: short(value) for name, value in medians.items()},
     }
 
 
@@ -290,11 +178,3 @@ def _started(output, config):
             )
         return stored["results"]
     return {"layers": {}}
-
-
-def _spread(values):
-    return [_short(value) for value in np.percentile(values, (5, 50, 95))]
-
-
-def _short(value):
-    return float(f"{value:.5g}")

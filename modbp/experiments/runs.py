@@ -184,7 +184,7 @@ def status(output):
         stored = read(store.output)
         done = stored["results"]
         lines.append(f"{output}: {_about(stored['config'])}")
-        lines.append(f"  finished: {', '.join(done)}")
+        lines.append(f"  {_finished(stored)}")
     elif plan is None:
         raise ResultError(
             f"{output}: neither a result nor work on one. Begin with "
@@ -205,8 +205,19 @@ def status(output):
     return lines
 
 
+def _finished(stored):
+    # The experiment on patterns writes its layers one by one, and the rest at last.
+    results = stored["results"]
+    if "kinds" in stored["config"] and "chains" not in results:
+        return f"not finished; layers so far: {', '.join(results['layers'])}"
+    return f"finished: {', '.join(results)}"
+
+
 def _about(config):
-    words = [config.get("experiment", "an experiment")]
+    fallback = "patterns" if "kinds" in config else "an experiment"
+    words = [config.get("experiment", fallback)]
     if "network" in config:
-        words.append(f"on {config['network']}, {len(config['image_names'])} images")
+        # Where patterns are fitted to many images, the result has only their count.
+        count = config.get("count") or len(config["image_names"])
+        words.append(f"on {config['network']}, {count} images")
     return " ".join(words)

@@ -1,7 +1,7 @@
 """What an experiment is done on: a network with its weights, and images."""
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import nn
@@ -11,7 +11,7 @@ from modbp.chain import Chain
 from modbp.commands import find_network
 from modbp.errors import check_option
 
-__all__ = ["Subject", "subject", "weights_fingerprint"]
+__all__ = ["Subject", "default_weights", "subject", "weights_fingerprint"]
 
 _IMAGES = 200
 _TARGETS = ("true", "predicted")
@@ -110,6 +110,21 @@ class Subject:
         batches = (listing[first : first + batch].read().x for first in starts)
         return patterns.fit(self.net, map(self._prepared, batches))
 
+    def prepared(self, listing):
+        """Read images, and change their colours as the network wants them.
+
+        Parameters
+        ----------
+        listing : modbp.data.Listing
+            The images.
+
+        Returns
+        -------
+        modbp.data.Images
+        """
+        images = listing.read()
+        return replace(images, x=self._prepared(images.x))
+
     def _prepared(self, x):
         like = next(self.net.parameters())
         mean, std = (
@@ -167,9 +182,7 @@ def subject(
     ModbpError
         If network, weights, images or an option do not fit.
     """
-    if weights is None:
-        weights = "cifar10" if network in models.names() else "DEFAULT"
-    found = find_network(network, weights, seed)
+    found = find_network(network, weights or default_weights(network), seed)
     images = data.listed(count, folder=folder, size=size or found.size)
     if target is None:
         ours = folder in (None, "photographs") and found.classes == data.CLASSES
@@ -187,6 +200,22 @@ def subject(
         target=target,
         training=data.listed(split="train", folder=folder, size=images.size),
     )
+
+
+def default_weights(network):
+    """Return which weights a network gets if nobody says.
+
+    Parameters
+    ----------
+    network : str
+        As for :func:`modbp.commands.find_network`.
+
+    Returns
+    -------
+    str
+        "cifar10" for a network of `modbp.models`, and "DEFAULT" for others.
+    """
+    return "cifar10" if network in models.names() else "DEFAULT"
 
 
 def weights_fingerprint(net):
