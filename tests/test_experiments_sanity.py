@@ -1,16 +1,20 @@
 """Stored sanity checks: made by the code and from the weights that are here."""
 
+import random
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from modbp import data, experiments, sanity
+from modbp import data, experiments
 
 RESULTS = Path(__file__).parents[1] / "book" / "results"
 MADE = {"random-logit": experiments.RandomLogit, "cascade": experiments.Cascade}
 MEASURES = ("ssim", "corrected")
 STORED = sorted(path for kind in MADE for path in (RESULTS / kind).glob("*.json"))
+each = pytest.mark.parametrize(
+    "path", STORED, ids=lambda path: f"{path.parent.name}-{path.stem}"
+)
 
 
 def subject_of(config, **options):
@@ -21,36 +25,66 @@ def subject_of(config, **options):
     return about
 
 
+def again(about, config, labels):
+    """Return the experiment that a stored result is of."""
+    own = {key: config[key] for key in ("stages", "own", "stale") if key in config}
+    return MADE[config["experiment"]](about, labels, seed=config["seed"], **own)
+
+
 def test_there_are_results():
-    assert RESULTS / "random-logit" / "cifar10.json" in STORED
+    assert {path.parent.name for path in STORED} == {*MADE}
 
 
-@pytest.mark.parametrize("path", STORED, ids=lambda path: path.parent.name)
+@each
 def test_a_result_was_made_with_this_code_and_these_weights(path):
     stored = experiments.read(path)
     config = stored["config"]
-    about = subject_of(config, count=len(config["image_names"]))
-    now = MADE[config["experiment"]](about, list(config["methods"]))
+    count = len(config["image_names"])
+    now = again(subject_of(config, count=count), config, list(config["methods"]))
     assert config == {**now.settings, "methods": now.parts}
     wanted = f"python -m modbp run {config['experiment']} "
     assert stored["provenance"]["command"].startswith(wanted)
-    assert [int(name) for name in config["image_names"]] == data.paper_indices(200)
+    assert [int(name) for name in config["image_names"]] == data.paper_indices(count)
 
 
-@pytest.mark.parametrize("method", ["lrp-z", "guided-bp", "deeplift-ablation"])
-def test_the_first_images_can_be_computed_again(method):
-    stored = experiments.read(RESULTS / "random-logit" / "cifar10.json")
-    about = subject_of(stored["config"], count=4)
-    chosen, result = experiments.method(method), stored["results"][method]
-    found = sanity.random_logit(about.net, *about.read(range(4)), chosen)
-    assert found.logits.tolist() == result["logits"][:4]
-    cells = result["stages"]["random logit"]
+def first_again(path, labels, count):
+    """Compute the first images of a result again, by one of some methods at random."""
+    stored = experiments.read(path)
+    known = [label for label in labels(stored["config"])]
+    if not known:
+        pytest.skip("no such method in this result")
+    label = random.Random(str(path.relative_to(RESULTS))).choice(known)
+    about = subject_of(stored["config"], count=count)
+    found = again(about, stored["config"], [label]).compute(label, 0)
+    cells = stored["results"][label]["stages"]
     for kind in MEASURES:
-        wanted = cells[kind]["values"][:4]
-        assert getattr(found, kind)[0] == pytest.approx(wanted, abs=2e-3)
-    # The fourth image's next one is not among the four.
-    assert found.floor[:3] == pytest.approx(
-        result["floor"]["ssim"]["values"][:3], abs=2e-3
+        wanted = [cell[kind]["values"][:count] for cell in cells.values()]
+        assert found[kind].T == pytest.approx(np.array(wanted, float), abs=2e-3), label
+    # The last one's next image is another one here.
+    floor = stored["results"][label]["floor"]["ssim"]["values"][: count - 1]
+    assert found["floor ssim"][:-1] == pytest.approx(np.array(floor, float), abs=2e-3)
+
+
+@each
+def test_the_first_images_can_be_computed_again(path):
+    first_again(
+        path,
+        lambda config: [
+            label
+            for label in config["methods"]
+            if label != "smoothgrad" and not experiments.needs_patterns(label)
+        ],
+        count=3,
+    )
+
+
+@pytest.mark.long
+@each
+def test_the_first_images_with_patterns_can_be_computed_again(path):
+    first_again(
+        path,
+        lambda config: [*filter(experiments.needs_patterns, config["methods"])],
+        count=3,
     )
 
 

@@ -2,6 +2,8 @@
 
 import json
 import os
+import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -54,6 +56,19 @@ def test_what_is_no_command_is_refused_with_status_2(arguments, message, capsys)
         main(arguments)
     assert caught.value.code == 2
     assert message in capsys.readouterr().err
+
+
+PAGES = [ROOT / "README.md", *sorted(ROOT.glob("book/*.md"))]
+WRITTEN = {
+    line
+    for page in PAGES
+    for line in re.findall(r"^python -m modbp (.*)$", page.read_text(), re.MULTILINE)
+}
+
+
+@pytest.mark.parametrize("line", sorted(WRITTEN))
+def test_every_command_that_a_page_shows_is_understood(line):
+    assert _parser().parse_args(shlex.split(line)).verb
 
 
 def test_every_option_of_train_is_passed_on(monkeypatch, capsys):

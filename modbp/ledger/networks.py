@@ -1,4 +1,4 @@
-"""Measurements on the trained network of the paper's appendix D."""
+"""Measurements on the trained networks."""
 
 import numpy as np
 import torch
@@ -56,7 +56,7 @@ def _maps(net, method, target):
     return figures.reduce(r, method)
 
 
-def roughness(method):
+def roughness(method, network="cifar10"):
     """Return how rough maps are: total variation in proportion to what they show.
 
     Equation: the sum of ``|difference|`` of neighbouring pixels over the sum of
@@ -66,12 +66,14 @@ def roughness(method):
     ----------
     method : str
         Its name.
+    network : str
+        A network of `modbp.models`, trained on CIFAR-10.
 
     Returns
     -------
     float
     """
-    net = models.cifar10()
+    net = getattr(models, network)()
     target = net(test_images().x).argmax(1)
     shown = figures.normalise(_maps(net, method, target))
     rows, columns = (np.abs(np.diff(shown, axis=k)).sum((1, 2)) for k in (1, 2))
