@@ -210,6 +210,8 @@ def test_reductions_by_hand():
     assert stored.monotone(1, 3, 2) == -1
     assert (stored.largest(1, 3, 2), stored.smallest(1, 3, 2)) == (3, 1)
     assert stored.difference(3, 1) == 2
+    # From 1/10 to 1/1000 in four layers.
+    assert stored.decades(0.9, 0.999, layers=4) == pytest.approx(1 / 2)
     table = {f"α={b + 1}, β={b}": {"median": [1, 10.0 ** (b - 5)]} for b in (1, 2, 3)}
     assert stored.largest_beta(table | {"positive": {"median": [0]}}, below=5e-3) == 2
 

@@ -115,7 +115,7 @@ def csc_curves(results, start, *, log=False, names=None, least=1e-8, source=None
         ax.set(yscale="log", ylim=(1.5, min(*ends, 0.1) / 2), ylabel="median |cos|")
         ax.yaxis.set_major_formatter(FuncFormatter(_nines))
     ax.set_xlabel(f"layer, from {start} down to the input")
-    ax.tick_params(axis="x", rotation=45)
+    ax.tick_params(axis="x", rotation=45 if len(layers) < 13 else 90)
     ax.grid(alpha=0.3)
     figure.legend(loc="outside right center", fontsize=8, frameon=False)
     note(figure, source)

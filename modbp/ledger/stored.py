@@ -5,6 +5,7 @@ from scipy import stats
 
 __all__ = [
     "bend",
+    "decades",
     "difference",
     "largest",
     "largest_beta",
@@ -80,6 +81,24 @@ def difference(first, second):
     float
     """
     return first - second
+
+
+def decades(above, below, layers=1):
+    """Return by how many decades the distance of a cosine from one falls per layer.
+
+    Parameters
+    ----------
+    above, below : float
+        Median CSC, less than one, at a layer and further down.
+    layers : int
+        How many layers with weights are between both.
+
+    Returns
+    -------
+    float
+        Positive if the cosine rises towards one.
+    """
+    return np.log10((1 - above) / (1 - below)) / layers
 
 
 def slope(curve, first, last):
