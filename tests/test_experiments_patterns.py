@@ -37,14 +37,15 @@ def close(found, wanted):
     return found == pytest.approx(wanted, **CLOSE)
 
 
-def test_the_result_says_how_it_was_made(stored):
-    config = stored["config"]
-    assert "run_patterns" in stored["provenance"]["command"]
-    assert config["weights_sha256"] == weights_fingerprint(models.cifar10())
+@pytest.mark.parametrize("name", ["cifar10", "vgg16"])
+def test_the_result_says_how_it_was_made(name):
+    stored, net = experiments.read(BOOK / f"{name}.json"), getattr(models, name)()
+    config, command = stored["config"], stored["provenance"]["command"]
+    assert "run_patterns" in command or command.startswith("python -m modbp run patt")
+    assert config["weights_sha256"] == weights_fingerprint(net)
     assert config["kinds"] == list(cells.KINDS)
     assert [int(name) for name in config["tested_names"]] == data.paper_indices(20)
     assert config["image_names"] == ["00000", "…", "01999"]
-    net = models.cifar10()
     shapes = {
         n[:-7]: list(w.flatten(1).shape)
         for n, w in net.named_parameters()
