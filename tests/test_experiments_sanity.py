@@ -12,9 +12,11 @@ RESULTS = Path(__file__).parents[1] / "book" / "results"
 MADE = {"random-logit": experiments.RandomLogit, "cascade": experiments.Cascade}
 MEASURES = ("ssim", "corrected")
 STORED = sorted(path for kind in MADE for path in (RESULTS / kind).glob("*.json"))
-each = pytest.mark.parametrize(
-    "path", STORED, ids=lambda path: f"{path.parent.name}-{path.stem}"
-)
+
+
+def name(path):
+    """Return what a result is called in a test."""
+    return f"{path.parent.name}-{path.stem}"
 
 
 def subject_of(config, **options):
@@ -35,7 +37,7 @@ def test_there_are_results():
     assert {path.parent.name for path in STORED} == {*MADE}
 
 
-@each
+@pytest.mark.parametrize("path", STORED, ids=name)
 def test_a_result_was_made_with_this_code_and_these_weights(path):
     stored = experiments.read(path)
     config = stored["config"]
@@ -47,13 +49,20 @@ def test_a_result_was_made_with_this_code_and_these_weights(path):
     assert [int(name) for name in config["image_names"]] == data.paper_indices(count)
 
 
-def first_again(path, labels, count):
-    """Compute the first images of a result again, by one of some methods at random."""
-    stored = experiments.read(path)
-    known = [label for label in labels(stored["config"])]
-    if not known:
-        pytest.skip("no such method in this result")
-    label = random.Random(str(path.relative_to(RESULTS))).choice(known)
+def labels(path, with_patterns):
+    """Return the methods of a result that take one gradient, by patterns or not."""
+    return [
+        label
+        for label in experiments.read(path)["config"]["methods"]
+        if label != "smoothgrad" and experiments.needs_patterns(label) == with_patterns
+    ]
+
+
+def first_again(path, with_patterns):
+    """Compute the first images of a result again, by one of the methods at random."""
+    stored, count = experiments.read(path), 3
+    generator = random.Random(str(path.relative_to(RESULTS)))
+    label = generator.choice(labels(path, with_patterns))
     about = subject_of(stored["config"], count=count)
     found = again(about, stored["config"], [label]).compute(label, 0)
     cells = stored["results"][label]["stages"]
@@ -65,27 +74,15 @@ def first_again(path, labels, count):
     assert found["floor ssim"][:-1] == pytest.approx(np.array(floor, float), abs=2e-3)
 
 
-@each
+@pytest.mark.parametrize("path", [p for p in STORED if labels(p, False)], ids=name)
 def test_the_first_images_can_be_computed_again(path):
-    first_again(
-        path,
-        lambda config: [
-            label
-            for label in config["methods"]
-            if label != "smoothgrad" and not experiments.needs_patterns(label)
-        ],
-        count=3,
-    )
+    first_again(path, with_patterns=False)
 
 
 @pytest.mark.long
-@each
+@pytest.mark.parametrize("path", [p for p in STORED if labels(p, True)], ids=name)
 def test_the_first_images_with_patterns_can_be_computed_again(path):
-    first_again(
-        path,
-        lambda config: [*filter(experiments.needs_patterns, config["methods"])],
-        count=3,
-    )
+    first_again(path, with_patterns=True)
 
 
 def test_converging_methods_do_not_see_which_logit_they_explain():

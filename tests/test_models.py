@@ -167,7 +167,9 @@ def history_of(name):
 
 def test_what_is_shipped_is_small():
     files = {path.name: path.stat().st_size for path in models.SHIPPED.iterdir()}
-    assert set(files) == {f"{n}.{end}" for n in SHIPPED for end in ("json", "safetensors")}
+    assert set(files) == {
+        f"{n}.{end}" for n in SHIPPED for end in ("json", "safetensors")
+    }
     assert sum(files.values()) < 100e6
 
 
