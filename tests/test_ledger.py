@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from modbp import ledger
 from modbp.__main__ import _parser
 from modbp.errors import DataError, UnknownName
-from modbp.ledger import networks, stored
+from modbp.ledger import medians, networks, stored
 
 BOOK = Path(__file__).parents[1] / "book"
 PATH = BOOK / "ledger.json"
@@ -211,7 +211,7 @@ def test_reductions_by_hand():
     assert (stored.largest(1, 3, 2), stored.smallest(1, 3, 2)) == (3, 1)
     assert stored.difference(3, 1) == 2
     # From 1/10 to 1/1000 in four layers.
-    assert stored.decades(0.9, 0.999, layers=4) == pytest.approx(1 / 2)
+    assert medians.decades(0.9, 0.999, layers=4) == pytest.approx(1 / 2)
     table = {f"α={b + 1}, β={b}": {"median": [1, 10.0 ** (b - 5)]} for b in (1, 2, 3)}
     assert stored.largest_beta(table | {"positive": {"median": [0]}}, below=5e-3) == 2
 
@@ -226,7 +226,7 @@ def test_rank_correlation_compares_the_methods_that_both_have():
         return {k: {"fc6": {"conv1": {"median": v}}} for k, v in medians.items()}
 
     one, two = table(a=1, b=2, c=3), table(c=9, a=2, b=3, d=0)
-    assert stored.rank_correlation(one, two, "fc6", "conv1") == pytest.approx(1)
+    assert medians.rank_correlation(one, two, "fc6", "conv1") == pytest.approx(1)
 
 
 def test_the_order_of_methods_under_both_settings_by_hand():
@@ -236,7 +236,7 @@ def test_the_order_of_methods_under_both_settings_by_hand():
 
     table = {"a": entry(0.9, 0.8), "b": entry(0.5, 0.1), "c": entry(0.4, 0.2)}
     # Two of three places exchanged: 1 − 6 (0 + 1 + 1) / (3 · 8) = 1/2.
-    assert stored.rank_of_settings(table) == pytest.approx(0.5)
+    assert medians.rank_of_settings(table) == pytest.approx(0.5)
 
 
 @settings(derandomize=True, deadline=None, max_examples=30)

@@ -87,6 +87,13 @@ def test_the_last_control_counts_fastest():
     assert [c["aria-valuetext"] for c in parsed.find("input")] == ["n", "cat"]
 
 
+def test_a_control_that_leaves_nothing_to_choose_is_hidden():
+    pictures, choices = [np.eye(2), np.ones((2, 2))], {"Network": ["A"], "Axis": [1, 2]}
+    html = frames(pictures, choices, alt="A square, {} {}", control="select").html
+    assert html.count("<label hidden><span>Network</span>") == 1
+    assert html.count("<label><span>Axis</span>") == 1
+
+
 def test_labels_and_texts_are_escaped():
     evil = ['<b>"&', "</select><script>"]
     for control in ("range", "select"):

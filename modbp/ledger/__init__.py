@@ -20,7 +20,7 @@ __all__ = ["VERDICTS", "cited", "decided_in", "holds", "read", "refresh", "table
 VERDICTS = ("confirmed", "refined", "refuted", "awaits")
 
 # Where the measuring functions are.
-_PLACES = ("stored", "matrices", "simulations", "surrogates", "networks")
+_PLACES = ("stored", "medians", "matrices", "simulations", "surrogates", "networks")
 
 
 def read(path="ledger.json"):

@@ -5,14 +5,11 @@ from scipy import stats
 
 __all__ = [
     "bend",
-    "decades",
     "difference",
     "largest",
     "largest_beta",
     "last_below",
     "monotone",
-    "rank_correlation",
-    "rank_of_settings",
     "r_squared",
     "shared_start",
     "slope",
@@ -81,24 +78,6 @@ def difference(first, second):
     float
     """
     return first - second
-
-
-def decades(above, below, layers=1):
-    """Return by how many decades the distance of a cosine from one falls per layer.
-
-    Parameters
-    ----------
-    above, below : float
-        Median CSC, less than one, at a layer and further down.
-    layers : int
-        How many layers with weights are between both.
-
-    Returns
-    -------
-    float
-        Positive if the cosine rises towards one.
-    """
-    return np.log10((1 - above) / (1 - below)) / layers
 
 
 def slope(curve, first, last):
@@ -242,47 +221,6 @@ def monotone(*found):
         Positive if they rise strictly.
     """
     return min(np.diff(found))
-
-
-def rank_correlation(table, other, start, layer):
-    """Return Spearman's correlation between the medians of two tables of CSC.
-
-    Parameters
-    ----------
-    table, other : dict
-        ``results`` of two CSC experiments; methods that both have are compared.
-    start, layer : str
-        Where relevance enters and is read.
-
-    Returns
-    -------
-    float
-    """
-    both = [name for name in table if name in other]
-    medians = (
-        [found[name][start][layer]["median"] for name in both]
-        for found in (table, other)
-    )
-    return stats.spearmanr(*medians).statistic
-
-
-def rank_of_settings(table):
-    """Return Spearman's correlation between both settings of SSIM, over methods.
-
-    Parameters
-    ----------
-    table : dict
-        ``results`` of a random-logit experiment.
-
-    Returns
-    -------
-    float
-    """
-    medians = (
-        [entry["stages"]["random logit"][kind]["median"] for entry in table.values()]
-        for kind in ("ssim", "corrected")
-    )
-    return stats.spearmanr(*medians).statistic
 
 
 def shared_start(found, dimensions):

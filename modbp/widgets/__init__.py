@@ -13,9 +13,8 @@ from modbp.widgets.pictures import element, webp
 
 __all__ = ["Frames", "explore", "frames"]
 
-# An inline handler needs no script element and no identifiers: it works wherever HTML
-# is shown, also twice on a page. The number of the picture is read off the controls
-# as the digits of a number are, the last one counting fastest.
+# An inline handler needs no script element and no identifiers: it works wherever HTML is
+# shown, also twice on a page. The picture's number is read off the controls as digits.
 _ON_INPUT = """
 let index = 0; const names = [];
 const controls = this.querySelectorAll('[data-labels]');
@@ -297,4 +296,5 @@ def _control(name, entries, kind, digit):
             for i, entry in enumerate(entries)
         )
         field = f"<select {common}>{options}</select>"
-    return f"<label><span>{escape(name)}</span>{field}</label>"
+    alone = " hidden" * (len(entries) == 1)  # it leaves nothing to choose
+    return f"<label{alone}><span>{escape(name)}</span>{field}</label>"
