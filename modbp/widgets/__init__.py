@@ -13,8 +13,8 @@ from modbp.widgets.pictures import element, webp
 
 __all__ = ["Frames", "explore", "frames"]
 
-# An inline handler needs no script element and no identifiers: it works wherever HTML is
-# shown, also twice on a page. The picture's number is read off the controls as digits.
+# An inline handler needs no script element and no identifiers: it works wherever HTML
+# is, also twice on a page. The picture's number is read off the controls as digits.
 _ON_INPUT = """
 let index = 0; const names = [];
 const controls = this.querySelectorAll('[data-labels]');
