@@ -49,6 +49,7 @@ def test_there_are_results():
         "cifar10",
         "cifar10-255",
         "cifar10-photographs",
+        "vgg16",
         "vgg16-photographs",
     ]
 
