@@ -42,7 +42,7 @@ _DESCENT = {"optimizer": "sgd", "learning_rate": 0.1, "weight_decay": 5e-4}
 _DESCENT |= {"shift": 4}
 RECIPES = {
     "cifar10": Recipe(),
-    "resnet50": Recipe(epochs=10, **_DESCENT),
+    "resnet50": Recipe(epochs=10, more=((4, 0.05, 0),), **_DESCENT),
     "vgg16": Recipe(epochs=10, more=((5, 0.02, 0), (8, 0.05, 10)), **_DESCENT),
 }
 
