@@ -65,7 +65,8 @@ def similarity_boxes(results, stage="random logit", *, names=None, source=None):
     ax.set(
         yticks=rows, yticklabels=names, xlim=(-0.1, 1.02), ylim=(-0.6, len(names) - 0.4)
     )
-    ax.set_xlabel("SSIM with the original map")
+    # At the left, since the source is written at the right.
+    ax.set_xlabel("SSIM with the original map", loc="left")
     ax.invert_yaxis()
     ax.grid(axis="x", alpha=0.3)
     figure.legend(loc="outside right upper", fontsize=8, frameon=False)
