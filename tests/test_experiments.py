@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from stored import labels_by_precision, precision_of, subject_of
 
 import modbp
 from modbp import data, experiments
@@ -13,29 +14,6 @@ from modbp.csc import median
 
 RESULTS = Path(__file__).parents[1] / "book" / "results" / "csc"
 STORED = sorted(RESULTS.glob("*.json"), key=lambda path: path.stem)
-
-
-def subject_of(config, precision="float32"):
-    """Return what a stored result is about, or skip where this machine lacks it."""
-    about = experiments.subject(
-        config["network"],
-        count=len(config["image_names"]),
-        folder="photographs" if "photographs" in config["images"] else None,
-        scale=config["scale"],
-        precision=precision,
-    )
-    if about.images.source != config["images"]:
-        pytest.skip(f"needs {config['images']}; there is {about.images.source}")
-    return about
-
-
-def labels_by_precision(config):
-    """Return the methods of a result that were computed in the same precision."""
-    found = {}
-    for label, table in config["methods"].items():
-        precision = "float64" if table.endswith("computed in float64") else "float32"
-        found.setdefault(precision, []).append(label)
-    return found
 
 
 def run(tmp_path, names=("gradient",), **options):
@@ -49,6 +27,7 @@ def test_there_are_results():
         "cifar10",
         "cifar10-255",
         "cifar10-photographs",
+        "resnet50",
         "resnet50-clip",
         "resnet50-photographs",
         "vgg16",
@@ -78,7 +57,7 @@ def test_the_methods_are_those_of_the_plan(path):
     assert set(config["methods"]) == set(planned)
 
 
-@pytest.mark.parametrize("stem", ["cifar10", "cifar10-255", "vgg16"])
+@pytest.mark.parametrize("stem", ["cifar10", "cifar10-255", "resnet50", "vgg16"])
 def test_the_full_results_use_the_200_images_of_the_paper(stem):
     config = experiments.read(RESULTS / f"{stem}.json")["config"]
     assert [int(name) for name in config["image_names"]] == data.paper_indices(200)
@@ -98,8 +77,7 @@ def test_results_say_how_they_were_made(path):
 def recomputed(stored, label, start, layer, unit):
     """Return a cell's median over one unit of images, computed again."""
     config = stored["config"]
-    table = config["methods"][label]
-    precision = "float64" if table.endswith("computed in float64") else "float32"
+    precision = precision_of(config["methods"][label])
     about, batch = subject_of(config, precision), config["batch"]
     plan = experiments.Plan((start,), (layer,), ())
     options = {"plan": plan, "batch": batch, "seed": config["seed"]}
