@@ -103,6 +103,27 @@ def drop_stale_results():
         stamp.write_text(wanted)
 
 
+def chapters():
+    """Return the pages that have cells."""
+    texts = sorted((ROOT / "book").glob("*.md"))
+    return [path for path in texts if "format_name: myst" in path.read_text()]
+
+
+def execute(session):
+    """Run the chapters whose outputs are not kept yet, side by side, on a core each.
+
+    Jupyter Book alone runs one after the other, and then finds them in the same cache.
+    What fails here it runs again, and reports.
+    """
+    cache = BUILD / ".jupyter_cache"
+    cache.mkdir(parents=True, exist_ok=True)
+    environment = {**OWN, "JUPYTER_BOOK_BUILD": "1", "OMP_NUM_THREADS": "1"}
+    add = ["notebook", "-p", cache, "add", "--reader", "myst_nb_md", *chapters()]
+    run = ["project", "-p", cache, "execute", "--executor", "local-parallel"]
+    session.run(BIN / "jcache", *add, env=environment, silent=True)
+    session.run(BIN / "jcache", *run, "--timeout", "240", env=environment)
+
+
 def pages():
     """Return the pages that the table of contents names."""
     text = (ROOT / "book" / "_toc.yml").read_text()
@@ -158,6 +179,7 @@ def book(session):
             return
     stamp.unlink(missing_ok=True)
     shutil.rmtree(PAGES, ignore_errors=True)
+    execute(session)
     session.run(
         *(BIN / "jupyter-book", "build", "book", "--config", "_config.yml"),
         *("--path-output", ".", "--all", "-W", "-n", "--keep-going"),
@@ -188,13 +210,12 @@ def lint(session):
     places = ["modbp", "tests", "noxfile.py", "book/_ext"]
     notebooks = BUILD / "lint"
     shutil.rmtree(notebooks, ignore_errors=True)
-    for path in sorted((ROOT / "book").glob("*.md")):
-        if "format_name: myst" in path.read_text():
-            target = notebooks / (path.stem + ".ipynb")
-            target.parent.mkdir(parents=True, exist_ok=True)
-            convert = [BIN / "jupytext", "--quiet", "--to", "ipynb", "--output"]
-            session.run(*convert, target, path, env=OWN, silent=True)
-            places.append(str(target.relative_to(ROOT)))
+    for path in chapters():
+        target = notebooks / (path.stem + ".ipynb")
+        target.parent.mkdir(parents=True, exist_ok=True)
+        convert = [BIN / "jupytext", "--quiet", "--to", "ipynb", "--output"]
+        session.run(*convert, target, path, env=OWN, silent=True)
+        places.append(str(target.relative_to(ROOT)))
     for check in (["format", "--check"], ["check"]):
         session.run(BIN / "ruff", *check, "--no-respect-gitignore", *places)
 
