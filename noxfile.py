@@ -120,6 +120,9 @@ def execute(session):
     environment = {**OWN, "JUPYTER_BOOK_BUILD": "1", "OMP_NUM_THREADS": "1"}
     add = ["notebook", "-p", cache, "add", "--reader", "myst_nb_md", *chapters()]
     run = ["project", "-p", cache, "execute", "--executor", "local-parallel"]
+    # A chapter that has been renamed since would still be looked for.
+    forget = ["notebook", "-p", cache, "clear", "--force"]
+    session.run(BIN / "jcache", *forget, env=environment, silent=True)
     session.run(BIN / "jcache", *add, env=environment, silent=True)
     session.run(BIN / "jcache", *run, "--timeout", "240", env=environment)
 
