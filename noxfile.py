@@ -95,7 +95,7 @@ def images():
 def drop_stale_results():
     """Forget the chapters' outputs when something beside their own text changes."""
     stamp = BUILD / "made-from"
-    sources = "modbp/**/*.py modbp/weights/* book/results/**/* book/ledger.json"
+    sources = "modbp/**/*.py modbp/zoo/weights/* book/results/**/* book/ledger.json"
     wanted = digest("requirements.txt", *sources.split()) + " " + images()
     if not stamp.exists() or stamp.read_text() != wanted:
         shutil.rmtree(BUILD / ".jupyter_cache", ignore_errors=True)
@@ -227,7 +227,7 @@ def lint(session):
 def bench(session):
     """Compare the cost with Captum and Zennit; arguments after -- choose what."""
     prepare()
-    session.run(BIN / "python", "tests/bench/run.py", *session.posargs, env=OWN)
+    session.run(BIN / "python", "tests/study/bench/run.py", *session.posargs, env=OWN)
 
 
 @nox.session

@@ -3,48 +3,61 @@
 >>> import modbp
 >>> net = modbp.models.cifar10()
 >>> x, y = modbp.data.images(2)
->>> modbp.explain(net, x, target=y, method="lrp-a1b0").shape
+>>> modbp.explain(net, x, method="lrp-a1b0", target=y).shape
 torch.Size([2, 3, 32, 32])
+
+What stands behind a name is loaded when it is first used: `modbp.theory` and
+`modbp.surrogate` need no torch.
 """
 
-from modbp import (
-    data,
-    deeplift,
-    errors,
-    figures,
-    methods,
-    models,
-    patterns,
-    rules,
-    sanity,
-    similarity,
-    surrogate,
-    theory,
-    widgets,
-)
-from modbp.chain import Chain, chain
-from modbp.csc import CSCResult, csc
-from modbp.errors import ModbpError
-from modbp.explain import explain
+from importlib.metadata import version as _version
+from typing import TYPE_CHECKING
 
-__all__ = [
-    "CSCResult",
-    "Chain",
-    "ModbpError",
-    "chain",
-    "csc",
-    "data",
-    "deeplift",
-    "errors",
-    "explain",
-    "figures",
-    "methods",
-    "models",
-    "patterns",
-    "rules",
-    "sanity",
-    "similarity",
-    "surrogate",
-    "theory",
-    "widgets",
-]
+import lazy_loader as _lazy
+
+__version__ = _version("explanations-that-forget")
+
+# Editors read these imports, `attach` makes them happen late; a test holds both alike.
+if TYPE_CHECKING:
+    from modbp import errors as errors
+    from modbp import figures as figures
+    from modbp import theory as theory
+    from modbp.backprop import deeplift as deeplift
+    from modbp.backprop import methods as methods
+    from modbp.backprop import rules as rules
+    from modbp.backprop.chain import Chain as Chain
+    from modbp.backprop.chain import chain as chain
+    from modbp.backprop.explain import explain as explain
+    from modbp.errors import ModbpError as ModbpError
+    from modbp.figures import widgets as widgets
+    from modbp.measures import (
+        patterns as patterns,
+    )
+    from modbp.measures import (
+        sanity as sanity,
+    )
+    from modbp.measures import (
+        similarity as similarity,
+    )
+    from modbp.measures.csc import CSCResult as CSCResult
+    from modbp.measures.csc import csc as csc
+    from modbp.theory import surrogate as surrogate
+    from modbp.zoo import data as data
+    from modbp.zoo import models as models
+
+__getattr__, __dir__, __all__ = _lazy.attach(
+    __name__,
+    submodules=["errors", "figures", "theory"],
+    submod_attrs={
+        "backprop": ["deeplift", "methods", "rules"],
+        "backprop.chain": ["Chain", "chain"],
+        "backprop.explain": ["explain"],
+        "errors": ["ModbpError"],
+        "figures": ["widgets"],
+        "measures": ["patterns", "sanity", "similarity"],
+        "measures.csc": ["CSCResult", "csc"],
+        "theory": ["surrogate"],
+        "zoo": ["data", "models"],
+    },
+)
+__all__ += ["__version__"]

@@ -5,9 +5,11 @@ import shlex
 import sys
 from pathlib import Path
 
-from modbp import commands, data, experiments, models, training
+from modbp.commands import choices, line
+from modbp.commands import explain as commands
 from modbp.errors import ModbpError
-from modbp.experiments import choices, line
+from modbp.study import experiments, training
+from modbp.zoo import data, models
 
 
 def _parser():

@@ -9,7 +9,7 @@ from hypothesis import settings
 from torch import nn
 
 import modbp
-from modbp.trace import Trace
+from modbp.backprop.trace import Trace
 
 # Threads that wait for each other cost more than they bring on networks this small,
 # most of all on a busy machine: ten times the time.
@@ -20,7 +20,7 @@ repeatable = settings(max_examples=20, deadline=None, derandomize=True)
 
 _HERE = (modbp.models.SHIPPED / "cifar10.safetensors").exists()
 _NEEDED = pytest.mark.skipif(
-    not _HERE, reason="needs modbp/weights/cifar10.safetensors"
+    not _HERE, reason="needs modbp/zoo/weights/cifar10.safetensors"
 )
 # For parametrize: the paper's network, with random weights and with the trained ones.
 WEIGHTS = [

@@ -11,7 +11,7 @@ from nets import normal, uniform
 from torch import nn
 
 from modbp import models
-from modbp.vision import load_torchvision
+from modbp.zoo.vision import load_torchvision
 
 # Name, and the side of the images it gets here.
 RESNETS = {"resnet18": 32, "resnet50": 32, "resnet101": 32}

@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from torch import fx, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from modbp.vision import load_torchvision
+from modbp.zoo.vision import load_torchvision
 
 # Zennit imports torchvision at once, and cannot beside some builds of torch.
 load_torchvision()

@@ -12,7 +12,7 @@ from safetensors.torch import save as pack
 from torch import nn
 
 import modbp
-from modbp import data, methods, models, rules, training
+from modbp import data, methods, models, rules
 from modbp.errors import (
     DataError,
     InputError,
@@ -24,7 +24,8 @@ from modbp.errors import (
     WeightsError,
     unknown_name,
 )
-from modbp.provenance import fingerprint as checksum
+from modbp.files import fingerprint as checksum
+from modbp.study import training
 
 REFUSED = []
 

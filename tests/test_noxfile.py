@@ -89,7 +89,7 @@ def test_an_interrupted_install_is_done_again(nox, monkeypatch):
     "changed",
     [
         "modbp/trace/layers.py",
-        "modbp/weights/cifar10.safetensors",
+        "modbp/zoo/weights/cifar10.safetensors",
         "book/results/csc/cifar10.json",
         "requirements.txt",
         "data/cifar10/.complete",

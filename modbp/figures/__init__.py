@@ -4,16 +4,11 @@ Red speaks for the explained class, blue against it, white is zero. Every map is
 on its own, so that colours compare places in one map, never sizes between maps.
 """
 
+from modbp.backprop.explain import reduce
+from modbp.figures import widgets
 from modbp.figures.cones import cones
 from modbp.figures.convergence import csc_curves, csc_histogram, csc_table, style
-from modbp.figures.maps import (
-    difference,
-    gallery,
-    heatmaps,
-    normalise,
-    note,
-    reduce,
-)
+from modbp.figures.maps import difference, gallery, heatmaps, normalise, note
 from modbp.figures.space import cone_in_space
 from modbp.figures.stability import similarity_boxes, similarity_curves
 
@@ -32,4 +27,5 @@ __all__ = [
     "similarity_boxes",
     "similarity_curves",
     "style",
+    "widgets",
 ]

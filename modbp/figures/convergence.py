@@ -7,7 +7,7 @@ from matplotlib.ticker import FuncFormatter
 
 from modbp.errors import InputError
 from modbp.figures.maps import Drawing, note
-from modbp.similarity import random_floor
+from modbp.measures.similarity import random_floor
 
 __all__ = ["csc_curves", "csc_histogram", "csc_table", "style"]
 

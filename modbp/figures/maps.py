@@ -6,7 +6,6 @@ import numpy as np
 import torch
 from matplotlib.figure import Figure
 
-from modbp import methods
 from modbp.errors import InputError
 
 __all__ = [
@@ -16,7 +15,6 @@ __all__ = [
     "heatmaps",
     "normalise",
     "note",
-    "reduce",
 ]
 
 _MAP = "seismic"
@@ -29,36 +27,6 @@ class Drawing(Figure):
         stream = io.BytesIO()
         self.savefig(stream, format="png", dpi=144, metadata={"Software": None})
         return stream.getvalue()
-
-
-def reduce(r, method):
-    """Make one number per pixel of a relevance with colour channels.
-
-    Parameters
-    ----------
-    r : torch.Tensor
-        ``[N, C, H, W]``.
-    method : str or Method
-        Says whether channels are summed or the largest absolute value counts.
-
-    Returns
-    -------
-    torch.Tensor
-        ``[N, H, W]``.
-
-    Raises
-    ------
-    InputError
-        If `r` is not an image-shaped batch.
-    """
-    if r.ndim != 4:
-        raise InputError(
-            f"relevance has shape {list(r.shape)}; a map needs [N, channels, height, "
-            "width]."
-        )
-    if methods.get(method).reduction == "max-abs":
-        return r.abs().amax(1)
-    return r.sum(1)
 
 
 def normalise(maps, percentile=99.5):

@@ -5,6 +5,7 @@ its products M_n = A_1 A_2 ⋯ A_n: column j of M_n is the explanation of output
 Matrices are float64 arrays; networks are not known here.
 """
 
+from modbp.theory import surrogate
 from modbp.theory.angles import (
     cosines,
     hilbert_distance,
@@ -108,6 +109,7 @@ __all__ = [
     "slow_pair",
     "spatial_blur",
     "structure",
+    "surrogate",
     "theorem_a_bound",
     "theorem_b_bound",
     "theorem_c_bound",

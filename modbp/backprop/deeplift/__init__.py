@@ -1,0 +1,43 @@
+"""DeepLIFT: how a difference from a reference input travels through a network.
+
+Every activation is compared with the one that a reference input gives, ``Δa = a − a0``.
+A *multiplier* `m` says how much of the explained difference a unit passes on per unit
+of its own; its *contribution* is ``m Δa``. In a chain, what goes in at a layer is a
+multiplier and what is read below is a contribution, as in the 2020 code. Contributions
+at any cut through the network sum to ``f(x) − f(x0)``.
+
+RevealCancel keeps positive and negative parts apart, ``Δa = Δa⁺ + Δa⁻``, each with a
+multiplier of its own; what goes in is then the multiplier of both parts, and the
+contribution is ``m⁺Δa⁺ + m⁻Δa⁻``.
+"""
+
+from modbp.backprop.deeplift.frame import Differences, Pair
+from modbp.backprop.deeplift.linear import (
+    Ablated,
+    Along,
+    BySign,
+    ScaleParts,
+    SumBySign,
+    Weighted,
+)
+from modbp.backprop.deeplift.nonlinear import (
+    SMALL,
+    LargestChange,
+    Rescale,
+    RevealCancel,
+)
+
+__all__ = [
+    "SMALL",
+    "Ablated",
+    "Along",
+    "BySign",
+    "Differences",
+    "LargestChange",
+    "Pair",
+    "Rescale",
+    "RevealCancel",
+    "ScaleParts",
+    "SumBySign",
+    "Weighted",
+]

@@ -1,0 +1,145 @@
+"""Which rule where: every named method is a small table.
+
+Each named method is a function. Its docstring has the equation, the source, how
+figures reduce the colour channels, what the method needs and where it is undefined.
+"""
+
+import inspect
+
+from modbp.backprop.methods.averages import Averaged, integrated_gradients, smoothgrad
+from modbp.backprop.methods.composites import (
+    lrp_cmp_a1b0,
+    lrp_cmp_a2b1,
+    lrp_eps_gamma_box,
+    lrp_eps_plus,
+)
+from modbp.backprop.methods.deeplift import (
+    deeplift_ablation,
+    deeplift_rescale,
+    deeplift_revealcancel,
+)
+from modbp.backprop.methods.gradients import (
+    deconv,
+    gradient,
+    gradient_x_input,
+    guided_bp,
+    patternattribution,
+    patternnet,
+    rectgrad,
+)
+from modbp.backprop.methods.lrp import (
+    contrastive_lrp,
+    dtd,
+    excitation_bp,
+    lrp_a1b0,
+    lrp_a2b1,
+    lrp_a5b4,
+    lrp_eps,
+    lrp_gamma,
+    lrp_z,
+)
+from modbp.backprop.methods.method import Method
+from modbp.errors import InputError, unknown_name
+
+__all__ = ["PRESETS", "Averaged", "Method", "get", "names"]
+
+_NAMED = {
+    function.__name__.replace("_", "-"): function
+    for function in (
+        gradient,
+        gradient_x_input,
+        smoothgrad,
+        integrated_gradients,
+        guided_bp,
+        deconv,
+        rectgrad,
+        lrp_z,
+        lrp_eps,
+        lrp_gamma,
+        lrp_a1b0,
+        lrp_a2b1,
+        lrp_a5b4,
+        excitation_bp,
+        dtd,
+        lrp_cmp_a1b0,
+        lrp_cmp_a2b1,
+        lrp_eps_plus,
+        lrp_eps_gamma_box,
+        contrastive_lrp,
+        patternnet,
+        patternattribution,
+        deeplift_rescale,
+        deeplift_revealcancel,
+        deeplift_ablation,
+    )
+}
+
+# The conventions of others. Captum sorts weights by sign and not contributions, so that
+# its αβ- and γ-rules are ours for non-negative inputs only.
+PRESETS = {
+    "zennit": {"bias": "unit", "epsilon": 1e-6, "stabiliser": 1e-6},
+    "captum": {"bias": "denominator", "epsilon": 1e-9, "split": False},
+}
+
+
+def names():
+    """Return the names of all methods.
+
+    Returns
+    -------
+    list of str
+    """
+    return list(_NAMED)
+
+
+def get(method, *, preset=None, **options):
+    """Return a method by name, with options of its own.
+
+    Parameters
+    ----------
+    method : str, Method or Averaged
+        One of `names()`; a method that is given whole is returned as it is.
+    preset : {"zennit", "captum"}, optional
+        Set those of the method's options that `PRESETS` lists as that library has them.
+    **options
+        ``bias``, ``epsilon``, ``start``, ``reference``… where the method has them; they
+        go before the preset.
+
+    Returns
+    -------
+    Method or Averaged
+
+    Raises
+    ------
+    UnknownName
+        If there is no such method or preset; the message has the nearest names.
+    InputError
+        If the method has no such option.
+    """
+    if isinstance(method, (Method, Averaged)):
+        if preset is not None:
+            options = {"preset": preset, **options}
+        if options:
+            raise InputError(
+                f"method {method.name!r} is given whole and takes no options, but got "
+                f"{', '.join(options)}. Give its rules the options, or use a name."
+            )
+        return method
+    if not isinstance(method, str) or method not in _NAMED:
+        raise unknown_name("method", method, _NAMED)
+    factory = _NAMED[method]
+    known = inspect.signature(factory).parameters
+    for option in options:
+        if option not in known:
+            raise InputError(
+                f"method {method!r} has no option {option!r}; choose among "
+                f"{', '.join(known)}."
+            )
+    if preset is not None:
+        if preset not in PRESETS:
+            raise unknown_name("preset", preset, PRESETS)
+        chosen = PRESETS[preset].items()
+        options = {key: value for key, value in chosen if key in known} | options
+    found = factory(**options)
+    object.__setattr__(found, "about", inspect.getdoc(factory))
+    return found

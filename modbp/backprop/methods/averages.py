@@ -1,0 +1,165 @@
+"""Methods that average the explanations of several inputs by another method."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from numbers import Integral
+
+import numpy as np
+import torch
+
+from modbp.backprop.methods.gradients import gradient
+from modbp.backprop.methods.method import Method
+from modbp.errors import InputError, check_option, unknown_name
+
+__all__ = ["Averaged"]
+
+
+@dataclass(frozen=True, eq=False)
+class Averaged:
+    """An average over several chains, and so no chain itself.
+
+    Equation: ``r = factor(x) ⊙ Σ w_k r(x_k)``, with `r` the explanation by `method`.
+
+    Parameters
+    ----------
+    name : str
+        What figures call it.
+    method : Method
+        The method that explains each input.
+    points : callable
+        ``points(x)`` yields the pairs ``w_k, x_k``.
+    count : int
+        How many there are.
+    factor : callable, optional
+        ``factor(x)``, a tensor that the average is multiplied by.
+    reduction : {"sum", "max-abs"}
+        How figures make one number of a pixel's colour channels.
+    about : str
+        Equation, source, needs.
+    """
+
+    name: str
+    method: Method
+    points: Callable = field(repr=False)
+    count: int
+    factor: Callable | None = field(default=None, repr=False)
+    reduction: str = "sum"
+    about: str = field(default="", repr=False)
+
+    @property
+    def rules(self):
+        """The table of the method that is averaged."""
+        return self.method.rules
+
+    @property
+    def start(self):
+        """What goes in at the top of every chain."""
+        return self.method.start
+
+    def average(self, x, explain):
+        """Return the average over all points.
+
+        Parameters
+        ----------
+        x : torch.Tensor
+            ``[N, …]``, the input.
+        explain : callable
+            ``explain(x_k)``, the explanation of one point.
+
+        Returns
+        -------
+        torch.Tensor
+            Of the shape of `x`.
+        """
+        total = sum(weight * explain(point) for weight, point in self.points(x))
+        return total if self.factor is None else total * self.factor(x)
+
+    def __str__(self):
+        return f"{self.name}: average over {self.count} inputs of\n{self.method}"
+
+
+def smoothgrad(samples=50, noise=0.15, seed=0, start="one"):
+    """SmoothGrad: the gradient, averaged over noisy copies of the input.
+
+    Equation: the mean of ``∂f_c/∂x`` at ``x + n``, `n` normal with the standard
+    deviation `noise` times the image's ``max − min``. Source:
+    :cite:t:`smilkov2017smoothgrad`. Channel reduction: maximum of the absolute value,
+    after the average of signed values. `seed` draws the same noise for every image. The
+    2020 code takes the range of one image for all.
+    """
+    _check_count("samples", samples)
+    remedy = "it must be at least 0, as in 0.15."
+    check_option("noise", noise, lambda value: value >= 0, remedy)
+    check_option("seed", seed, _is_whole, "give a whole number.")
+
+    def points(x):
+        generator = torch.Generator().manual_seed(int(seed))
+        low, high = x.flatten(1).aminmax(dim=1)
+        size = (noise * (high - low)).reshape(-1, *(1,) * (x.ndim - 1))
+        for _ in range(samples):
+            draw = torch.randn(x.shape[1:], generator=generator, dtype=torch.float64)
+            yield 1 / samples, x + size * draw.to(x)
+
+    base = gradient(start)
+    return Averaged("smoothgrad", base, points, samples, reduction="max-abs")
+
+
+# Where on the way from 0 to 1 the gradient is taken, and how much it counts there.
+def _gauss_legendre(steps):
+    places, weights = np.polynomial.legendre.leggauss(steps)
+    return (places + 1) / 2, weights / 2
+
+
+def _midpoint(steps):
+    return (np.arange(steps) + 0.5) / steps, np.full(steps, 1 / steps)
+
+
+_QUADRATURES = {"gauss-legendre": _gauss_legendre, "midpoint": _midpoint}
+
+
+def integrated_gradients(
+    steps=50, baseline=0.0, quadrature="gauss-legendre", start="one"
+):
+    """Integrated gradients: the gradient along the straight line from a baseline.
+
+    Equation: ``r = (x − x₀) ⊙ ∫ ∂f_c/∂x (x₀ + t (x − x₀)) dt`` for `t` from 0 to 1, by
+    Gauss–Legendre quadrature or at the midpoints of equal steps. Source:
+    :cite:t:`sundararajan2017axiomatic`. Channel reduction: sum. Needs a baseline, a
+    number or an image. With steps enough the relevance sums to ``f_c(x) − f_c(x₀)``.
+    """
+    _check_count("steps", steps)
+    if quadrature not in _QUADRATURES:
+        raise unknown_name("quadrature", quadrature, _QUADRATURES)
+    places, weights = _QUADRATURES[quadrature](steps)
+
+    def difference(x):
+        try:
+            reference = torch.as_tensor(baseline, dtype=x.dtype, device=x.device)
+            way = x - reference.expand_as(x)
+        except (RuntimeError, TypeError, ValueError):
+            shape = getattr(baseline, "shape", None)
+            found = repr(baseline) if shape is None else f"of shape {list(shape)}"
+            raise InputError(
+                f"the baseline is {found}, the input has shape {list(x.shape)}. Give "
+                "one number, or one image [1, …]."
+            ) from None
+        if not way.isfinite().all():
+            raise InputError("the baseline holds NaN or infinite values. Remove them.")
+        return way
+
+    def points(x):
+        way = difference(x)
+        for place, weight in zip(places.tolist(), weights.tolist(), strict=True):
+            yield weight, x - (1 - place) * way
+
+    base = gradient(start)
+    return Averaged("integrated-gradients", base, points, steps, factor=difference)
+
+
+def _is_whole(value):
+    return isinstance(value, Integral) and not isinstance(value, bool)
+
+
+def _check_count(option, value):
+    remedy = "give a whole number from 1 up."
+    check_option(option, value, lambda n: _is_whole(n) and n > 0, remedy)

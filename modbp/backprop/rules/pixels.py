@@ -1,0 +1,115 @@
+"""Rules for the first layer, whose inputs are pixels instead of activations."""
+
+from dataclasses import dataclass
+
+import torch
+
+from modbp.backprop.rules.linear import (
+    negative,
+    positive,
+    product,
+    share,
+    stabilise_,
+    total,
+)
+from modbp.errors import InputError, MethodError
+
+__all__ = ["Box", "Flat", "WSquare"]
+
+
+@dataclass(frozen=True)
+class Box:
+    """Distribute relevance by the distance from the corners of the pixels' box: z^B.
+
+    Equation: with ``P = W⁺(a − l) + W⁻(a − h)``,
+    ``r_in = ((a − l) ⊙ W⁺ᵀ + (a − h) ⊙ W⁻ᵀ)(r / P)``. No term is negative, and no bias
+    takes part: relevance is conserved.
+
+    Parameters
+    ----------
+    low, high : float or tuple of float
+        The smallest and the largest value that a pixel can have; one for all, or one
+        per channel.
+
+    References
+    ----------
+    :cite:t:`montavon2017dtd`.
+    """
+
+    low: float | tuple = 0.0
+    high: float | tuple = 1.0
+
+    def __post_init__(self):
+        try:
+            low, high = torch.as_tensor(self.low), torch.as_tensor(self.high)
+            fits = max(low.ndim, high.ndim) < 2 and bool((low < high).all())
+        except (RuntimeError, TypeError, ValueError):
+            fits = False
+        if not fits:
+            raise InputError(
+                f"low is {self.low!r} and high {self.high!r}; give the range of "
+                "pixels, as in low=0, high=1, or one number per channel for each."
+            )
+
+    def __call__(self, call, a):
+        low, high = (_per_channel(value, call, a) for value in (self.low, self.high))
+        # Preprocessing rounds, so that the brightest pixel may lie a hair outside.
+        slack = 1e-6 * (high - low)
+        if (a < low - slack).any() or (a > high + slack).any():
+            raise MethodError(
+                f"{call} reads values from {a.min().item():.3g} to "
+                f"{a.max().item():.3g}, outside the box from {self.low} to "
+                f"{self.high}. Give the range of your pixels: "
+                "first=modbp.rules.Box(low, high)."
+            )
+        pairs = [(a - low, positive), (a - high, negative)]
+        return _by(call, a, pairs)
+
+
+def _per_channel(value, call, a):
+    value = torch.as_tensor(value, dtype=a.dtype, device=a.device)
+    if not value.ndim:
+        return value
+    axis = a.ndim - 1 if call.kind == "dense" else 1
+    if len(value) not in (1, a.shape[axis]):
+        raise MethodError(
+            f"{call} has {a.shape[axis]} channels, the box {len(value)}. Give one "
+            "number per channel, or one for all."
+        )
+    return value.reshape(-1, *(1,) * (a.ndim - 1 - axis))
+
+
+@dataclass(frozen=True)
+class WSquare:
+    """Distribute relevance by squared weights, whatever the pixels: w².
+
+    Equation: ``r_in = (W²)ᵀ(r / W² 1)``, no bias.
+
+    References
+    ----------
+    :cite:t:`montavon2017dtd`.
+    """
+
+    def __call__(self, call, a):
+        return _by(call, a, [(torch.ones_like(a[:1]), torch.square)])
+
+
+@dataclass(frozen=True)
+class Flat:
+    """Distribute relevance evenly over all that a neuron sees.
+
+    Equation: ``r_in = 1ᵀ(r / 1 1)``, the rule of `WSquare` with weights of one.
+
+    References
+    ----------
+    :cite:t:`lapuschkin2019unmasking`, supplement.
+    """
+
+    def __call__(self, call, a):
+        return _by(call, a, [(torch.ones_like(a[:1]), torch.ones_like)])
+
+
+def _by(call, a, pairs):
+    denominator = total(product(call, *pair) for pair in pairs)
+    back = share(call, pairs, stabilise_(denominator))
+    return call.layer.forward(a), lambda r: (back(r),)

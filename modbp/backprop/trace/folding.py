@@ -1,0 +1,73 @@
+"""Batch norm, folded by value into the linear layer before it."""
+
+from dataclasses import replace
+
+from modbp.backprop.trace.modules import BATCH_NORMS, MODULES
+from modbp.backprop.trace.reading import is_question
+
+__all__ = ["absorb", "foldable"]
+
+
+def foldable(nodes, modules):
+    """Return which steps are followed by a batch norm and read by nothing else.
+
+    Parameters
+    ----------
+    nodes : list of torch.fx.Node
+        The steps of a network.
+    modules : dict of str to torch.nn.Module
+        The network's modules by path.
+
+    Returns
+    -------
+    dict of torch.fx.Node to torch.fx.Node
+        From the step before a batch norm to the batch norm.
+    """
+    found = {}
+    for node in nodes:
+        # A question about a tensor's size has the same answer behind the batch norm.
+        users = [u for u in node.users if not is_question(u.op, u.target, u.args)]
+        if len(users) != 1 or users[0].op != "call_module":
+            continue
+        if type(modules[users[0].target]) in BATCH_NORMS:
+            found[node] = users[0]
+    return found
+
+
+def absorb(layer, module, rank):
+    """Return one linear layer that computes a linear layer and a batch norm behind it.
+
+    Equation: ``W' = γ/σ W`` per output channel, ``b' = γ/σ (b − μ) + β``.
+
+    Parameters
+    ----------
+    layer : Layer
+        The layer before the batch norm, of any kind.
+    module : torch.nn.Module
+        The batch norm. Its parameters and those of `layer` are only read.
+    rank : int
+        How many dimensions the input of `layer` has.
+
+    Returns
+    -------
+    Layer or None
+        Of the kind of `layer`; None where the batch norm has to stay on its own.
+    """
+    if layer.scaled is None or module.running_mean is None:
+        return None
+    if layer.kind == "dense" and rank != 2:
+        return None  # its channels are the last dimension, those of the norm the second
+    norm = MODULES[type(module)](module)
+    try:
+        weight = layer.scaled(layer.weight, norm.weight)
+    except RuntimeError:
+        return None  # other channels; the batch norm's own step will say so
+    bias = norm.bias
+    if layer.bias is not None:
+        bias = bias + layer.bias * norm.weight
+
+    def forward(a):
+        return layer.linear(a, weight, bias)
+
+    type_ = f"{layer.type} + {norm.type}"
+    return replace(layer, type=type_, forward=forward, weight=weight, bias=bias)

@@ -1,0 +1,300 @@
+"""Pictures with controls: plain HTML in the static pages, live with a kernel."""
+
+import itertools
+import json
+import os
+from collections.abc import Mapping
+from html import escape
+
+import numpy as np
+
+from modbp.errors import InputError
+from modbp.figures.pictures import element, webp
+
+__all__ = ["Frames", "explore", "frames"]
+
+# An inline handler needs no script element and no identifiers: it works wherever HTML
+# is, also twice on a page. The picture's number is read off the controls as digits.
+_ON_INPUT = """
+let index = 0; const names = [];
+const controls = this.querySelectorAll('[data-labels]');
+for (const control of controls) {
+  const labels = JSON.parse(control.dataset.labels);
+  index = index * labels.length + Number(control.value);
+  const title = controls.length > 1 ? control.dataset.title + ': ' : '';
+  names.push(title + labels[control.value]);
+  if (control.type === 'range')
+    control.setAttribute('aria-valuetext', labels[control.value]);
+}
+this.querySelectorAll('.modbp-frame').forEach((frame, i) => frame.hidden = i !== index);
+this.querySelector('output').textContent = names.join(', ');
+"""
+
+# JupyterLab would take the keys that move a control for itself and select another cell.
+_ON_KEY = "if (/^(Arrow|Home|End|Page)/.test(event.key)) event.stopPropagation()"
+
+_STYLE = """
+.modbp-frames { max-width: 100%; margin: 0.5em 0; }
+.modbp-frames [hidden], .modbp-frame > p { display: none; }
+.modbp-controls { display: flex; flex-wrap: wrap; gap: 0.25em 1.5em; }
+.modbp-controls label { display: flex; align-items: center; gap: 0.6em; }
+.modbp-controls label, .modbp-controls select, .modbp-controls input {
+  min-height: 44px; max-width: 100%; font: inherit; box-sizing: border-box; }
+.modbp-controls input { flex: 1 1 auto; min-width: 0; width: 18em; }
+.modbp-controls select { padding: 0 0.6em; }
+.modbp-frames output { display: block; font-weight: bold; }
+.modbp-frame img { max-width: 100%; height: auto; background: #fff; }
+"""
+
+_WITHOUT_SCRIPT = """
+.modbp-frame.modbp-telling, .modbp-telling > p { display: block !important; }
+.modbp-controls, .modbp-frames output, .modbp-frame:not(.modbp-telling) {
+  display: none !important; }
+"""
+
+
+class Frames:
+    """Pictures of which a reader sees one at a time; what `frames` returns.
+
+    Attributes
+    ----------
+    html : str
+        All of it: controls, pictures, style. Needs no library, kernel or network.
+    """
+
+    def __init__(self, html, summary):
+        self.html, self._summary = html, summary
+
+    def __repr__(self):
+        return self._summary
+
+    def _repr_html_(self):
+        return self.html
+
+
+def frames(
+    pictures, labels, *, alt, control="range", label="Picture", start=0, telling=None
+):
+    """Show one of several pictures, chosen by the reader with plain HTML controls.
+
+    Works in static pages, in JupyterLab, from a file, and from the keyboard. A reader
+    without scripts sees two telling pictures below each other.
+
+    Parameters
+    ----------
+    pictures : sequence
+        Matplotlib figures (they are closed), Pillow images, arrays ``[H, W]`` or
+        ``[H, W, 3]`` (uint8, or floats in [0, 1]), or the bytes of PNG files. With
+        several controls the last one counts fastest.
+    labels : sequence, or dict of str to sequence
+        What each picture is called. A dict makes one control per entry, as in
+        ``{"Method": [...], "Explained class": [...]}``.
+    alt : str, callable, or sequence of str
+        What is seen, for those who do not see it: one text per picture, or a function
+        of the labels, or a text in which ``{}`` stands for a label.
+    control : {"range", "select"} or dict
+        A slider for what has an order, a list for what has none; a dict names one per
+        control.
+    label : str
+        What a single control chooses.
+    start : int
+        Number of the picture shown first.
+    telling : sequence of int, optional
+        Pictures for readers without scripts; the first and the last.
+
+    Returns
+    -------
+    Frames
+        Displays itself at the end of a cell.
+
+    Raises
+    ------
+    InputError
+        If there are no pictures, or their number is not that of the labels, or texts
+        are missing, or `control`, `start` or `telling` name what does not exist.
+    """
+    axes = dict(labels) if isinstance(labels, Mapping) else {label: labels}
+    axes = {str(name): [str(entry) for entry in axes[name]] for name in axes}
+    combinations = list(itertools.product(*axes.values()))
+    if not axes or not combinations:
+        raise InputError("frames has no labels; give one per picture.")
+    texts = _texts(alt, combinations)
+    kinds = control if isinstance(control, Mapping) else dict.fromkeys(axes, control)
+    telling = (0, len(combinations) - 1) if telling is None else telling
+    for number in (start, *telling):
+        if number not in range(len(combinations)):
+            raise InputError(
+                f"picture {number!r} does not exist; `start` and `telling` go from 0 "
+                f"to {len(combinations) - 1}."
+            )
+    digits = np.unravel_index(start, [len(axis) for axis in axes.values()])
+    controls = [
+        _control(name, axis, kinds.get(name), int(digit))
+        for (name, axis), digit in zip(axes.items(), digits, strict=True)
+    ]
+    # Each in turn, so that a generator need not hold many open figures.
+    pictures = [webp(picture) for picture in pictures]
+    if len(pictures) != len(combinations):
+        sizes = " × ".join(str(len(axis)) for axis in axes.values())
+        raise InputError(
+            f"frames got {len(pictures)} pictures for {sizes} labels; give one picture "
+            "per label, with several controls one per combination, the last fastest."
+        )
+    captions = [escape(_caption(axes, names)) for names in combinations]
+    parts = [
+        '<div class="modbp-frames" data-lm-suppress-shortcuts="true" '
+        f'oninput="{escape(" ".join(_ON_INPUT.split()))}" onkeydown="{_ON_KEY}">',
+        f"<style>{_STYLE}</style><noscript><style>{_WITHOUT_SCRIPT}</style></noscript>",
+        '<div class="modbp-controls">',
+        *controls,
+        f'</div><output aria-live="polite">{captions[start]}</output>',
+    ]
+    for number in range(len(combinations)):
+        telling_one = " modbp-telling" if number in telling else ""
+        hidden = "" if number == start else " hidden"
+        picture = element(*pictures[number], texts[number])
+        parts.append(
+            f'<div class="modbp-frame{telling_one}"{hidden}>'
+            f"<p>{captions[number]}</p>{picture}</div>"
+        )
+    summary = f"{len(pictures)} pictures by {', '.join(axes)}"
+    return Frames("\n".join([*parts, "</div>"]), summary)
+
+
+def explore(function, *, alt, control="select", **choices):
+    """Call a function that draws, with values that the reader chooses.
+
+    With a kernel each choice calls `function`. While the book is built, every
+    combination is drawn beforehand and shown by `frames`.
+
+    Parameters
+    ----------
+    function : callable
+        Takes one value per choice by name; returns a picture as `frames` takes it.
+    alt : str or callable
+        As in `frames`: a text with ``{}`` for the labels, or a function of them.
+    control : {"range", "select"} or dict
+        As in `frames`; a dict uses the names of the choices.
+    **choices
+        The values of each, as a sequence, or as a dict from label to value.
+
+    Returns
+    -------
+    Frames or ipywidgets.Widget
+        Displays itself at the end of a cell.
+
+    Raises
+    ------
+    InputError
+        If there are no choices, or no text.
+    """
+    tables = {
+        key: dict(values)
+        if isinstance(values, Mapping)
+        else {str(value): value for value in values}
+        for key, values in choices.items()
+    }
+    if not tables or not all(tables.values()):
+        raise InputError("explore has nothing to choose; give values, as in layer=[…].")
+    kinds = control if isinstance(control, Mapping) else dict.fromkeys(tables, control)
+    titles = {key: key.replace("_", " ").capitalize() for key in tables}
+
+    def draw(*names):
+        return function(**{k: tables[k][n] for k, n in zip(tables, names, strict=True)})
+
+    if os.environ.get("JUPYTER_BOOK_BUILD"):
+        return frames(
+            itertools.starmap(draw, itertools.product(*tables.values())),
+            {titles[key]: tables[key] for key in tables},
+            alt=alt,
+            control={titles[key]: kinds.get(key) for key in tables},
+        )
+    # Only here: readers of the static pages go without.
+    import ipywidgets
+    from IPython.display import HTML, display
+
+    makers = {"range": ipywidgets.SelectionSlider, "select": ipywidgets.Dropdown}
+    fields = {
+        key: makers[_known(kinds.get(key), title)](
+            options=list(tables[key]), description=title
+        )
+        for key, title in titles.items()
+    }
+
+    def show(**names):
+        (text,) = _texts(alt, [tuple(names.values())])
+        display(HTML(element(*webp(draw(*names.values())), text)))
+
+    return ipywidgets.VBox(
+        [*fields.values(), ipywidgets.interactive_output(show, fields)]
+    )
+
+
+def _caption(axes, names):
+    if len(axes) == 1:
+        return names[0]
+    return ", ".join(f"{axis}: {name}" for axis, name in zip(axes, names, strict=True))
+
+
+def _texts(alt, combinations):
+    """Return one description per picture."""
+    if callable(alt):
+        texts = [alt(*names) for names in combinations]
+    elif isinstance(alt, str):
+        try:
+            texts = [alt.format(*names) for names in combinations]
+        except (LookupError, ValueError) as error:
+            raise InputError(
+                f"alt {alt!r} cannot be filled in ({error!r}); write {{}} for a label."
+            ) from None
+    else:
+        texts = list(alt or ())
+    if len(texts) != len(combinations):
+        raise InputError(
+            f"alt has {len(texts)} texts for {len(combinations)} pictures; describe "
+            "each in a few words."
+        )
+    for names, text in zip(combinations, texts, strict=True):
+        if not isinstance(text, str) or not text.strip():
+            raise InputError(
+                f"alt has no text for {', '.join(names)!r} (found {text!r}); describe "
+                "what this picture shows."
+            )
+    if len(texts) > 1 and len(set(texts)) == 1:
+        raise InputError(
+            f"alt says {texts[0]!r} of every picture; let it say what changes, with "
+            "{} for the label or with a function of the labels."
+        )
+    return texts
+
+
+def _known(kind, name):
+    """Return the kind of a control if there is such a kind."""
+    if kind not in ("range", "select"):
+        raise InputError(
+            f"control of {name!r} is {kind!r}; choose 'range' for a slider or 'select' "
+            "for a list."
+        )
+    return kind
+
+
+def _control(name, entries, kind, digit):
+    """Return a native control with its name around it, so that a click on it counts."""
+    # Browsers restore a control's old value on reload, but not the picture's.
+    common = (
+        f'autocomplete="off" data-title="{escape(name)}" '
+        f'data-labels="{escape(json.dumps(entries))}"'
+    )
+    if _known(kind, name) == "range":
+        field = (
+            f'<input type="range" min="0" max="{len(entries) - 1}" value="{digit}" '
+            f'aria-valuetext="{escape(entries[digit])}" {common}>'
+        )
+    else:
+        options = "".join(
+            f'<option value="{i}"{" selected" * (i == digit)}>{escape(entry)}</option>'
+            for i, entry in enumerate(entries)
+        )
+        field = f"<select {common}>{options}</select>"
+    alone = " hidden" * (len(entries) == 1)  # it leaves nothing to choose
+    return f"<label{alone}><span>{escape(name)}</span>{field}</label>"

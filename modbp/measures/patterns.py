@@ -1,0 +1,130 @@
+"""Patterns: for every neuron, the direction of the input that its output varies with.
+
+A neuron's weights have to cancel what distracts, so they do not look like the signal. A
+pattern is estimated from data: by regression of the neuron's input on its output.
+"""
+
+from collections.abc import Iterable
+
+import torch
+
+from modbp.backprop.checks import check_input
+from modbp.backprop.trace import Trace
+from modbp.errors import InputError, MethodError, unknown_name
+
+__all__ = ["fit"]
+
+_KINDS = ("relu", "linear")
+_ESTIMATORS = ("code", "eq41")
+
+
+@torch.no_grad()
+def fit(net, batches, kind="relu", estimator="code", fold=True):
+    r"""Fit the patterns of all convolutions and dense layers to data, in one pass.
+
+    .. math:: c = E_+[x y] - E_+[x]\,E[y], \qquad a = \frac{c}{w^\top c}
+
+    Here `x` is what a neuron sees, zero padding included, at any location; :math:`y =
+    w^\top x` without the bias; and :math:`E_+` a mean over the locations where the
+    neuron, bias included, is on. The 2020 code takes :math:`E[y]` over all locations;
+    with :math:`E_+[y]` as in equation 41 of :cite:t:`sixt2020lie` it is
+    :math:`a = \operatorname{cov}_+[x] w / (w^\top \operatorname{cov}_+[x] w)`, equation
+    42 there. A neuron that is never on, or whose output does not vary, gets zeros.
+
+    Parameters
+    ----------
+    net : torch.nn.Module
+        A network in evaluation mode; it is only read.
+    batches : iterable of torch.Tensor
+        Inputs ``[N, …]``, or pairs whose first entry is the inputs, as a DataLoader
+        gives them. How they are cut changes nothing beyond rounding.
+    kind : {"relu", "linear"}
+        Whether only locations count where the neuron is on, or all.
+    estimator : {"code", "eq41"}
+        Which mean of `y`; the same for ``"linear"``.
+    fold : bool
+        As for :func:`modbp.chain`; patterns belong to chains with the same choice.
+
+    Returns
+    -------
+    dict of str to torch.Tensor
+        For each layer's name, a pattern of its weight's shape.
+
+    Raises
+    ------
+    ModbpError
+        If the network or a batch does not fit, there is no batch, or a layer is a
+        transposed convolution.
+    """
+    if kind not in _KINDS:
+        raise unknown_name("kind of pattern", kind, _KINDS)
+    if estimator not in _ESTIMATORS:
+        raise unknown_name("estimator", estimator, _ESTIMATORS)
+    trace, sums = Trace(net, fold), {}
+
+    def visit(call, *inputs):
+        if call.kind in ("conv", "dense"):
+            sums.setdefault(call.name, _Sums(call)).add(call, *inputs, kind)
+        return call.layer.forward(*inputs)
+
+    if isinstance(batches, torch.Tensor):
+        batches = [batches]
+    if not isinstance(batches, Iterable):
+        raise InputError(
+            f"batches is a {type(batches).__name__}; give a list of inputs or a "
+            "DataLoader."
+        )
+    for batch in batches:
+        x = batch[0] if isinstance(batch, (tuple, list)) else batch
+        check_input(net, x)
+        trace.run(x, visit)
+    if not sums:
+        raise InputError(
+            "there is nothing to fit: no batch, or no layer with weights. Give batches "
+            "of inputs, as in [x] or a DataLoader."
+        )
+    return {name: entry.pattern(estimator) for name, entry in sums.items()}
+
+
+class _Sums:
+    """Sums over locations, per neuron; in float64, as differences are taken of them."""
+
+    def __init__(self, call):
+        if "ranspose" in call.layer.type:
+            raise MethodError(
+                f"{call}: patterns are not defined for transposed convolutions, whose "
+                "neurons see different parts of the kernel. Use another method."
+            )
+        self.weight = call.layer.weight
+        self.count = self.on = self.y = self.y_on = self.x_on = self.xy_on = 0
+
+    def add(self, call, a, kind):
+        layer = call.layer
+        # The derivative by the weight, the same at all locations, collects what each
+        # neuron sees: Σ g x for any g per location.
+        y, collect = torch.func.vjp(lambda weight: layer.linear(a, weight), self.weight)
+        on = (layer.forward(a) > 0) if kind == "relu" else torch.ones_like(y)
+        on = on.to(y)
+        self.count += y[..., 0].numel() if call.kind == "dense" else y[:, 0].numel()
+        self.on += _per_neuron(call, on)
+        self.y += _per_neuron(call, y)
+        self.y_on += _per_neuron(call, y * on)
+        self.x_on += collect(on)[0].double()
+        self.xy_on += collect(y * on)[0].double()
+
+    def pattern(self, estimator):
+        def along(vector):
+            return vector.reshape(-1, *(1,) * (self.weight.ndim - 1))
+
+        on = self.on.clamp(min=1)
+        y = self.y / self.count if estimator == "code" else self.y_on / on
+        covariance = (self.xy_on - self.x_on * along(y)) / along(on)
+        variance = (self.weight * covariance).flatten(1).sum(1)
+        # Without any, the covariance is zero too.
+        variance = torch.where(variance == 0, 1.0, variance)
+        return (covariance / along(variance)).to(self.weight)
+
+
+def _per_neuron(call, values):
+    axis = values.ndim - 1 if call.kind == "dense" else 1
+    return values.double().movedim(axis, 0).flatten(1).sum(1)

@@ -1,0 +1,232 @@
+"""Which layers and methods each network's experiments are about."""
+
+import ast
+from dataclasses import dataclass
+
+import torch
+
+from modbp.backprop import methods
+from modbp.backprop.chain import Chain
+from modbp.backprop.trace import Trace
+from modbp.errors import InputError
+
+__all__ = ["PLANS", "Plan", "automatic", "method", "needs_patterns", "of"]
+
+# DeepLIFT as in the 2020 code, which routes max pooling by the winner; and read as what
+# goes in, multipliers, beside contributions.
+SPELLED = {
+    f"deeplift-{kind}": f"deeplift-{kind}:maxpool=winner"
+    for kind in ("rescale", "revealcancel", "ablation")
+} | {
+    f"deeplift-{kind}-multiplier": f"deeplift-{kind}:maxpool=winner,readout=multiplier"
+    for kind in ("rescale", "ablation")
+}
+
+# Methods that need patterns, which a run fits when it comes to them.
+_PATTERNS = ("patternnet", "patternattribution")
+
+# What goes back through any network on any images.
+_ANY = ("gradient", "gradient-x-input", "guided-bp", "deconv", "rectgrad", "lrp-z")
+_ANY += ("lrp-eps", "lrp-gamma", "lrp-a1b0", "lrp-a2b1", "lrp-a5b4", "lrp-cmp-a1b0")
+_ANY += ("lrp-cmp-a2b1", "lrp-eps-plus", *SPELLED)
+# With those that want pixels in 0…1 or images to fit to, all that are chains of
+# operators: not the means of several gradients; nor contrastive LRP, which differs from
+# its parts in what goes in at the top alone.
+_CSC = (*_ANY, "excitation-bp", "dtd", "lrp-eps-gamma-box", *_PATTERNS)
+# Those of the paper's figures, in their order, and the patterns.
+_MAPS = ("guided-bp", "deconv", "rectgrad", "dtd", "lrp-a1b0", "lrp-a2b1", "lrp-a5b4")
+_MAPS += ("lrp-z", "lrp-cmp-a1b0", "lrp-cmp-a2b1", "smoothgrad")
+_MAPS += ("deeplift-revealcancel", "deeplift-rescale", "deeplift-ablation", "gradient")
+_MAPS += _PATTERNS
+# How many starts, layers and stages are chosen where no plan is written down.
+_STARTS, _LAYERS, _STAGES = 5, 20, 9
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Where relevance enters and is read, what is re-initialised, and the methods.
+
+    Attributes
+    ----------
+    starts : tuple of str
+        Injection layers, top first.
+    layers : tuple of str
+        The layers where convergence is measured, top first.
+    stages : tuple of str
+        The layers, or blocks, down to which weights are re-initialised, top first.
+    methods : tuple of str
+        Methods whose convergence is measured.
+    maps : tuple of str
+        Methods whose maps are compared.
+    """
+
+    starts: tuple
+    layers: tuple
+    stages: tuple
+    methods: tuple = _CSC
+    maps: tuple = _MAPS
+
+
+def _vgg16():
+    blocks = ((5, 3), (4, 3), (3, 3), (2, 2), (1, 2))
+    # The paper's layers end with their ReLU.
+    layers = ["fc3", "relu_fc2", "relu_fc1"]
+    for block, count in blocks:
+        layers.append(f"pool{block}")
+        layers += [f"relu{block}_{number}" for number in range(count, 0, -1)]
+    stages = "fc3 fc1 conv5_3 conv5_1 conv4_3 conv4_1 conv3_1 conv2_1 conv1_1"
+    return Plan(
+        starts=("fc3", "relu_fc1", "relu4_3", "relu3_3", "relu2_2"),
+        layers=(*layers, "input"),
+        stages=tuple(stages.split()),
+    )
+
+
+def _resnet50():
+    counts = ((4, 3), (3, 6), (2, 4), (1, 3))
+    # A block ends with the third call of its ReLU.
+    blocks = [
+        f"layer{stage}.{number}.relu:3"
+        for stage, count in counts
+        for number in range(count - 1, -1, -1)
+    ]
+    starts = [f"layer{block}.relu:3" for block in ("4.0", "3.1", "2.3", "2.1", "1.1")]
+    stages = "fc layer4.1 layer3.5 layer3.0 layer2.2 layer2.0 layer1.1 conv1"
+    return Plan(
+        starts=("fc", *starts),
+        layers=("fc", *blocks, "relu", "input"),
+        stages=tuple(stages.split()),
+    )
+
+
+PLANS = {
+    "cifar10": Plan(
+        starts=("fc6", "fc5", "conv4", "conv3", "conv2"),
+        layers=("fc6", "fc5", "pool4", "conv4", "conv3", "pool2", "conv2", "conv1")
+        + ("input",),
+        stages=("fc6", "fc5", "conv4", "conv3", "conv2", "conv1"),
+    ),
+    "resnet50": _resnet50(),
+    "vgg16": _vgg16(),
+}
+
+
+def of(subject):
+    """Return the plan that is written down for a network, or an automatic one.
+
+    Parameters
+    ----------
+    subject : Subject
+        Network and images. A network of the same name may have other layers, such as
+        torchvision's VGG-16.
+
+    Returns
+    -------
+    Plan
+    """
+    found = PLANS.get(subject.network)
+    x, _ = subject.read([0])
+    # A chain says by name what does not fit, such as images that are too small.
+    layers = Chain(subject.net, x, "gradient").layers
+    if found and {*found.starts, *found.layers} <= set(layers):
+        return found
+    return automatic(subject.net, x)
+
+
+@torch.no_grad()
+def _calls(net, x):
+    return Trace(net).run(x, lambda call, *inputs: call.layer.forward(*inputs))[0]
+
+
+def automatic(net, x):
+    """Return a plan for any network: layers at even distances.
+
+    Parameters
+    ----------
+    net : torch.nn.Module
+        The network.
+    x : torch.Tensor
+        ``[1, …]``, an input that it takes.
+
+    Returns
+    -------
+    Plan
+    """
+    calls = _calls(net, x)
+    weighted = [call.name for call in calls if call.kind in ("conv", "dense")][::-1]
+    if not weighted:
+        raise InputError("the network has no layer with weights to start from.")
+    kinds = ("conv", "dense", "maxpool", "avgpool", "add", "cat")
+    places = [call.name for call in calls if call.kind in kinds][::-1]
+    # The lowest has only the input below it.
+    starts = _even(weighted[:-1] or weighted, _STARTS)
+    chosen = {*_even(places, _LAYERS), *starts}
+    layers = [name for name in places if name in chosen]
+    return Plan(
+        starts=tuple(starts),
+        layers=(*layers, "input"),
+        stages=tuple(_even(weighted, _STAGES)),
+        methods=_ANY,
+        maps=tuple(name for name in _MAPS if name in (*_ANY, "smoothgrad")),
+    )
+
+
+def _even(names, most):
+    """Return at most so many names at even distances, the first and last included."""
+    if len(names) <= most:
+        return list(names)
+    step = (len(names) - 1) / (most - 1)
+    return [names[round(step * number)] for number in range(most)]
+
+
+def method(label, patterns=None):
+    """Return the method that a label of an experiment means.
+
+    Parameters
+    ----------
+    label : str
+        A method's name, one of `SPELLED`, or a name with options, as in
+        ``"lrp-gamma:gamma=0.5"`` or ``"deeplift-rescale:maxpool=winner"``.
+    patterns : dict, optional
+        What methods that need patterns go back by.
+
+    Returns
+    -------
+    Method or Averaged
+
+    Raises
+    ------
+    ModbpError
+        If there is no such method or option.
+    """
+    name, _, text = SPELLED.get(label, label).partition(":")
+    options = {}
+    for entry in filter(None, text.split(",")):
+        key, equals, value = entry.partition("=")
+        if not equals:
+            raise InputError(
+                f"{label}: {entry!r} is no option; write NAME:OPTION=VALUE, as in "
+                "lrp-gamma:gamma=0.5."
+            )
+        try:
+            options[key] = ast.literal_eval(value)
+        except (ValueError, SyntaxError):
+            options[key] = value
+    if needs_patterns(label):
+        options["patterns"] = patterns
+    return methods.get(name, **options)
+
+
+def needs_patterns(label):
+    """Say whether a label means a method that goes back by patterns.
+
+    Parameters
+    ----------
+    label : str
+        As for `method`.
+
+    Returns
+    -------
+    bool
+    """
+    return label.partition(":")[0] in _PATTERNS

@@ -1,0 +1,197 @@
+"""Measurements on the trained networks."""
+
+import numpy as np
+import torch
+
+from modbp import figures
+from modbp.backprop import methods
+from modbp.backprop.chain import Chain
+from modbp.measures import neurons as eigen
+from modbp.measures import patterns
+from modbp.measures.csc import csc
+from modbp.measures.similarity import cosine
+from modbp.zoo import data, models
+
+__all__ = [
+    "accuracy",
+    "class_difference",
+    "gamma_csc",
+    "gamma_end",
+    "gamma_rise",
+    "pattern_identity",
+    "roughness",
+    "test_images",
+]
+
+# Enough for two digits, in seconds.
+COUNT = 20
+
+
+def test_images(count=COUNT):
+    """Return the first of the paper's images, or photographs without CIFAR-10.
+
+    Parameters
+    ----------
+    count : int
+        How many.
+
+    Returns
+    -------
+    modbp.data.Images
+    """
+    return data.images(count)
+
+
+def accuracy():
+    """Return the test accuracy that was measured after training.
+
+    Returns
+    -------
+    float
+        In [0, 1].
+    """
+    return models.provenance()["test_accuracy"]
+
+
+def _maps(net, method, target):
+    """Return maps of one value per pixel, ``[N, height, width]``."""
+    method = methods.get(method, start="one")
+    r = Chain(net, test_images().x, method).explain(target)
+    return figures.reduce(r, method)
+
+
+def roughness(method, network="cifar10"):
+    """Return how rough maps are: total variation in proportion to what they show.
+
+    Equation: the sum of ``|difference|`` of neighbouring pixels over the sum of
+    ``|value|``; the median over images, predicted classes.
+
+    Parameters
+    ----------
+    method : str
+        Its name.
+    network : str
+        A network of `modbp.models`, trained on CIFAR-10.
+
+    Returns
+    -------
+    float
+    """
+    net = getattr(models, network)()
+    target = net(test_images().x).argmax(1)
+    shown = figures.normalise(_maps(net, method, target))
+    rows, columns = (np.abs(np.diff(shown, axis=k)).sum((1, 2)) for k in (1, 2))
+    return float(np.median((rows + columns) / np.abs(shown).sum((1, 2))))
+
+
+def class_difference(method, first=3, second=5, network="cifar10"):
+    """Return how much the maps of two classes differ as they are shown.
+
+    Parameters
+    ----------
+    method : str
+        Its name.
+    first, second : int
+        The classes; *cat* and *dog*.
+    network : str
+        A network of `modbp.models`, trained on CIFAR-10.
+
+    Returns
+    -------
+    float
+        Mean over pixels and images, in units of the colour scale.
+    """
+    net = getattr(models, network)()
+    one, two = (_maps(net, method, torch.full((COUNT,), c)) for c in (first, second))
+    return float(figures.difference(one, two).mean())
+
+
+def gamma_csc(gamma):
+    """Return the median CSC of LRP-γ at conv1, from fc6.
+
+    Parameters
+    ----------
+    gamma : float
+        γ.
+
+    Returns
+    -------
+    float
+    """
+    method = methods.get("lrp-gamma", gamma=gamma)
+    found = csc(models.cifar10(), test_images().x, method, "fc6", ["conv1"])
+    return found.median()["conv1"]
+
+
+def gamma_rise(gammas):
+    """Return the smallest rise of CSC from one γ to the next.
+
+    Parameters
+    ----------
+    gammas : sequence of float
+        In rising order.
+
+    Returns
+    -------
+    float
+        Negative if CSC falls somewhere.
+    """
+    return float(np.diff([gamma_csc(gamma) for gamma in gammas]).min())
+
+
+def gamma_end(gamma, method):
+    """Return the smallest cosine between maps of LRP-γ and of another method.
+
+    Both treat biases as further inputs, the explained class is the predicted one.
+
+    Parameters
+    ----------
+    gamma : float
+        γ.
+    method : str
+        The other method.
+
+    Returns
+    -------
+    float
+    """
+    net, x = models.cifar10().double(), test_images().x.double()
+    pair = (
+        methods.get("lrp-gamma", gamma=gamma, bias="unit"),
+        methods.get(method, bias="unit"),
+    )
+    one, two = (Chain(net, x, entry).explain(net(x).argmax(1)) for entry in pair)
+    return float(cosine(one.flatten(1), two.flatten(1)).min())
+
+
+def pattern_identity(layer="fc5", images=200):
+    """Return the largest relative distance of patterns from the covariance form.
+
+    Equation: ``cov₊[x] w / (wᵀ cov₊[x] w)``, written out with what each neuron sees,
+    against the patterns of equation 41. A fully connected layer sees one vector per
+    image, so that both use the same ones. Neurons that are rarely on are left out.
+
+    Parameters
+    ----------
+    layer : str
+        A fully connected layer.
+    images : int
+        How many.
+
+    Returns
+    -------
+    float
+        In proportion to the largest entry of a neuron's pattern.
+    """
+    net, x = models.cifar10().double(), test_images(images).x.double()
+    fitted = patterns.fit(net, [x], estimator="eq41")[layer].numpy()
+    found, worst = eigen.seen(net, x)[layer], 0.0
+    for neuron in np.flatnonzero(found.on(slice(None)).sum(axis=0) >= 10):
+        seen, w = found.x[found.on(neuron)], found.weight[neuron]
+        # Never the covariance itself, which has sixteen million entries here.
+        apart = seen - seen.mean(axis=0)
+        direction = apart.T @ (apart @ w) / len(apart)
+        expected = direction / (w @ direction)
+        distance = np.abs(fitted[neuron] - expected).max() / np.abs(expected).max()
+        worst = max(worst, distance)
+    return worst

@@ -1,0 +1,298 @@
+"""Train and evaluate the networks; a killed run goes on as if nothing had happened."""
+
+import io
+import time
+from dataclasses import asdict
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from tqdm import tqdm
+
+from modbp.errors import DataError, InputError, WeightsError
+from modbp.files import fingerprint, write_bytes
+from modbp.study.runs.provenance import facts
+from modbp.study.training import recipes
+from modbp.study.training.recipes import RECIPES, Recipe
+from modbp.zoo import data, models
+
+__all__ = ["RECIPES", "Recipe", "evaluate", "train"]
+
+
+def _augment(x, shift, generator):
+    """Flip half of the images and shift all, repeating edge pixels.
+
+    The shift is up to a share of the side, or, if it is an int, up to so many pixels,
+    and then whole ones: a shift in between blurs, and what is tested later is sharp.
+    """
+    count = len(x)
+    flip = torch.rand(count, generator=generator) < 0.5
+    draw = torch.rand(count, 2, generator=generator) * 2 - 1
+    # In the grid's coordinates the image is 2 wide.
+    if isinstance(shift, int):
+        offset = ((shift + 0.5) * draw).round() * 2 / x.shape[-1]
+    else:
+        offset = draw * 2 * shift
+    theta = torch.zeros(count, 2, 3)
+    theta[:, 0, 0] = 1 - 2 * flip.float()
+    theta[:, 1, 1] = 1
+    theta[:, :, 2] = offset
+    grid = F.affine_grid(theta.to(x.device), list(x.shape), align_corners=False)
+    return F.grid_sample(x, grid, padding_mode="border", align_corners=False)
+
+
+def _erase(x, side, generator):
+    """Fill a square at a random place of each image with the image's mean."""
+    count, size = len(x), x.shape[-1]
+    corner = torch.randint(1 - side, size, (2, count, 1), generator=generator)
+    rows, columns = (torch.arange(size) - corner).to(x.device)
+    inside = ((rows >= 0) & (rows < side))[:, None, :, None]
+    inside = inside & ((columns >= 0) & (columns < side))[:, None, None, :]
+    return torch.where(inside, x.mean((2, 3), keepdim=True), x)
+
+
+def train(
+    name,
+    output,
+    *,
+    resume=False,
+    seed=0,
+    folder=None,
+    download=False,
+    limit=None,
+    device=None,
+    command="",
+    **changes,
+):
+    """Train a network and write its weights with their history.
+
+    Everything random comes from `seed` and the number of the epoch, and every epoch
+    ends with a checkpoint. A killed and resumed run therefore gives the weights of an
+    uninterrupted one, bit for bit, on the same machine with as many threads.
+
+    Parameters
+    ----------
+    name : str
+        One of ``RECIPES``.
+    output : path
+        Folder for ``checkpoint.pt``, ``<name>.safetensors`` and ``<name>.json``.
+    resume : bool
+        Go on from the checkpoint in `output`.
+    seed : int
+        Seed of weights, order, augmentation and dropout.
+    folder : path, optional
+        An image folder with ``train/`` and ``test/`` instead of CIFAR-10.
+    download : bool
+        Let torchvision fetch CIFAR-10 if it is not there.
+    limit : int, optional
+        Use only the first `limit` training images.
+    device : str, optional
+        "cpu", "cuda"…; the GPU where there is one.
+    command : str
+        What the history names as its origin.
+    **changes
+        Fields of `Recipe` to change, such as ``epochs=3``.
+
+    Returns
+    -------
+    dict
+        The history that was written beside the weights.
+
+    Raises
+    ------
+    DataError
+        If there are no images, or they have more classes than the network.
+    InputError
+        If `output` already holds a run and `resume` is not given, or an option is out
+        of range.
+    WeightsError
+        If the checkpoint to resume is damaged or was made with other settings.
+    """
+    recipe = recipes.chosen(name, changes)
+    if limit is not None:
+        recipes.check_count("limit", limit)
+    device = _device(device)
+    net = models.build(name, seed, training=True)
+    checkpoint = Path(output) / "checkpoint.pt"
+    if checkpoint.exists() and not resume:
+        raise InputError(
+            f"{checkpoint} exists: go on with --resume, or choose another --output."
+        )
+    # Both at once: what is missing shows now, not after the last epoch.
+    x, y, source = data.dataset("train", folder=folder, download=download)
+    test_x, test_y, _ = data.dataset("test", folder=folder, download=download)
+    for pictures, labels in ((x, y), (test_x, test_y)):
+        _check_labels(net(pictures[:1].float() / 255), labels)
+    x, y = x[:limit], y[:limit]
+    pixels = fingerprint(x.numpy().tobytes())
+    x, y = x.to(device), y.to(device)
+    net = net.to(device, memory_format=torch.channels_last)
+    optimizer = recipes.optimizer(net, recipe)
+    steps = -(-len(x) // recipe.batch)
+    settings = {"name": name, "seed": seed, "images": len(x), **asdict(recipe)}
+    state = {"net": net, "optimizer": optimizer}
+    identity = {**settings, "data_sha256": pixels}
+
+    def cycle(epoch):
+        return recipes.schedule(optimizer, recipe, steps, epoch)
+
+    log = _restore(checkpoint, identity, state, cycle, device) if resume else []
+    begun = recipes.cycles(recipe)
+    for epoch in range(len(log), sum(epochs for epochs, *_ in begun.values())):
+        if epoch in begun:
+            state["schedule"] = cycle(epoch)
+        log.append(_epoch(net, x, y, recipe, state, seed, epoch))
+        _store(checkpoint, identity, state, log)
+    net = models.finished(name, net)
+    # What is shipped is rounded to float16, so that is what is measured.
+    net.load_state_dict(models.rounded(net.state_dict()))
+    history = facts(
+        network=name,
+        command=command,
+        settings=settings,
+        data=source,
+        data_sha256=pixels,
+        threads=torch.get_num_threads(),
+        device=str(device),
+        seconds=round(sum(entry["seconds"] for entry in log)),
+        log=log,
+        **evaluate(net, test_x, test_y),
+    )
+    models.save(net, Path(output) / f"{name}.safetensors", **history)
+    return history
+
+
+def _check_labels(logits, y):
+    if y.max() >= logits.shape[1]:
+        raise DataError(
+            f"the images have {y.max() + 1} classes, the network {logits.shape[1]}. "
+            "Remove class folders, or choose another network."
+        )
+
+
+def _device(name):
+    name = name or ("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        return torch.empty(0, device=name).device
+    except (AssertionError, RuntimeError):
+        raise InputError(
+            f"device {name!r} is not there. Choose cpu, or leave it out."
+        ) from None
+
+
+def _epoch(net, x, y, recipe, state, seed, epoch):
+    """Train for one epoch; return what happened in it."""
+    optimizer, schedule = state["optimizer"], state["schedule"]
+    started = time.monotonic()
+    number = 1_000_000 * seed + epoch
+    generator = torch.Generator().manual_seed(number)
+    torch.manual_seed(number)  # dropout draws from the global generator
+    order = torch.randperm(len(x), generator=generator)
+    net.train()
+    total, right = 0.0, 0
+    chunks, begun = order.split(recipe.batch), recipes.cycles(recipe)
+    epochs = sum(count for count, *_ in begun.values())
+    erased = begun[max(first for first in begun if first <= epoch)][2]
+    bar = tqdm(chunks, desc=f"epoch {epoch + 1}/{epochs}", mininterval=1)
+    for chunk in bar:
+        chunk = chunk.to(x.device)
+        pictures = _augment(x[chunk].float() / 255, recipe.shift, generator)
+        if erased:
+            pictures = _erase(pictures, erased, generator)
+        pictures = pictures.contiguous(memory_format=torch.channels_last)
+        with torch.autocast(x.device.type, torch.bfloat16, enabled=recipe.bfloat16):
+            logits = net(pictures)
+        loss = F.cross_entropy(logits.float(), y[chunk])
+        optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        optimizer.step()
+        schedule.step()
+        total += loss.item() * len(chunk)
+        right += (logits.argmax(1) == y[chunk]).sum().item()
+        bar.set_postfix(loss=f"{loss.item():.3f}", refresh=False)
+    net.eval()
+    return {
+        "loss": round(total / len(x), 4),
+        "accuracy": round(right / len(x), 4),
+        "seconds": round(time.monotonic() - started, 1),
+    }
+
+
+def _store(path, settings, state, log):
+    stream = io.BytesIO()
+    entries = {key: value.state_dict() for key, value in state.items()}
+    torch.save({"settings": settings, "log": log, **entries}, stream)
+    write_bytes(path, stream.getvalue())
+
+
+def _restore(path, settings, state, cycle, device):
+    """Put the state of a checkpoint back; return the log of its epochs."""
+    if not path.exists():
+        return []
+    try:
+        stored = torch.load(path, map_location=device, weights_only=True)
+        if stored["settings"] != settings:
+            differing = [
+                f"{key} {stored['settings'].get(key)!r} instead of {settings[key]!r}"
+                for key in sorted(settings)
+                if stored["settings"].get(key) != settings[key]
+            ]
+            raise WeightsError(
+                f"{path} was made with {', '.join(differing)}. Use the same options, "
+                "or another --output."
+            )
+        state["schedule"] = cycle(len(stored["log"]) - 1)
+        for key, value in state.items():
+            value.load_state_dict(stored[key])
+    except WeightsError:
+        raise
+    except Exception as error:
+        raise WeightsError(
+            f"{path} cannot be read ({error}). Delete it to start again."
+        ) from None
+    return stored["log"]
+
+
+@torch.no_grad()
+def evaluate(net, x, y, batch=500):
+    """Return how often the largest logit is the right one.
+
+    Parameters
+    ----------
+    net : torch.nn.Module
+        The network, in evaluation mode.
+    x : torch.Tensor
+        ``[N, 3, S, S]`` uint8 images.
+    y : torch.Tensor
+        ``[N]`` labels.
+    batch : int
+        Images at a time.
+
+    Returns
+    -------
+    dict
+        ``test_images``, ``test_accuracy`` in [0, 1], ``test_accuracy_per_class`` and
+        ``test_loss``.
+
+    Raises
+    ------
+    DataError
+        If the images have more classes than the network.
+    """
+    logits = torch.cat(
+        [
+            net(chunk.float() / 255)
+            for chunk in tqdm(x.split(batch), desc="evaluating", mininterval=1)
+        ]
+    )
+    _check_labels(logits, y)
+    right = (logits.argmax(1) == y).float()
+    classes = sorted(set(y.tolist()))
+    return {
+        "test_images": len(x),
+        "test_accuracy": round(right.mean().item(), 4),
+        "test_accuracy_per_class": [
+            round(right[y == label].mean().item(), 4) for label in classes
+        ],
+        "test_loss": round(F.cross_entropy(logits, y).item(), 4),
+    }

@@ -1,0 +1,291 @@
+"""Real images: CIFAR-10 where it is, and photographs that came with the libraries."""
+
+import operator
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from tqdm import tqdm
+
+from modbp.errors import DataError, InputError
+from modbp.zoo.data.sources import CLASSES, Photographs, as_path, find, root
+
+__all__ = [
+    "CLASSES",
+    "Images",
+    "Listing",
+    "dataset",
+    "images",
+    "listed",
+    "paper_indices",
+    "pixels",
+    "root",
+]
+
+
+@dataclass(frozen=True, eq=False)
+class Images:
+    """Images with their labels, which say where they come from.
+
+    Unpacks as ``x, y = images(8)``.
+
+    Attributes
+    ----------
+    x : torch.Tensor
+        ``[N, 3, S, S]`` float32 in [0, 1].
+    y : torch.Tensor
+        ``[N]`` int64 class indices.
+    names : tuple of str
+        One short name per image, for captions and seeds.
+    source : str
+        Where the images come from, as a figure's caption says it.
+    """
+
+    x: torch.Tensor
+    y: torch.Tensor
+    names: tuple
+    source: str
+
+    def __iter__(self):
+        return iter((self.x, self.y))
+
+    def __repr__(self):
+        size = "×".join(map(str, self.x.shape[-2:]))
+        return f"{len(self.x)} images, {size} pixels: {self.source}"
+
+
+@dataclass(frozen=True, eq=False)
+class Listing:
+    """Images that have not been read yet, for when there are many.
+
+    ``listing[:8]`` is a listing again; ``len(listing)`` is how many they are.
+
+    Attributes
+    ----------
+    indices : list of int
+        Which images of the place where they come from.
+    size : int
+        Side in pixels.
+    """
+
+    place: object
+    indices: list
+    size: int
+
+    def __len__(self):
+        return len(self.indices)
+
+    def __getitem__(self, part):
+        return Listing(self.place, self.indices[part], self.size)
+
+    @property
+    def names(self):
+        """One short name per image."""
+        return tuple(self.place.name(index) for index in self.indices)
+
+    @property
+    def source(self):
+        """Where the images come from."""
+        return self.place.text
+
+    def read(self):
+        """Return the images.
+
+        Raises
+        ------
+        DataError
+            If one cannot be read.
+        """
+        pairs = [self.place.read(index, self.size) for index in self.indices]
+        return Images(
+            x=pixels([picture for picture, _ in pairs]),
+            y=torch.tensor([label for _, label in pairs], dtype=torch.int64),
+            names=self.names,
+            source=self.source,
+        )
+
+    def __repr__(self):
+        return f"{len(self)} images, {self.size}×{self.size} pixels: {self.source}"
+
+
+def paper_indices(count=200):
+    """Return the indices of the CIFAR-10 test images that the paper's code used.
+
+    Index 30 comes first, then draws of numpy's legacy generator, seed 0, with
+    replacement from the other 9,999.
+
+    Parameters
+    ----------
+    count : int
+        How many, at least 1.
+
+    Returns
+    -------
+    list of int
+
+    Raises
+    ------
+    InputError
+        If `count` is less than 1.
+    """
+    if not isinstance(count, int) or count < 1:
+        raise InputError(f"count is {count!r}; ask for at least one index.")
+    first = 30
+    draws = np.random.RandomState(0).choice(9999, count - 1)
+    return [first, *(int(draw + (draw >= first)) for draw in draws)]
+
+
+def images(n=None, *, indices=None, split="test", size=32, folder=None, download=False):
+    """Return real images, from the best source that this machine has.
+
+    In this order: ``folder``, CIFAR-10 as an image folder in ``$MODBP_DATA``, CIFAR-10
+    as torchvision stores it, photographs that came with scikit-image and scikit-learn.
+
+    Parameters
+    ----------
+    n : int, optional
+        How many; up to 8 if neither this nor `indices` is given. CIFAR-10's test images
+        come in the order of the paper, photographs repeat with other crops.
+    indices : sequence of int, optional
+        Which ones, instead of the first `n`.
+    split : {"test", "train"}
+        Which part of CIFAR-10.
+    size : int
+        Side of the images in pixels; others are cropped square and resized.
+    folder : path or "photographs", optional
+        A folder of your own with one sub-folder per class, or the built-in photographs
+        even where CIFAR-10 is present.
+    download : bool
+        Let torchvision fetch CIFAR-10 if it is not there.
+
+    Returns
+    -------
+    Images
+        ``x, y``, and the source.
+
+    Raises
+    ------
+    DataError
+        If the folder holds no images, or an image cannot be read.
+    InputError
+        If `n`, `indices` or `size` is out of range.
+    """
+    found = listed(
+        n, indices=indices, split=split, size=size, folder=folder, download=download
+    )
+    return (found[:8] if n is None and indices is None else found).read()
+
+
+def listed(n=None, *, indices=None, split="test", size=32, folder=None, download=False):
+    """Return the images that :func:`images` would read, without reading them.
+
+    Parameters
+    ----------
+    n : int, optional
+        How many; all that there are if neither this nor `indices` is given.
+    indices, split, size, folder, download
+        As for :func:`images`.
+
+    Returns
+    -------
+    Listing
+
+    Raises
+    ------
+    ModbpError
+        As for :func:`images`.
+    """
+    if indices is not None and n is not None:
+        raise InputError("give `n` or `indices`, not both.")
+    if n is not None and (not isinstance(n, int) or n < 1):
+        raise InputError(f"n is {n!r}; ask for at least one image, as in images(8).")
+    if not isinstance(size, int) or size < 1:
+        raise InputError(f"size is {size!r}; give the side in pixels, as in size=32.")
+    source = find(split, folder, download)
+    if indices is None:
+        n = source.count if n is None else n
+        indices = paper_indices(n) if source.is_cifar10 else range(n)
+    return Listing(source, _checked(indices, source), size)
+
+
+def _checked(indices, source):
+    try:
+        indices = [operator.index(index) for index in indices]
+    except TypeError:
+        raise InputError(
+            f"indices is {indices!r}; give a sequence of integers, as in [3, 5]."
+        ) from None
+    if not indices:
+        raise InputError("indices is empty; ask for at least one image.")
+    for index in indices:
+        if not 0 <= index < source.count:
+            raise InputError(
+                f"image index {index} is out of range: {source.text} has indices "
+                f"0…{source.count - 1}. Ask for fewer images, or for others."
+            )
+    return indices
+
+
+def _stack(pictures):
+    """Return pictures as ``[N, 3, S, S]`` uint8."""
+    stacked = np.stack([np.asarray(picture) for picture in pictures])
+    return torch.from_numpy(stacked).permute(0, 3, 1, 2)
+
+
+def pixels(pictures):
+    """Return pictures as networks take them.
+
+    Parameters
+    ----------
+    pictures : sequence of PIL.Image.Image
+        RGB, all of one size.
+
+    Returns
+    -------
+    torch.Tensor
+        ``[N, 3, S, S]`` float32 in [0, 1].
+    """
+    return _stack(pictures).float().div(255).contiguous()
+
+
+def dataset(split, *, size=32, folder=None, download=False):
+    """Return a whole split in memory, for training and evaluation.
+
+    Parameters
+    ----------
+    split : {"train", "test"}
+        Which part.
+    size : int
+        Side of the images in pixels.
+    folder : path, optional
+        An image folder of your own that holds ``train/<class>/`` and ``test/<class>/``.
+    download : bool
+        Let torchvision fetch CIFAR-10 if it is not there.
+
+    Returns
+    -------
+    x : torch.Tensor
+        ``[N, 3, S, S]`` uint8.
+    y : torch.Tensor
+        ``[N]`` int64.
+    source : str
+        Where they come from.
+
+    Raises
+    ------
+    DataError
+        If CIFAR-10 is nowhere to be found.
+    """
+    folder = None if folder is None else as_path(folder) / split
+    source = find(split, folder, download)
+    if isinstance(source, Photographs):
+        raise DataError(
+            f"no CIFAR-10 found in {root()}. Set MODBP_DATA to the folder that holds "
+            f"cifar10/{split}/<class>/, or allow the download with --download."
+        )
+    pairs = [
+        source.read(index, size)
+        for index in tqdm(range(source.count), desc=f"reading {split}", mininterval=1)
+    ]
+    y = torch.tensor([label for _, label in pairs], dtype=torch.int64)
+    return _stack([picture for picture, _ in pairs]).contiguous(), y, source.text

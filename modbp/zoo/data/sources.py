@@ -1,0 +1,231 @@
+"""Where images come from: a folder, CIFAR-10 in either layout, or photographs."""
+
+import os
+from pathlib import Path
+
+from PIL import Image
+
+from modbp.errors import DataError, InputError
+from modbp.zoo.data import photographs
+from modbp.zoo.vision import load_torchvision
+
+__all__ = ["CLASSES", "Photographs", "as_path", "find", "opened", "root", "square"]
+
+CLASSES = tuple("airplane automobile bird cat deer dog frog horse ship truck".split())
+
+# The endings of files that count as images, as in torchvision.
+_ENDINGS = (".jpg", ".jpeg", ".png", ".ppm", ".bmp", ".pgm", ".tif", ".tiff", ".webp")
+
+
+def root():
+    """Return the folder for data: ``$MODBP_DATA``, else ``~/.cache/modbp``.
+
+    Returns
+    -------
+    pathlib.Path
+    """
+    return Path(os.environ.get("MODBP_DATA") or Path.home() / ".cache" / "modbp")
+
+
+def as_path(folder):
+    """Return a folder's name as a path, whether or not the folder exists.
+
+    Parameters
+    ----------
+    folder : str or path
+        The name.
+
+    Returns
+    -------
+    pathlib.Path
+
+    Raises
+    ------
+    InputError
+        If it is no name.
+    """
+    if not isinstance(folder, (str, os.PathLike)):
+        raise InputError(f"folder is {folder!r}; give a path.")
+    return Path(folder)
+
+
+def find(split, folder, download):
+    """Return the best source of images that this machine has.
+
+    Parameters
+    ----------
+    split : {"test", "train"}
+        Which part of CIFAR-10.
+    folder : path, "photographs" or None
+        One place, instead of the best.
+    download : bool
+        Let torchvision fetch CIFAR-10 if it is not there.
+
+    Returns
+    -------
+    source
+        With ``text``, ``count``, ``is_cifar10``, ``name(index)`` and
+        ``read(index, size)``, which gives a picture and its label.
+
+    Raises
+    ------
+    DataError
+        If the place holds no images, or not those of CIFAR-10.
+    """
+    if split not in ("train", "test"):
+        raise InputError(f"split is {split!r}; choose 'test' or 'train'.")
+    if folder == "photographs":
+        return Photographs()
+    if folder is not None:
+        place = as_path(folder)
+        return _Folder(place, f"images in {place.name}")
+    place = root() / "cifar10" / split
+    if place.is_dir():
+        return _Folder(place, f"CIFAR-10 {split} images (JPEG)", is_cifar10=True)
+    if download or (root() / "cifar-10-batches-py").is_dir():
+        return _Torchvision(split, download)
+    return Photographs()
+
+
+class _Folder:
+    """An image folder: one sub-folder per class; CIFAR-10's files carry their index."""
+
+    def __init__(self, place, text, is_cifar10=False):
+        self.text, self.is_cifar10 = text, is_cifar10
+        if not place.is_dir():
+            raise DataError(
+                f"{place}: no such folder. Give one with a folder per class."
+            )
+        # A hidden folder, such as a notebook's checkpoints, is no class.
+        classes = sorted(
+            entry
+            for entry in place.iterdir()
+            if entry.is_dir() and not entry.name.startswith(".")
+        )
+        files = [
+            (path, label)
+            for label, folder in enumerate(classes)
+            for path in sorted(folder.iterdir())
+            if path.suffix.lower() in _ENDINGS
+        ]
+        if not files:
+            raise DataError(
+                f"{place}: no images in sub-folders. Lay them out as "
+                "<class>/<name>.jpg."
+            )
+        if is_cifar10:
+            files = _by_number(place, files, [folder.name for folder in classes])
+        self.files, self.count = files, len(files)
+
+    def name(self, index):
+        return self.files[index][0].stem
+
+    def read(self, index, size):
+        path, label = self.files[index]
+        return square(opened(path), size), label
+
+
+def _by_number(place, files, classes):
+    """Sort CIFAR-10's files by index; a missing one would shift all others."""
+    if tuple(classes) != CLASSES:
+        raise DataError(
+            f"{place}: has the classes {', '.join(classes)}, CIFAR-10 has "
+            f"{', '.join(CLASSES)}. Restore the folder, or set MODBP_DATA to another."
+        )
+    numbered = {int(f.stem): (f, y) for f, y in files if f.stem.isdecimal()}
+    if sorted(numbered) != list(range(len(files))):
+        raise DataError(
+            f"{place}: the {len(files)} files are not numbered 0…{len(files) - 1}, "
+            "each once. Restore the folder, or set MODBP_DATA to another."
+        )
+    return [numbered[number] for number in range(len(files))]
+
+
+class _Torchvision:
+    """CIFAR-10 as torchvision stores it."""
+
+    is_cifar10 = True
+
+    def __init__(self, split, download):
+        self.text = f"CIFAR-10 {split} images"
+        cifar10 = load_torchvision().datasets.CIFAR10
+        try:
+            self.data = cifar10(root(), train=split == "train", download=download)
+        except (OSError, RuntimeError, EOFError, ValueError) as error:
+            raise DataError(
+                f"CIFAR-10 in {root()} cannot be used ({error}). Fetch it again with "
+                "download=True (--download), or set MODBP_DATA to another folder."
+            ) from None
+        self.count = len(self.data)
+
+    def name(self, index):
+        return f"{index:05d}"
+
+    def read(self, index, size):
+        picture, label = self.data[index]
+        return square(picture, size), label
+
+
+class Photographs:
+    """Photographs inside the wheels of scikit-image and scikit-learn."""
+
+    text = "photographs from scikit-image and scikit-learn"
+    is_cifar10 = False
+    count = photographs.COUNT
+    name = staticmethod(photographs.title)
+
+    def read(self, index, size):
+        picture, name = photographs.crop(index)
+        return square(picture, size), CLASSES.index(name)
+
+
+def opened(path):
+    """Return a picture from a file.
+
+    Parameters
+    ----------
+    path : path
+        The file.
+
+    Returns
+    -------
+    PIL.Image.Image
+        RGB.
+
+    Raises
+    ------
+    DataError
+        If it is no image.
+    """
+    try:
+        with Image.open(path) as picture:
+            return picture.convert("RGB")
+    except (OSError, SyntaxError, ValueError) as error:
+        raise DataError(
+            f"{path}: cannot be read as an image ({error}). Restore or remove it."
+        ) from None
+
+
+def square(picture, size, part=1.0):
+    """Crop the middle square and resize it, unless the picture already fits.
+
+    Parameters
+    ----------
+    picture : PIL.Image.Image
+        Any picture.
+    size : int
+        Side of the result in pixels.
+    part : float
+        Side of the square in units of the picture's shorter side.
+
+    Returns
+    -------
+    PIL.Image.Image
+        ``size`` × ``size``.
+    """
+    if picture.size == (size, size) and part == 1:
+        return picture
+    side = round(min(picture.size) * part)
+    left, top = (picture.width - side) // 2, (picture.height - side) // 2
+    box = (left, top, left + side, top + side)
+    return picture.resize((size, size), Image.Resampling.BICUBIC, box=box)

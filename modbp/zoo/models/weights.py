@@ -1,0 +1,165 @@
+"""Files of weights: float16 numbers, and their history beside them."""
+
+import hashlib
+import json
+import os
+from pathlib import Path
+
+import safetensors
+import safetensors.torch
+
+from modbp.errors import WeightsError
+from modbp.files import fingerprint, write_bytes, write_json
+
+__all__ = ["SHIPPED", "load", "provenance", "rounded", "save", "weights_fingerprint"]
+
+SHIPPED = Path(__file__).parents[1] / "weights"
+
+
+def rounded(state):
+    """Return a network's numbers as a file holds them: floats rounded to float16.
+
+    Parameters
+    ----------
+    state : dict of str to torch.Tensor
+        As ``net.state_dict()`` gives it.
+
+    Returns
+    -------
+    dict of str to torch.Tensor
+        On the CPU. Counters, such as those of batch norm, stay whole numbers.
+    """
+    return {
+        key: (value.half() if value.is_floating_point() else value).cpu().contiguous()
+        for key, value in state.items()
+    }
+
+
+def save(net, path, **history):
+    """Write a network's weights as float16, and their history beside them as JSON.
+
+    Parameters
+    ----------
+    net : torch.nn.Module
+        The network.
+    path : path
+        A file name that ends in ``.safetensors``.
+    **history
+        Plain JSON values: command, seed, accuracy and the like.
+    """
+    path = Path(path)
+    content = safetensors.torch.save(rounded(net.state_dict()))
+    write_bytes(path, content)
+    write_json(path.with_suffix(".json"), {"sha256": fingerprint(content), **history})
+
+
+def provenance(path=None):
+    """Return the history written beside a weights file.
+
+    Parameters
+    ----------
+    path : path, optional
+        The weights file; the shipped CIFAR-10 weights if left out.
+
+    Returns
+    -------
+    dict
+        Among others: command, seed, accuracy, fingerprint of the data, versions.
+
+    Raises
+    ------
+    WeightsError
+        If there is no such file, or it cannot be read.
+    """
+    path = Path(path or SHIPPED / "cifar10.safetensors").with_suffix(".json")
+    try:
+        history = json.loads(path.read_text())
+    except FileNotFoundError:
+        raise WeightsError(
+            f"{path}: no such file. It belongs beside the weights and holds their "
+            "checksum; copy both files, or train again with `python -m modbp train`."
+        ) from None
+    except ValueError as error:
+        raise WeightsError(
+            f"{path}: this is not JSON ({error}). Restore the file, or train again."
+        ) from None
+    if not isinstance(history, dict):
+        raise WeightsError(
+            f"{path}: holds a {type(history).__name__} instead of a history by name. "
+            "Restore the file, or train again."
+        )
+    return history
+
+
+def load(net, path):
+    """Fill a network with weights from a file, checking checksum, names and shapes.
+
+    Parameters
+    ----------
+    net : torch.nn.Module
+        The network; changed only if every check passes.
+    path : path
+        A ``.safetensors`` file with its JSON history beside it.
+
+    Raises
+    ------
+    WeightsError
+        If the file is missing, damaged or made for another network.
+    """
+    if not isinstance(path, (str, os.PathLike)):
+        raise WeightsError(
+            f"weights is {path!r}; give the path of a .safetensors file, the name of "
+            "the shipped ones, or None for random weights."
+        )
+    path = Path(path)
+    if not path.is_file():
+        raise WeightsError(
+            f"{path}: no such weights file. Give `weights=None` for random weights, or "
+            "make some with `python -m modbp train`."
+        )
+    content = path.read_bytes()
+    if fingerprint(content) != provenance(path).get("sha256"):
+        raise WeightsError(
+            f"{path}: the checksum differs from the one in its JSON file, so one of "
+            "the two is damaged or from elsewhere. Restore both files together."
+        )
+    try:
+        state = safetensors.torch.load(content)
+    except safetensors.SafetensorError as error:
+        raise WeightsError(
+            f"{path}: not a safetensors file ({error}). Restore it, or train again."
+        ) from None
+    wanted = {key: tuple(value.shape) for key, value in net.state_dict().items()}
+    found = {key: tuple(value.shape) for key, value in state.items()}
+    for key in [*wanted, *found]:
+        if wanted.get(key) != found.get(key):
+            raise WeightsError(
+                f"{path}: layer entry {key!r} has shape {found.get(key, 'absent')}, "
+                f"the network's has {wanted.get(key, 'absent')}. These weights belong "
+                "to another network; build that one, or train this one."
+            )
+    if not all(value.isfinite().all() for value in state.values()):
+        raise WeightsError(f"{path}: holds values that are not finite. Train again.")
+    net.load_state_dict(state)
+
+
+def weights_fingerprint(net):
+    """Hash the values of all weights, whatever file they came from.
+
+    Parameters
+    ----------
+    net : torch.nn.Module
+        The network.
+
+    Returns
+    -------
+    str
+        SHA-256, hexadecimal.
+    """
+    total = hashlib.sha256()
+    for key, value in sorted(net.state_dict().items()):
+        # What one computes with says nothing about where weights came from.
+        value = value.float() if value.is_floating_point() else value
+        total.update(f"{key}\0{value.dtype}{tuple(value.shape)}\0".encode())
+        total.update(value.detach().cpu().contiguous().numpy().tobytes())
+    return total.hexdigest()

@@ -1,0 +1,191 @@
+"""Methods that average over several inputs: SmoothGrad and integrated gradients."""
+
+import pytest
+import torch
+from nets import (
+    EXPLAINING,
+    WEIGHTS,
+    Zoo,
+    cifar10,
+    filled,
+    fingerprint,
+    mlp,
+    normal,
+    photographs,
+    relative,
+    uniform,
+)
+
+import modbp
+from modbp import methods
+from modbp.errors import InputError, MethodError, UnknownName
+from modbp.zoo.vision import load_torchvision
+
+load_torchvision()
+from captum.attr import IntegratedGradients  # noqa: E402
+
+AVERAGES = ["smoothgrad", "integrated-gradients"]
+
+
+def of_captum(net, x, y, **options):
+    return IntegratedGradients(net).attribute(x, target=y, **options).detach()
+
+
+def test_there_are_no_others():
+    named = [name for name in EXPLAINING if name in AVERAGES]
+    assert named == [
+        name for name in EXPLAINING if isinstance(methods.get(name), methods.Averaged)
+    ]
+
+
+@pytest.mark.parametrize("name", AVERAGES)
+def test_an_average_is_no_chain_and_says_what_to_use(name):
+    wanted = f"'{name}' averages 50 inputs.*no chain. Use modbp.explain, or 'gradient'"
+    with pytest.raises(MethodError, match=wanted):
+        modbp.chain(mlp(2, 3, 2), uniform(0, 1, 2), name)
+    with pytest.raises(MethodError, match=wanted):
+        modbp.csc(mlp(2, 3, 2), uniform(0, 1, 2), name, "2")
+
+
+@pytest.mark.parametrize("name", AVERAGES)
+def test_an_average_says_over_how_many_inputs_and_of_what(name):
+    lines = str(methods.get(name)).splitlines()
+    assert lines[0] == f"{name}: average over 50 inputs of"
+    assert lines[1] == "gradient: start one, reduction max-abs"
+
+
+@pytest.mark.parametrize("name", AVERAGES)
+def test_after_an_average_network_and_input_are_as_before(name):
+    net, x = filled(Zoo()), uniform(1, 2, 2, 6, 6).requires_grad_()
+    before = fingerprint(net, x)
+    modbp.explain(net, x, 1, name)
+    assert fingerprint(net, x) == before
+
+
+@pytest.mark.parametrize("name", AVERAGES)
+def test_without_a_target_all_inputs_explain_the_class_of_the_one_given(name):
+    net, x = mlp(4, 7, 3, bias=normal), normal(3, 5, 4)
+    y = net(x).argmax(1)
+    assert torch.equal(
+        modbp.explain(net, x, None, name), modbp.explain(net, x, y, name)
+    )
+
+
+# SmoothGrad ---------------------------------------------------------------------------
+
+
+def test_smoothgrad_is_a_loop_over_noisy_copies():
+    net, x = mlp(4, 9, 3, bias=normal), normal(3, 2, 4)
+    generator = torch.Generator().manual_seed(7)
+    size = 0.5 * (x.amax(1, keepdim=True) - x.amin(1, keepdim=True))
+    wanted = torch.zeros_like(x)
+    for _ in range(5):
+        noise = torch.randn(4, generator=generator, dtype=torch.float64)
+        copy = (x + size * noise).requires_grad_()
+        wanted += torch.autograd.grad(net(copy)[:, 2].sum(), copy)[0] / 5
+    method = methods.get("smoothgrad", samples=5, noise=0.5, seed=7)
+    assert relative(modbp.explain(net, x, 2, method), wanted) < 1e-12
+
+
+def test_without_noise_smoothgrad_is_the_gradient():
+    net, x = mlp(4, 9, 3), normal(3, 2, 4)
+    found = modbp.explain(net, x, 2, methods.get("smoothgrad", noise=0.0, samples=3))
+    assert relative(found, modbp.explain(net, x, 2, "gradient")) < 1e-14
+
+
+def test_the_seed_decides_the_noise_and_leaves_the_global_state_alone():
+    net, x = mlp(4, 30, 3, bias=normal), normal(3, 2, 4)
+    before = torch.random.get_rng_state()
+    one, same, other = (
+        modbp.explain(net, x, 2, methods.get("smoothgrad", seed=seed))
+        for seed in (0, 0, 1)
+    )
+    assert torch.equal(one, same) and not torch.equal(one, other)
+    assert torch.equal(torch.random.get_rng_state(), before)
+
+
+# Integrated gradients -----------------------------------------------------------------
+
+
+@pytest.mark.parametrize("weights", WEIGHTS)
+def test_at_midpoints_integrated_gradients_are_captums(weights):
+    # 16 steps: Captum rounds weights to float32, and 1/16 is one that it keeps.
+    net, (x, y) = cifar10(weights), photographs(2)
+    options = {"steps": 16, "quadrature": "midpoint"}
+    found = modbp.explain(net, x, y, methods.get("integrated-gradients", **options))
+    wanted = of_captum(net, x, y, n_steps=16, method="riemann_middle")
+    assert relative(found, wanted) < 1e-9
+
+
+def test_by_default_integrated_gradients_are_captums_up_to_its_rounded_weights():
+    net, x, y = filled(Zoo()), normal(1, 3, 2, 6, 6), torch.tensor([0, 2, 4])
+    found = modbp.explain(net, x, y, "integrated-gradients")
+    wanted = of_captum(net, x, y)
+    assert relative(found, wanted) < 1e-6
+
+
+@pytest.mark.parametrize(
+    "baseline", [0.25, normal(5, 1, 2, 6, 6)], ids=["number", "image"]
+)
+def test_a_baseline_is_captums(baseline):
+    net, x, y = filled(Zoo()), normal(1, 3, 2, 6, 6), torch.tensor([0, 2, 4])
+    options = {"steps": 8, "quadrature": "midpoint", "baseline": baseline}
+    found = modbp.explain(net, x, y, methods.get("integrated-gradients", **options))
+    options = {"n_steps": 8, "method": "riemann_middle", "baselines": baseline}
+    assert relative(found, of_captum(net, x, y, **options)) < 1e-9
+
+
+def test_on_a_straight_line_one_step_is_exact():
+    # Without a ReLU the gradient is w everywhere: w ⊙ (x − x₀).
+    net, x = mlp(3, 2), normal(1, 2, 3)
+    method = methods.get("integrated-gradients", steps=1, baseline=1.0)
+    wanted = net[0].weight[1].detach() * (x - 1)
+    assert relative(modbp.explain(net, x, 1, method), wanted) < 1e-12
+
+
+def test_integrated_gradients_sum_to_the_difference_of_the_logits():
+    net, x = mlp(4, 9, 3, bias=normal), normal(3, 5, 4)
+    difference = (net(x) - net(0 * x))[:, 2].detach()
+    away = []
+    for steps in (10, 100, 1000):
+        method = methods.get("integrated-gradients", steps=steps)
+        total = modbp.explain(net, x, 2, method).sum(1)
+        away.append((total - difference).abs().max().item())
+    assert away[2] < 2e-3 < away[0]
+
+
+# Options ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "name, option, value",
+    [
+        ("smoothgrad", "samples", 0),
+        ("smoothgrad", "samples", 1.5),
+        ("smoothgrad", "noise", -0.1),
+        ("smoothgrad", "noise", float("nan")),
+        ("integrated-gradients", "steps", 0),
+    ],
+)
+def test_options_out_of_range_are_refused(name, option, value):
+    with pytest.raises(InputError, match=f"{option} is {value}"):
+        methods.get(name, **{option: value})
+
+
+def test_an_unknown_quadrature_gets_the_known_ones():
+    with pytest.raises(UnknownName, match="'mid'. Did you mean 'midpoint'"):
+        methods.get("integrated-gradients", quadrature="mid")
+
+
+@pytest.mark.parametrize(
+    "baseline, message",
+    [
+        (torch.zeros(3), r"of shape \[3\], the input has shape \[1, 2\]"),
+        ("black", "'black', the input has shape"),
+        (float("nan"), "NaN"),
+    ],
+)
+def test_a_baseline_that_does_not_fit_is_refused(baseline, message):
+    method = methods.get("integrated-gradients", baseline=baseline)
+    with pytest.raises(InputError, match=message):
+        modbp.explain(mlp(2, 3, 2), uniform(0, 1, 2), 0, method)

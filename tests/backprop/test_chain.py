@@ -1,0 +1,375 @@
+"""Pulling relevance through a network: shapes, sums, matrices."""
+
+from functools import partial
+
+import pytest
+import torch
+from nets import (
+    BEST,
+    CHAINS,
+    CONSERVING,
+    EXPLAINING,
+    Modules,
+    Zoo,
+    cifar10,
+    normal,
+    photographs,
+    relative,
+    spelled,
+    switched_on,
+    uniform,
+    zoo,
+)
+from torch import nn
+
+import modbp
+from modbp import methods
+from modbp.backprop.methods import Method
+from modbp.errors import InputError, UnknownName
+
+# Not linear in r: they rectify it.
+RECTIFYING = ("guided-bp", "deconv", "rectgrad")
+
+
+# What a chain says about the network --------------------------------------------------
+
+
+def test_layers_are_named_input_first():
+    names = modbp.chain(cifar10(), photographs()[0], "gradient").layers
+    assert names == ["input", *(name for name, _ in cifar10().named_children())]
+
+
+def test_logits_are_those_of_the_network():
+    net, x = zoo(), normal(1, 3, 2, 6, 6)
+    for name in ("lrp-z", "lrp-a1b0", "lrp-a2b1"):
+        assert relative(modbp.chain(net, x, name).logits, net(x).detach()) < 1e-12
+
+
+def test_a_chain_prints_as_a_table_of_layers_shapes_and_rules():
+    chain = modbp.chain(cifar10(), photographs(2)[0], "lrp-a2b1")
+    title, *table = str(chain).splitlines()
+    assert title == "lrp-a2b1, 2 samples"
+    assert [line.split()[0] for line in table] == ["layer", *chain.layers]
+    for heading in ("type", "output shape", "rule"):
+        column = table[0].index(heading)
+        edges = [line.ljust(column)[column - 2 : column + 1] for line in table]
+        assert all(edge[:2] == "  " and edge[2:] != " " for edge in edges)
+    conv2 = next(line for line in table if line.startswith("conv2"))
+    assert "Conv2d" in conv2 and "64×32×32" in conv2 and "AlphaBeta(alpha=2" in conv2
+    assert repr(chain) == str(chain)
+
+
+# Relevance in, relevance out ----------------------------------------------------------
+
+
+def test_explaining_is_pulling_the_start_value_from_the_logits():
+    net, x = zoo(), normal(1, 3, 2, 6, 6)
+    chain = modbp.chain(net, x, "lrp-z")
+    target = torch.tensor([4, 0, 2])
+    r = torch.zeros(3, 5, dtype=torch.float64)
+    for n, c in enumerate(target):
+        r[n, c] = chain.logits[n, c]
+    assert torch.equal(chain.explain(target), chain.pull(r, "fc")["input"])
+
+
+def test_without_a_target_the_largest_logit_is_explained():
+    chain = modbp.chain(zoo(), normal(1, 3, 2, 6, 6), "lrp-a1b0")
+    assert torch.equal(chain.explain(), chain.explain(chain.logits.argmax(1)))
+
+
+def test_one_target_counts_for_all_samples():
+    chain = modbp.chain(zoo(), normal(1, 3, 2, 6, 6), "gradient")
+    assert torch.equal(chain.explain(2), chain.explain([2, 2, 2]))
+
+
+def test_modbp_explain_is_the_short_form():
+    net, x = zoo(), normal(1, 3, 2, 6, 6)
+    expected = modbp.chain(net, x, "guided-bp").explain(1)
+    assert torch.equal(modbp.explain(net, x, 1, "guided-bp"), expected)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("name", EXPLAINING)
+def test_an_explanation_has_the_shape_and_type_of_the_input(name, dtype):
+    x = uniform(1, 3, 2, 6, 6).to(dtype)
+    found = modbp.explain(zoo(name).to(dtype), x, 1, name)
+    assert (found.shape, found.dtype, found.requires_grad) == (x.shape, dtype, False)
+
+
+@pytest.mark.parametrize("name", CHAINS)
+def test_many_relevances_at_once_equal_a_loop(name):
+    chain = modbp.chain(zoo(name), uniform(1, 2, 2, 6, 6), name)
+    r = normal(2, 4, 2, 5)
+    wanted = ["up", "left", "stem", "input"]
+    together = chain.pull(r, "fc", to=wanted)
+    for k in range(4):
+        alone = chain.pull(r[k], "fc", to=wanted)
+        for layer in wanted:
+            assert relative(together[layer][k], alone[layer]) < 1e-12
+
+
+def test_the_first_dimension_of_the_result_is_that_of_the_relevance():
+    chain = modbp.chain(zoo(), uniform(1, 2, 2, 6, 6), "lrp-z")
+    assert chain.pull(normal(0, 2, 5), "fc")["input"].shape == (2, 2, 6, 6)
+    assert chain.pull(normal(0, 1, 2, 5), "fc")["input"].shape == (1, 2, 2, 6, 6)
+    assert chain.pull(normal(0, 7, 2, 5), "fc")["input"].shape == (7, 2, 2, 6, 6)
+
+
+@pytest.mark.parametrize("name", CHAINS)
+def test_a_batch_equals_one_sample_at_a_time(name):
+    net, (x, y) = cifar10(BEST), photographs(2)
+    together = modbp.explain(net, x, y, name)
+    for n in range(2):
+        alone = modbp.explain(net, x[n : n + 1], y[n : n + 1], name)
+        assert relative(together[n : n + 1], alone) < 1e-12
+
+
+def test_a_sample_of_known_sign_does_not_change_its_neighbour():
+    # Alone, the first takes the cheap form for inputs ≥ 0; beside the second it cannot.
+    x = torch.cat([uniform(1, 1, 2, 6, 6), normal(2, 1, 2, 6, 6)])
+    for name in ("lrp-a1b0", "lrp-a2b1", "lrp-gamma"):
+        together = modbp.explain(zoo(), x, 0, name)
+        assert relative(together[:1], modbp.explain(zoo(), x[:1], 0, name)) < 1e-12
+
+
+# DeepLIFT reads another quantity than what enters; see test_deeplift.py.
+@pytest.mark.parametrize("name", [n for n in CHAINS if not n.startswith("deeplift")])
+def test_relevance_can_enter_and_leave_anywhere(name):
+    chain = modbp.chain(zoo(name), uniform(1, 2, 2, 6, 6), name)
+    r = normal(2, 2, 5)
+    middle = chain.pull(r, "fc", to="add_relu")["add_relu"]
+    through = chain.pull(middle, "add_relu")["input"]
+    assert relative(through, chain.pull(r, "fc")["input"]) < 1e-12
+
+
+@pytest.mark.parametrize("name", ["gradient", "lrp-z"])
+@pytest.mark.parametrize("net", [zoo, partial(spelled, Modules)], ids=["zoo", "skip"])
+def test_many_layers_can_be_read_at_once(net, name):
+    chain = modbp.chain(net(), uniform(1, 2, 2, 6, 6), name)
+    r = normal(2, 2, 5)
+    at_once = chain.pull(r, "fc", to=chain.layers)
+    assert list(at_once) == chain.layers
+    for layer in chain.layers:
+        assert torch.equal(at_once[layer], chain.pull(r, "fc", to=layer)[layer])
+
+
+def test_at_the_start_relevance_is_what_entered():
+    chain = modbp.chain(zoo(), uniform(1, 2, 2, 6, 6), "lrp-z")
+    r = normal(2, 2, 5)
+    assert torch.equal(chain.pull(r, "fc", to="fc")["fc"], r)
+
+
+def test_no_layer_asked_for_is_an_empty_answer():
+    chain = modbp.chain(zoo(), uniform(1, 2, 2, 6, 6), "lrp-z")
+    assert chain.pull(normal(2, 2, 5), "fc", to=[]) == {}
+
+
+def test_relevance_at_a_layer_is_the_sum_over_all_that_read_it():
+    # The layers are y = 2x, u = 3y, v = 5y, u + v: the derivatives are 3 + 5 and 16.
+    class Fork(nn.Module):
+        def __init__(self):
+            super().__init__()
+            for name, weight in (("y", 2.0), ("u", 3.0), ("v", 5.0)):
+                layer = nn.Linear(1, 1, bias=False)
+                layer.weight.data.fill_(weight)
+                self.add_module(name, layer)
+
+        def forward(self, x):
+            y = self.y(x)
+            return self.u(y) + self.v(y)
+
+    chain = modbp.chain(Fork().eval(), torch.ones(1, 1), "gradient")
+    found = chain.pull(torch.ones(1, 1), "add", to=["u", "v", "y", "input"])
+    values = {layer: r.item() for layer, r in found.items()}
+    assert values == {"u": 1, "v": 1, "y": 8, "input": 16}
+
+
+def test_relevance_at_a_layer_is_taken_before_its_own_rule():
+    # At the ReLU all of r, also where it was off; below it the derivative.
+    net = nn.Sequential(nn.Identity(), nn.ReLU()).eval()
+    chain = modbp.chain(net, torch.tensor([[-1.0, 1.0]]), "gradient")
+    found = chain.pull(torch.ones(1, 2), "1", to=["1", "0"])
+    assert found["1"].tolist() == [[1, 1]]
+    assert found["0"].tolist() == [[0, 1]]
+
+
+@pytest.mark.parametrize("to", ["fc", "left", ["input", "left"]])
+def test_a_layer_that_does_not_feed_the_start_is_refused(to):
+    chain = modbp.chain(zoo(), uniform(1, 2, 2, 6, 6), "lrp-z")
+    with pytest.raises(InputError, match="does not feed layer 'right'"):
+        chain.pull(chain.output("right"), "right", to=to)
+
+
+@pytest.mark.parametrize("place", ["start", "to"])
+def test_an_unknown_layer_gets_the_nearest_names(place):
+    chain = modbp.chain(zoo(), uniform(1, 2, 2, 6, 6), "lrp-z")
+    names = {"start": "fc", "to": "input", place: "stem_rel"}
+    with pytest.raises(UnknownName, match="'stem_rel'. Did you mean 'stem_relu'"):
+        chain.pull(normal(2, 2, 5), **names)
+
+
+def test_output_is_what_a_layer_gave():
+    net, x = zoo(), uniform(1, 2, 2, 6, 6)
+    chain = modbp.chain(net, x, "lrp-z")
+    assert torch.equal(chain.output("input"), x)
+    assert relative(chain.output("stem_relu"), net.stem(x).relu().detach()) < 1e-12
+    assert torch.equal(chain.output("fc"), chain.logits)
+
+
+def test_below_lists_what_feeds_a_layer_from_the_top_down():
+    chain = modbp.chain(zoo(), uniform(1, 2, 2, 6, 6), "lrp-z")
+    assert chain.below("fc") == chain.layers[::-1]
+    assert chain.below("right") == ["right", "stem_relu", "stem", "input"]
+    assert chain.below("input") == ["input"]
+
+
+def test_only_the_top_start_value_depends_on_the_method_bound():
+    # The same r through the same table gives the same, whatever explain() starts from.
+    net, x, r = zoo(), uniform(1, 2, 2, 6, 6), normal(2, 2, 5)
+    one = modbp.chain(net, x, methods.get("lrp-z", start="one"))
+    logit = modbp.chain(net, x, methods.get("lrp-z", start="logit"))
+    assert torch.equal(one.pull(r, "fc")["input"], logit.pull(r, "fc")["input"])
+
+
+# The explicit matrix of a layer -------------------------------------------------------
+
+# Layer, and the layers that feed it; one of each kind.
+KINDS = {
+    "stem": ["input"],
+    "stem_relu": ["stem"],
+    "left": ["stem_relu"],
+    "add": ["left", "right"],
+    "largest": ["add_relu"],
+    "mean": ["add_relu"],
+    "cat": ["largest", "mean"],
+    "norm": ["cat"],
+    "up": ["norm"],
+    "turn.permute": ["up_relu"],
+    "flatten": ["turn.permute"],
+    "drop": ["flatten"],
+    "fc": ["drop"],
+}
+
+
+def test_every_kind_of_layer_is_among_those_whose_matrix_is_tested():
+    kinds = set()
+
+    class Spy(Method):
+        def rule(self, call, is_first=False):
+            kinds.add(call.kind)
+            return super().rule(call, is_first)
+
+    spy = Spy("spy", methods.get("lrp-z").rules)
+    chain = modbp.chain(zoo(), uniform(1, 2, 2, 6, 6), spy)
+    assert set(KINDS) < set(chain.layers)
+    wanted = "conv dense scale relu maxpool avgpool add cat shape identity"
+    assert kinds == set(wanted.split())
+
+
+@pytest.mark.parametrize("layer", KINDS)
+@pytest.mark.parametrize("name", sorted(set(CHAINS) - set(RECTIFYING)))
+def test_the_matrix_of_a_layer_is_what_pull_does_there(name, layer):
+    chain = modbp.chain(zoo(name), uniform(1, 3, 2, 6, 6), name)
+    r = normal(2, *chain.output(layer).shape)
+    # Gradient × input multiplies once, at the input; no layer's matrix does.
+    factor = {"input": 1 / chain.output("input")} if "x-input" in name else {}
+    for sample in range(3):
+        parts = chain.pull(r, layer, to=KINDS[layer])
+        pulled = [
+            (parts[source] * factor.get(source, 1))[sample].flatten()
+            for source in KINDS[layer]
+        ]
+        product = chain.matrix(layer, sample) @ r[sample].flatten()
+        assert relative(product, torch.cat(pulled)) < 1e-12
+
+
+@pytest.mark.parametrize(
+    "layer", ["stem", "left", "largest", "mean", "up", "norm", "fc"]
+)
+def test_the_matrix_of_the_gradient_is_the_transposed_jacobian(layer):
+    net = zoo()
+    chain = modbp.chain(net, normal(1, 1, 2, 6, 6), "gradient")
+    a = chain.output(KINDS[layer][0])
+    # Batch norm behind the transposed convolution is part of that layer.
+    parts = [getattr(net, layer), *([net.folded] if layer == "up" else [])]
+    jacobian = torch.func.jacrev(nn.Sequential(*parts))(a)
+    matrix = jacobian.reshape(-1, a.numel()).T.detach()
+    assert relative(chain.matrix(layer), matrix) < 1e-12
+
+
+@pytest.mark.parametrize("layer", KINDS)
+@pytest.mark.parametrize("name", CONSERVING)
+def test_columns_of_a_conserving_matrix_sum_to_one(name, layer):
+    method = methods.get(name, **CONSERVING[name])
+    chain = modbp.chain(switched_on(Zoo()), uniform(1, 1, 2, 6, 6) + 0.1, method)
+    assert ((chain.matrix(layer).sum(0) - 1).abs() < 1e-10).all()
+
+
+def test_columns_of_alpha2_beta1_sum_to_one_where_both_signs_contribute():
+    # Contributions to z: (1, 2, −3), only (1), only (−3): P/P·2 − N/N·1, 2, −1.
+    net = nn.Linear(3, 3, bias=False).double()
+    net.weight.data = torch.tensor([[1.0, 2, -3], [1, 0, 0], [0, 0, -3]]).double()
+    chain = modbp.chain(nn.Sequential(net).eval(), uniform(0, 1, 3) + 1, "lrp-a2b1")
+    torch.testing.assert_close(chain.matrix("0").sum(0).tolist(), [1.0, 2.0, -1.0])
+
+
+def test_a_matrix_belongs_to_its_sample():
+    chain = modbp.chain(zoo(), uniform(1, 2, 2, 6, 6), "lrp-z")
+    assert not torch.equal(chain.matrix("fc", 0), chain.matrix("fc", 1))
+    alone = modbp.chain(zoo(), uniform(1, 2, 2, 6, 6)[1:], "lrp-z")
+    assert relative(chain.matrix("fc", 1), alone.matrix("fc")) < 1e-12
+
+
+@pytest.mark.parametrize("sample", [-1, 2, 0.0, None])
+def test_a_sample_that_is_not_there_has_no_matrix(sample):
+    chain = modbp.chain(zoo(), uniform(1, 2, 2, 6, 6), "lrp-z")
+    with pytest.raises(InputError, match="samples 0…1"):
+        chain.matrix("fc", sample)
+
+
+def test_the_input_has_no_matrix():
+    with pytest.raises(InputError, match="input"):
+        modbp.chain(zoo(), uniform(1, 2, 2, 6, 6), "lrp-z").matrix("input")
+
+
+def test_a_matrix_too_large_to_write_out_is_refused_with_its_size():
+    chain = modbp.chain(cifar10(), photographs(1)[0], "gradient")
+    with pytest.raises(InputError, match="'conv2'.*32768 × 65536 matrix.*pull"):
+        chain.matrix("conv2")
+
+
+# Rules of the user's ------------------------------------------------------------------
+
+
+def broken(back):
+    """A method whose rule for linear layers hands down what `back` makes of it."""
+
+    def rule(call, a):
+        return call.layer.forward(a), back
+
+    return modbp.methods.Method("mine", {"linear": rule, "relu": modbp.rules.Pass()})
+
+
+@pytest.mark.parametrize("back", [lambda r: r, lambda r: (r,), lambda r: (r, r)])
+def test_a_rule_that_hands_down_something_else_is_named(back):
+    net = modbp.models.dense([[1, 2, 3], [1, 1, 1]])
+    x = torch.ones(1, 3, dtype=torch.float64)
+    with pytest.raises(modbp.errors.MethodError, match="'fc1'.*tuple with one"):
+        modbp.explain(net, x, method=broken(back))
+
+
+def test_a_rule_that_fails_is_blamed_itself_and_not_the_image():
+    def rule(call, a):
+        raise ValueError("my mistake")
+
+    method = modbp.methods.Method("mine", {"linear": rule})
+    x = torch.ones(1, 2, dtype=torch.float64)
+    with pytest.raises(modbp.errors.MethodError, match="'fc1'.*my mistake"):
+        modbp.chain(modbp.models.dense([[1, 2]]), x, method)
+
+
+def test_pull_reads_every_layer_below_if_none_is_named():
+    net = modbp.models.dense([[1, 2], [3, 1]], [[1, 1]])
+    chain = modbp.chain(net, torch.ones(1, 2, dtype=torch.float64), "lrp-z")
+    found = chain.pull(chain.logits, "fc2", None)
+    assert list(found) == ["fc2", "relu1", "fc1", "input"]

@@ -1,0 +1,214 @@
+"""The verb ``explain``, from a picture in a file to a figure in another."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+import modbp
+from modbp import data, figures
+from modbp.__main__ import main
+from modbp.commands import explain as commands
+from modbp.errors import UnknownName, WeightsError
+
+ROOT = Path(__file__).parents[2]
+
+MODELS = """
+from torch import nn
+
+def build():
+    layers = nn.Conv2d(3, 4, 3), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten()
+    return nn.Sequential(*layers, nn.Linear(4, 3))
+
+def doubled():
+    return build().double()
+
+def a_number():
+    return 3
+
+def broken():
+    raise KeyError("oh")
+"""
+
+
+@pytest.fixture
+def here(tmp_path, monkeypatch):
+    """A folder with a photograph and a file of models, to be in."""
+    images = data.images(1, folder="photographs", size=90)
+    content = images.x[0].permute(1, 2, 0).mul(255).round().byte().numpy()
+    # Wider than high, so that the middle has to be found.
+    wide = np.concatenate([content[:, :20], content, content[:, -20:]], 1)
+    Image.fromarray(wide).save(tmp_path / "cat.png")
+    (tmp_path / "mine.py").write_text(MODELS)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def shell(here, *arguments):
+    command = [sys.executable, "-W", "error", "-m", "modbp", "explain", *arguments]
+    threads = {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+    return subprocess.run(
+        command,
+        cwd=here,
+        env={**os.environ, **threads},
+        capture_output=True,
+        text=True,
+    )
+
+
+def test_the_shell_gets_a_figure_and_is_told_what_was_done(here):
+    options = "--network resnet18 --weights none --size 64 --class 207"
+    options += " --method lrp-a1b0 --method gradient --output maps.png"
+    done = shell(here, "cat.png", *options.split())
+    assert (done.returncode, done.stderr) == (0, "")
+    first, network, explained, wrote = done.stdout.splitlines()
+    assert first == "cat.png: 130×90, its middle resized to 64×64 pixels"
+    assert network.startswith(
+        "resnet18, random weights, seed 0: 1000 classes, predicts class "
+    )
+    assert explained.startswith("explained class 207 (logit ")
+    assert explained.endswith(") by lrp-a1b0, gradient")
+    assert wrote == "wrote maps.png"
+    with Image.open(here / "maps.png") as figure:
+        width, height = figure.size
+        assert 2.3 < width / height < 3  # the picture and two maps
+        assert figure.info.get("Software") is None
+        # Red and blue of the maps, not just white paper.
+        assert len(figure.convert("RGB").getcolors(2**24)) > 1000
+    assert {path.name for path in here.iterdir()} == {"cat.png", "mine.py", "maps.png"}
+
+
+def test_the_shell_gets_one_line_and_status_2_for_a_picture_that_is_not_there(here):
+    done = shell(here, "dog.png", "--network", "resnet18")
+    wanted = "modbp: dog.png: no such file. Give the path of a picture.\n"
+    assert (done.returncode, done.stdout, done.stderr) == (2, "", wanted)
+
+
+@pytest.mark.parametrize("name, size", [("cifar10", 32), ("squeezenet1_1", 224)])
+def test_the_maps_drawn_are_those_of_explain(here, monkeypatch, name, size):
+    seen = {}
+    draw = figures.heatmaps
+
+    def heatmaps(colours, maps, **options):
+        seen.update(colours=colours, maps=maps, **options)
+        return draw(colours, maps, **options)
+
+    monkeypatch.setattr(figures, "heatmaps", heatmaps)
+    lines = commands.explain("cat.png", name, weights="none", seed=3, target=2)
+    assert lines[-1] == f"wrote cat-{name}.png" and Path(f"cat-{name}.png").is_file()
+    x = seen["colours"]
+    assert x.shape == (1, 3, size, size)
+    found = commands.find_network(name, "none", seed=3)
+    scaled = x
+    if name != "cifar10":  # the numbers in torchvision's documentation
+        mean = torch.tensor([0.485, 0.456, 0.406]).reshape(3, 1, 1)
+        std = torch.tensor([0.229, 0.224, 0.225]).reshape(3, 1, 1)
+        scaled = (x - mean) / std
+    for method in ("gradient-x-input", "lrp-a1b0"):
+        r = modbp.explain(found.net, scaled, 2, method)
+        wanted = figures.reduce(r, method)
+        torch.testing.assert_close(seen["maps"][method], wanted, rtol=1e-4, atol=1e-9)
+    assert seen["source"].startswith(
+        f"cat.png, {name}, random weights, seed 3: class 2"
+    )
+
+
+def test_a_function_in_a_file_gives_the_network(here, capsys):
+    for function in ("build", "doubled"):
+        line = f"explain cat.png --network mine.py:{function} --size 20"
+        assert main([*line.split(), "--mean", *"101", "--std", *"222"]) == 0
+        out = capsys.readouterr().out.splitlines()
+        assert out[0].endswith("resized to 20×20 pixels")
+        assert out[1].startswith(f"mine.py:{function}: 3 classes, predicts class ")
+        assert out[2].endswith(" by gradient-x-input, lrp-a1b0")
+        assert Path(f"cat-{function}.png").is_file()
+
+
+def test_a_method_that_averages_and_batch_norm_of_its_own_can_be_asked_for(
+    here, monkeypatch
+):
+    seen = {}
+    monkeypatch.setattr(
+        commands, "explained", lambda *given: seen.update(given=given) or given[1]
+    )
+    line = "explain cat.png --network mine.py:build --size 20 --method smoothgrad"
+    for more, fold in ([], True), (["--no-fold"], False):
+        assert main([*line.split(), *more]) == 0
+        assert seen["given"][2:] == (None, "smoothgrad", fold)
+    monkeypatch.undo()
+    monkeypatch.chdir(here)
+    assert main(line.split()) == 0
+
+
+@pytest.mark.parametrize("name", ["googlenet", "inception_v3", "densenet121"])
+def test_random_weights_depend_on_the_seed_alone(name):
+    first = commands.find_network(name, "none", seed=1)
+    before = torch.random.get_rng_state()
+    again = commands.find_network(name, "none", seed=1)
+    assert torch.equal(torch.random.get_rng_state(), before)
+    for one, two in zip(first.net.parameters(), again.net.parameters(), strict=True):
+        assert torch.equal(one, two)
+    assert first.size == (299 if name == "inception_v3" else 224)
+    assert first.classes == () and not first.net.training
+
+
+def test_weights_that_cannot_be_downloaded_are_answered_with_where_to_put_them(
+    monkeypatch, tmp_path
+):
+    def unreachable(*arguments, **options):
+        raise OSError("no network here")
+
+    monkeypatch.setattr(torch.hub, "download_url_to_file", unreachable)
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    with pytest.raises(WeightsError) as caught:
+        commands.find_network("resnet18")
+    message = str(caught.value)
+    assert message.startswith("the trained weights of resnet18 cannot be had (no net")
+    assert ".pth into " in message and str(tmp_path) in message
+    assert "--weights none" in message
+
+
+@pytest.mark.parametrize(
+    "line, message",
+    [
+        ("dog.png", "dog.png: no such file"),
+        ("mine.py", "mine.py: cannot be read as an image"),
+        ("cat.png --network resnet19", "'resnet19'. Did you mean 'resnet18'"),
+        ("cat.png --method lrp-a1b1", "'lrp-a1b1'. Did you mean 'lrp-a"),
+        ("cat.png --weights none --class 10", "target 10 is out of range: the netw"),
+        ("cat.png --weights none --class -1", "target -1 is out of range"),
+        ("cat.png --weights best", "choose DEFAULT for trained ones, cifar10"),
+        ("cat.png --weights none --size 0", "size is 0; give the side"),
+        ("cat.png --weights none --size 3", "'pool4'"),
+        ("cat.png --weights none --std 1 0 1", "std is [1.0, 0.0, 1.0]; give"),
+        ("cat.png --weights none --output a.jpg", "a.jpg: the figure is a PNG"),
+        ("cat.png --weights none --output no/a.png", "no: no such folder. Make it"),
+        ("cat.png --weights none --seed -1", "seed is -1"),
+        ("cat.png --network no.py:build", "no.py: no such file. Give FILE.py:FUNC"),
+        ("cat.png --network mine.py:biuld", "'biuld'. Did you mean 'build'"),
+        ("cat.png --network mine.py:a_number", "returns a int; return a torch.nn"),
+        ("cat.png --network mine.py:broken", "stopped with KeyError: 'oh'. Repair"),
+        (
+            "cat.png --network mine.py:build --mean 1 1 1 --method excitation-bp",
+            "images in [0, 1]",
+        ),
+    ],
+)
+def test_bad_input_is_one_line_with_status_2_and_no_figure(here, capsys, line, message):
+    before = set(here.iterdir())
+    assert main(["explain", *line.split()]) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.startswith("modbp: ") and err.count("\n") == 1
+    assert message in err
+    assert {path for path in here.iterdir() if path.suffix != ""} == before
+
+
+def test_weights_for_cifar10_are_for_networks_of_ours_only():
+    with pytest.raises(UnknownName, match="network with weights for CIFAR-10"):
+        commands.find_network("alexnet", "cifar10")

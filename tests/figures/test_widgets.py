@@ -1,0 +1,215 @@
+"""The pictures with controls: their HTML, their texts, and what bad input gets."""
+
+import io
+from html.parser import HTMLParser
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+from PIL import Image
+
+from modbp.errors import InputError
+from modbp.figures.widgets import explore, frames
+
+VOID = {"img", "input", "br"}
+
+
+class Parsed(HTMLParser):
+    """Elements in order, with the check that every one is closed."""
+
+    def __init__(self, html):
+        super().__init__()
+        self.elements, self.open = [], []
+        self.feed(html)
+        self.close()
+        assert self.open == []
+
+    def handle_starttag(self, tag, attributes):
+        names = [name for name, _ in attributes]
+        assert len(names) == len(set(names)), f"{tag} repeats an attribute"
+        self.elements.append((tag, dict(attributes), list(self.open)))
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def find(self, tag):
+        return [attributes for name, attributes, _ in self.elements if name == tag]
+
+
+def grey(value):
+    return np.full((4, 6), value, dtype=np.uint8)
+
+
+def three(**options):
+    options = {"alt": "A square, {}", **options}
+    return frames([grey(0), grey(100), grey(200)], ["a", "b", "c"], **options)
+
+
+def visible(parsed):
+    return [
+        "hidden" not in attributes
+        for attributes in parsed.find("div")
+        if "modbp-frame" in attributes.get("class", "").split()
+    ]
+
+
+def test_one_picture_is_shown_and_each_has_its_text():
+    parsed = Parsed(three(start=1)._repr_html_())
+    assert visible(parsed) == [False, True, False]
+    alts = [image["alt"] for image in parsed.find("img")]
+    assert alts == ["A square, a", "A square, b", "A square, c"]
+    (control,) = parsed.find("input")
+    assert (control["max"], control["value"]) == ("2", "1")
+    assert control["aria-valuetext"] == "b"
+
+
+def test_every_control_stands_inside_its_label():
+    html = frames(
+        [grey(i) for i in range(6)],
+        {"Method": ["m", "n"], "Class": ["cat", "dog", "frog"]},
+        alt="Map of {}, {}",
+        control={"Method": "select", "Class": "range"},
+    ).html
+    parsed = Parsed(html)
+    fields = [e for e in parsed.elements if e[0] in ("select", "input")]
+    assert [tag for tag, _, _ in fields] == ["select", "input"]
+    assert all("label" in parents for _, _, parents in fields)
+    assert [option["value"] for option in parsed.find("option")] == ["0", "1"]
+
+
+def test_the_last_control_counts_fastest():
+    names = {"Method": ["m", "n"], "Class": ["cat", "dog"]}
+    parsed = Parsed(frames(map(grey, range(4)), names, alt="{} {}", start=2).html)
+    alts = [image["alt"] for image in parsed.find("img")]
+    assert alts == ["m cat", "m dog", "n cat", "n dog"]
+    assert [c["aria-valuetext"] for c in parsed.find("input")] == ["n", "cat"]
+
+
+def test_a_control_that_leaves_nothing_to_choose_is_hidden():
+    pictures, choices = [np.eye(2), np.ones((2, 2))], {"Network": ["A"], "Axis": [1, 2]}
+    html = frames(pictures, choices, alt="A square, {} {}", control="select").html
+    assert html.count("<label hidden><span>Network</span>") == 1
+    assert html.count("<label><span>Axis</span>") == 1
+
+
+def test_labels_and_texts_are_escaped():
+    evil = ['<b>"&', "</select><script>"]
+    for control in ("range", "select"):
+        html = frames(
+            [grey(0), grey(1)], evil, alt='"><img {}', control=control, label="<i>"
+        ).html
+        parsed = Parsed(html)
+        assert not parsed.find("b") + parsed.find("i") + parsed.find("script")
+        assert parsed.find("img")[0]["alt"] == '"><img <b>"&'
+
+
+def test_nothing_is_loaded_and_nothing_has_an_identifier():
+    html = three().html
+    assert "http" not in html and " id=" not in html
+    assert all(
+        i["src"].startswith("data:image/webp;") for i in Parsed(html).find("img")
+    )
+
+
+def test_the_same_pictures_give_the_same_bytes():
+    def draw():
+        figure, axes = plt.subplots(figsize=(2, 1))
+        axes.plot([0, 1])
+        return figure
+
+    first, second = (frames([draw()], ["a"], alt="A line").html for _ in range(2))
+    assert first == second
+    assert 'width="192"' in first
+    assert plt.get_fignums() == []
+
+
+def test_all_kinds_of_pictures_are_taken():
+    stream = io.BytesIO()
+    Image.new("L", (6, 4)).save(stream, format="PNG")
+    kinds = [
+        stream.getvalue(),
+        Image.new("RGB", (6, 4)),
+        np.zeros((4, 6)),
+        np.ones((4, 6, 3), dtype=np.float32),
+        grey(3),
+    ]
+    parsed = Parsed(frames(kinds, "abcde", alt="{}").html)
+    assert [image["width"] for image in parsed.find("img")] == ["6"] * 5
+
+
+def test_readers_without_scripts_get_two_telling_pictures():
+    def told(html):
+        classes = [entry.get("class", "") for entry in Parsed(html).find("div")]
+        found = [entry for entry in classes if entry.startswith("modbp-frame ")]
+        return [
+            "modbp-telling" in entry for entry in classes if "frame" in entry
+        ], found
+
+    flags, found = told(three().html)
+    assert flags[1:] == [True, False, True] and len(found) == 2
+    assert told(three(telling=(1, 2)).html)[0][1:] == [False, True, True]
+
+
+def test_a_function_may_write_the_texts():
+    parsed = Parsed(three(alt=lambda name: name.upper() * 2).html)
+    assert [image["alt"] for image in parsed.find("img")] == ["AA", "BB", "CC"]
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"labels": ["a", "b"]}, "3 pictures for 2 labels"),
+        ({"labels": []}, "no labels"),
+        ({"labels": {}}, "no labels"),
+        ({"alt": ["one", "two"]}, "2 texts for 3 pictures"),
+        ({"alt": ["one", " ", "three"]}, "no text for 'b'"),
+        ({"alt": None}, "0 texts"),
+        ({"alt": lambda name: None}, "no text for 'a'"),
+        ({"alt": "A square"}, "of every picture"),
+        ({"alt": "{} {}"}, "cannot be filled in"),
+        ({"control": "dial"}, "control of 'Picture' is 'dial'"),
+        ({"start": 3}, "picture 3 does not exist"),
+        ({"telling": (0, -1)}, "picture -1 does not exist"),
+        ({"pictures": [np.zeros(3)] * 3}, r"array \(3,\)"),
+        ({"pictures": [np.full((2, 2), 7.0)] * 3}, "floats in"),
+        ({"pictures": [np.full((2, 2), np.nan)] * 3}, "floats in"),
+    ],
+)
+def test_bad_input_is_named_with_the_remedy(change, message):
+    options = {"labels": ["a", "b", "c"], "alt": "A square, {}", **change}
+    options.setdefault("pictures", [grey(0)] * 3)
+    with pytest.raises(InputError, match=message):
+        frames(options.pop("pictures"), options.pop("labels"), **options)
+
+
+def shade(depth, colour):
+    return np.full((2, 2), depth / 4 if colour == "x" else 0.0)
+
+
+def test_explore_draws_every_combination_while_the_book_is_built(monkeypatch):
+    monkeypatch.setenv("JUPYTER_BOOK_BUILD", "1")
+    choices = {"depth": [1, 2], "colour": {"red": "x", "blue": "y"}}
+    parsed = Parsed(explore(shade, alt="Depth {}, {}", **choices).html)
+    assert len(parsed.find("img")) == 4
+    assert parsed.find("img")[1]["alt"] == "Depth 1, blue"
+    assert len(parsed.find("select")) == 2
+
+
+def test_explore_has_live_controls_with_a_kernel(monkeypatch):
+    monkeypatch.delenv("JUPYTER_BOOK_BUILD", raising=False)
+    ipywidgets = pytest.importorskip("ipywidgets")
+    box = explore(shade, alt="{} {}", control="range", depth=[1, 2], colour=["x", "y"])
+    *fields, output = box.children
+    assert [field.description for field in fields] == ["Depth", "Colour"]
+    assert isinstance(output, ipywidgets.Output)
+
+
+@pytest.mark.parametrize("built", ["", "1"])
+def test_explore_needs_something_to_choose(monkeypatch, built):
+    monkeypatch.setenv("JUPYTER_BOOK_BUILD", built)
+    with pytest.raises(InputError, match="nothing to choose"):
+        explore(shade, alt="{}", depth=[])
+    with pytest.raises(InputError, match="control of 'Depth'"):
+        explore(shade, alt="{}", control={"colour": "select"}, depth=[1])

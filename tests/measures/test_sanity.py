@@ -1,0 +1,353 @@
+"""Sanity checks: by hand, by replication, what is changed and what is left alone."""
+
+import copy
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+import modbp
+from modbp import sanity
+from modbp.errors import InputError, TraceError, UnknownName
+from modbp.figures import reduce
+from modbp.measures.similarity import ssim
+from modbp.study import experiments
+
+
+@pytest.fixture(scope="module")
+def net():
+    return modbp.models.cifar10()
+
+
+@pytest.fixture(scope="module")
+def images():
+    return modbp.data.images(4, folder="photographs")
+
+
+@pytest.fixture
+def flat():
+    """A network whose gradient of a logit is a row of its only matrix."""
+    generator = torch.Generator().manual_seed(0)
+    net = nn.Sequential(nn.Flatten(), nn.Linear(36, 3, bias=False))
+    with torch.no_grad():
+        net[1].weight.copy_(torch.randn(3, 36, generator=generator))
+    return net.eval()
+
+
+def weights(net):
+    return {key: value.clone() for key, value in net.state_dict().items()}
+
+
+def same(first, second):
+    return all(torch.equal(first[key], second[key]) for key in first)
+
+
+# Random logits ------------------------------------------------------------------------
+
+
+def test_the_two_maps_of_a_linear_network_by_hand(flat):
+    x = torch.rand(5, 1, 6, 6, generator=torch.Generator().manual_seed(1))
+    y = [0, 1, 2, 0, 1]
+    found = sanity.random_logit(flat, x, y, "gradient")
+    maps = flat[1].weight.detach().reshape(3, 6, 6).abs()
+    for paper, values, floor in (
+        (True, found.ssim, found.floor),
+        (False, found.corrected, found.floor_corrected),
+    ):
+        assert values[0] == pytest.approx(ssim(maps[y], maps[found.logits], paper))
+        following = [1, 2, 0, 1, 0]
+        assert floor == pytest.approx(ssim(maps[y], maps[following], paper))
+    assert found.stages == ("random logit",)
+
+
+def test_the_other_logit_is_never_the_explained_one_and_any_of_the_others(flat):
+    x = torch.rand(90, 1, 6, 6, generator=torch.Generator().manual_seed(2))
+    for label in range(3):
+        drawn = sanity.random_logit(flat, x, label, "gradient").logits
+        counts = np.bincount(drawn, minlength=3)
+        assert counts[label] == 0
+        # 45 expected, with a standard deviation of 4.7.
+        assert counts[counts > 0].min() > 25 and (counts > 0).sum() == 2
+
+
+def test_the_draw_belongs_to_seed_and_image_and_not_to_batch_or_method(net, images):
+    x, y = images
+    all_of_them = sanity.random_logit(net, x, y, "gradient")
+    turned = sanity.random_logit(net, x.flip(0), y.flip(0), "lrp-z")
+    assert all_of_them.logits.tolist() == turned.logits.tolist()[::-1]
+    alone = sanity.random_logit(net, x[1:2], y[1:2], "gradient")
+    assert alone.ssim[0, 0] == pytest.approx(all_of_them.ssim[0, 1], abs=1e-4)
+    assert np.isnan(alone.floor).all()  # there is no other image
+    generator = torch.Generator().manual_seed(9)
+    one, two = (
+        sanity.random_logit(net, x, y, "gradient", generator=g) for g in (generator, 9)
+    )
+    assert one.logits.tolist() == two.logits.tolist() != all_of_them.logits.tolist()
+
+
+def test_a_converging_map_hardly_changes_and_the_gradient_does(net, images):
+    x, y = images
+    converging, other = (
+        sanity.random_logit(net, x, y, method) for method in ("lrp-a1b0", "gradient")
+    )
+    assert converging.median()["random logit"] > 0.99
+    assert other.median()["random logit"] < 0.8
+    assert np.median(converging.floor) < 0.5
+    assert "other images" in str(converging) and "2020 code" in str(converging)
+
+
+def test_without_classes_the_predicted_ones_are_explained(net, images):
+    x = images.x
+    with torch.no_grad():
+        y = net(x).argmax(1)
+    one, two = (sanity.random_logit(net, x, given, "gradient") for given in (None, y))
+    assert np.array_equal(one.ssim, two.ssim)
+
+
+# Random weights -----------------------------------------------------------------------
+
+
+def test_the_cascade_changes_a_copy_from_the_top_down(net, images):
+    x, y = images
+    before, randomness = weights(net), torch.random.get_rng_state()
+    stages = ["fc6", "conv4", "conv1"]
+    found = sanity.cascade(net, x, y, "lrp-z", stages, 3)
+    assert same(before, weights(net)) and not net.training
+    assert torch.equal(randomness, torch.random.get_rng_state())
+    maps = reduce(modbp.explain(net, x, y, "lrp-z"), "lrp-z")
+    for number, layers in enumerate(
+        (["fc6"], ["fc6", "fc5", "conv4"], [n for n, _ in net.named_children()])
+    ):
+        twin = copy.deepcopy(net)
+        sanity.randomise(twin, layers, 3)
+        changed = reduce(modbp.explain(twin, x, y, "lrp-z"), "lrp-z")
+        assert found.ssim[number] == pytest.approx(ssim(maps, changed), abs=1e-5)
+        assert found.corrected[number] == pytest.approx(
+            ssim(maps, changed, paper=False), abs=1e-5
+        )
+
+
+def test_stages_left_out_are_all_layers_with_weights(net, images):
+    x, y = images
+    found = sanity.cascade(net, x[:2], y[:2], "gradient")
+    assert found.stages == ("fc6", "fc5", "conv4", "conv3", "conv2", "conv1")
+    assert found.stages == tuple(sanity.stages_of(net, x[:1]))
+    assert found.ssim.shape == found.corrected.shape == (6, 2)
+    assert found.median()["conv1"] < 0.5
+
+
+def test_drawn_weights_are_glorot_uniform_and_depend_on_seed_and_name(net):
+    twin, other = copy.deepcopy(net), copy.deepcopy(net)
+    sanity.randomise(twin, ["fc5", "conv2"], 1)
+    sanity.randomise(other, ["conv2"], 1)
+    assert torch.equal(twin.conv2.weight, other.conv2.weight)
+    assert torch.equal(twin.conv1.weight, net.conv1.weight)
+    assert not twin.conv2.bias.any() and not twin.fc5.bias.any()
+    limit = (6 / (32 * 9 + 64 * 9)) ** 0.5
+    values = twin.conv2.weight.detach()
+    assert 0.99 * limit < values.abs().max() <= limit
+    # The variance of a uniform distribution is a third of its limit squared.
+    assert values.var().item() == pytest.approx(limit**2 / 3, rel=0.05)
+    sanity.randomise(other, ["conv2"], 2)
+    assert not torch.equal(twin.conv2.weight, other.conv2.weight)
+
+
+class Residual(nn.Module):
+    """Two blocks with skip connections and batch norms."""
+
+    class Block(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.conv = nn.Conv2d(16, 16, 3, padding=1, bias=False)
+            self.bn = nn.BatchNorm2d(16)
+            self.relu = nn.ReLU()
+
+        def forward(self, a):
+            return self.relu(self.bn(self.conv(a)) + a)
+
+    def __init__(self):
+        super().__init__()
+        self.stem = nn.Conv2d(3, 16, 3)
+        self.low, self.high = self.Block(), self.Block()
+        self.pool, self.flatten = nn.AdaptiveAvgPool2d(1), nn.Flatten()
+        self.fc = nn.Linear(16, 3)
+
+    def forward(self, x):
+        a = self.high(self.low(torch.relu(self.stem(x))))
+        return self.fc(self.flatten(self.pool(a)))
+
+
+@pytest.fixture
+def residual():
+    torch.manual_seed(0)
+    net = Residual().eval()
+    for block in (net.low, net.high):
+        nn.init.uniform_(block.bn.running_mean)
+        nn.init.uniform_(block.bn.running_var, 1, 2)
+        nn.init.uniform_(block.bn.weight, 1, 2)
+    return net
+
+
+def test_a_network_with_batch_norm_gets_he_normal_weights_and_fresh_norms(residual):
+    sanity.randomise(residual, ["high.conv", "high.bn", "high.relu", "fc"], 0)
+    norm, other = residual.high.bn, residual.low.bn
+    assert norm.weight.eq(1).all() and norm.running_var.eq(1).all()
+    assert norm.running_mean.eq(0).all() and not other.running_mean.eq(0).all()
+    deviation = (2 / (16 * 9)) ** 0.5
+    assert residual.high.conv.weight.std().item() == pytest.approx(deviation, rel=0.06)
+    # Normal values go beyond what any uniform distribution of that variance has.
+    assert residual.high.conv.weight.abs().max() > 3**0.5 * deviation
+    assert residual.fc.weight.abs().max() <= (6 / 19) ** 0.5
+
+
+@pytest.mark.parametrize("own", [True, False])
+def test_a_stage_that_is_a_block_has_its_own_weights_drawn_or_not(residual, own):
+    x = torch.rand(2, 3, 9, 9, generator=torch.Generator().manual_seed(0))
+    found = sanity.cascade(residual, x, 1, "gradient", ["high", "low"], own=own)
+    maps = reduce(modbp.explain(residual, x, 1, "gradient"), "gradient")
+    assert np.isfinite(found.ssim).all()
+    high, low = ["fc"], ["fc", "high.conv", "high.bn"]
+    if own:
+        high, low = low, [*low, "low.conv", "low.bn"]
+    for number, layers in enumerate((high, low)):
+        twin = copy.deepcopy(residual)
+        sanity.randomise(twin, layers)
+        changed = reduce(modbp.explain(twin, x, 1, "gradient"), "gradient")
+        assert found.ssim[number] == pytest.approx(ssim(maps, changed), abs=1e-5)
+
+
+def test_stale_weights_hide_what_is_random(net, images):
+    x, y = images
+    patterns = modbp.patterns.fit(net, [x])
+    method = modbp.methods.get("patternattribution", patterns=patterns)
+    stale, fresh = (
+        sanity.cascade(net, x, y, method, ["fc6", "conv3"], stale=flag)
+        for flag in (True, False)
+    )
+    # Only the logit's value is another at the first stage: a factor for the whole map.
+    assert stale.ssim[0] == pytest.approx(np.ones(4), abs=1e-4)
+    assert fresh.median()["fc6"] < 0.9
+    assert stale.median()["conv3"] > fresh.median()["conv3"]
+    # Written out: A ⊙ W of the trained network, the rest of the random one.
+    kept = {k: a * net.get_submodule(k).weight.detach() for k, a in patterns.items()}
+    backwards = modbp.methods.get("patternnet", patterns=kept)
+    twin = copy.deepcopy(net)
+    sanity.randomise(twin, ["fc6", "fc5", "conv4", "conv3"])
+    changed = reduce(modbp.explain(twin, x, y, backwards), backwards)
+    maps = reduce(modbp.explain(net, x, y, method), method)
+    assert stale.ssim[1] == pytest.approx(ssim(maps, changed), abs=1e-4)
+
+
+def test_averages_and_sparse_maps_have_cascades_too(net, images):
+    x, y = images
+    few = modbp.methods.get("smoothgrad", samples=2)
+    assert sanity.cascade(net, x[:2], y[:2], few, ["fc6"]).ssim.shape == (1, 2)
+    sparse = sanity.random_logit(net, x[:2], y[:2], "rectgrad")
+    maps, other = (
+        reduce(modbp.explain(net, x[:2], labels, "rectgrad"), "rectgrad")
+        for labels in (y[:2], torch.as_tensor(sparse.logits))
+    )
+    wanted = ssim(maps, other, percentile=100)
+    assert sparse.ssim[0] == pytest.approx(wanted, abs=1e-5)
+
+
+def test_weights_that_belong_to_no_layer_are_refused():
+    class Bare(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.matrix = nn.Parameter(torch.ones(2, 108))
+
+        def forward(self, x):
+            return torch.nn.functional.linear(x.flatten(1), self.matrix)
+
+    with pytest.raises(TraceError, match="belong to no layer of its own"):
+        sanity.cascade(Bare().eval(), torch.rand(1, 3, 6, 6), 0, "gradient")
+
+
+def test_what_cannot_be_done_is_named(net, images, flat):
+    x, y = images
+    with pytest.raises(InputError, match="do not go down"):
+        sanity.cascade(net, x, y, "gradient", ["conv1", "fc6"])
+    with pytest.raises(UnknownName, match="stage 'conv9'"):
+        sanity.cascade(net, x, y, "gradient", ["conv9"])
+    with pytest.raises(InputError, match="none can be stale"):
+        sanity.cascade(net, x, y, "lrp-z", ["fc6"], stale=True)
+    with pytest.raises(InputError, match="target 10"):
+        sanity.random_logit(net, x, 10, "gradient")
+    single = nn.Sequential(nn.Flatten(), nn.Linear(36, 1)).eval()
+    with pytest.raises(InputError, match="a single logit"):
+        sanity.random_logit(single, torch.rand(1, 1, 6, 6), 0, "gradient")
+    odd = nn.Sequential(nn.LayerNorm(3))
+    with pytest.raises(TraceError, match="'0' is a LayerNorm"):
+        sanity.randomise(odd, ["0"])
+
+
+# As experiments -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", ["random-logit", "cascade"])
+def test_neither_batch_nor_order_of_work_changes_what_is_stored(tmp_path, kind):
+    made = {"random-logit": experiments.RandomLogit, "cascade": experiments.Cascade}
+    about = experiments.subject(count=3, folder="photographs")
+    options = {"stages": ["fc6", "conv1"]} if kind == "cascade" else {}
+    small, large = (
+        experiments.run(
+            made[kind](about, ["gradient"], batch=batch, **options),
+            tmp_path / f"{batch}.json",
+        )["results"]["gradient"]
+        for batch in (2, 3)
+    )
+    direct = (
+        sanity.cascade(about.net, *about.read(range(3)), "gradient", ["fc6", "conv1"])
+        if kind == "cascade"
+        else sanity.random_logit(about.net, *about.read(range(3)), "gradient")
+    )
+    assert list(small["stages"]) == list(direct.stages)
+    for found in (small, large):
+        for number, stage in enumerate(direct.stages):
+            for name in ("ssim", "corrected"):
+                cell = found["stages"][stage][name]
+                wanted = getattr(direct, name)[number]
+                assert cell["values"] == pytest.approx(wanted, abs=1e-3)
+                assert cell["median"] == pytest.approx(np.median(wanted), abs=1e-3)
+                low, high = cell["band"]
+                assert min(wanted) - 1e-3 <= low <= cell["median"] <= high
+        floor = found["floor"]["ssim"]["values"]
+        assert floor == pytest.approx(direct.floor, abs=1e-3)
+    assert small.get("logits", []) == direct.logits.tolist()
+
+
+def test_a_single_image_has_no_floor(tmp_path):
+    about = experiments.subject(count=1, folder="photographs")
+    check = experiments.RandomLogit(about, ["gradient"])
+    found = experiments.run(check, tmp_path / "a.json")["results"]["gradient"]
+    assert found["floor"]["ssim"] == {"median": None, "band": None, "values": [None]}
+    assert found["stages"]["random logit"]["ssim"]["median"] is not None
+
+
+def test_stale_weights_as_an_experiment(tmp_path):
+    about = experiments.subject(count=2, folder="photographs")
+    fresh, stale = (
+        experiments.Cascade(
+            about, ["patternattribution"], stages=["fc6"], stale=flag, patterns=30
+        )
+        for flag in (False, True)
+    )
+    told = "patterns fitted to 30 images, 32×32 pixels: photographs"
+    assert told in stale.parts["patternattribution"]
+    found = [
+        experiments.run(each, tmp_path / f"{each.stale}.json")["results"]
+        for each in (fresh, stale)
+    ]
+    first, second = (
+        entry["patternattribution"]["stages"]["fc6"]["ssim"]["median"]
+        for entry in found
+    )
+    assert first < 0.95 and second == pytest.approx(1, abs=1e-4)
+
+
+def test_stale_is_for_one_method():
+    about = experiments.subject(count=1, folder="photographs")
+    with pytest.raises(InputError, match="patternattribution alone"):
+        experiments.Cascade(about, ["gradient"], stale=True)

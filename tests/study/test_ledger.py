@@ -1,0 +1,248 @@
+"""The ledger of claims: every number is what it cites, every link leads somewhere."""
+
+import json
+import re
+import shlex
+from importlib import import_module
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from modbp.__main__ import _parser
+from modbp.errors import DataError, UnknownName
+from modbp.study import ledger
+from modbp.study.ledger import medians, networks, stored
+
+BOOK = Path(__file__).parents[2] / "book"
+PATH = BOOK / "ledger.json"
+CLAIMS = ledger.read(PATH)
+NUMBERS = [
+    pytest.param(
+        number,
+        id=f"{claim['number']}-{k}",
+        marks=[pytest.mark.long] if number.get("slow") else [],
+    )
+    for claim in CLAIMS
+    for k, number in enumerate(claim["numbers"], 1)
+]
+
+
+def name(claim):
+    return str(claim["number"])
+
+
+# The real ledger ----------------------------------------------------------------------
+
+
+def test_all_47_claims_are_there_in_order():
+    assert [claim["number"] for claim in CLAIMS] == list(range(1, 48))
+
+
+@pytest.mark.parametrize("claim", CLAIMS, ids=name)
+def test_a_claim_has_a_verdict_and_what_it_rests_on(claim):
+    assert claim["verdict"] in ledger.VERDICTS
+    for field in ("claim", "origin", "because"):
+        assert claim[field].strip(), field
+    assert claim["because"].endswith(".")
+    if claim["verdict"] == "awaits":
+        assert claim["awaits"]["needs"]
+        assert claim["awaits"]["command"].startswith("python -")
+    else:
+        assert claim["decided"], "a verdict without a chapter"
+        conditions = [n for n in claim["numbers"] if {"at_least", "at_most"} & {*n}]
+        assert conditions, "a verdict that no number could overturn"
+
+
+@pytest.mark.parametrize("number", NUMBERS)
+def test_a_number_is_what_it_cites_and_its_condition_holds(number):
+    if number.get("data") and "CIFAR-10" not in networks.test_images(1).source:
+        pytest.skip("needs CIFAR-10, on whose images the number was measured")
+    found = ledger.cited(number, BOOK)
+    # Six digits are stored.
+    near = number["tolerance"] + 1e-5 * abs(found)
+    assert number["value"] == pytest.approx(found, abs=near, rel=0)
+    assert ledger.holds(number | {"value": found})
+
+
+@pytest.mark.parametrize("claim", [c for c in CLAIMS if "awaits" in c], ids=name)
+def test_the_command_that_will_decide_is_one_of_this_program(claim):
+    _, option, what, *words = shlex.split(claim["awaits"]["command"])
+    if option == "-c":
+        place, room, function = re.match(
+            r"from (\S+) import (\w+); (?:print\()?\2\.(\w+)\(", what
+        ).groups()
+        assert callable(getattr(import_module(f"{place}.{room}"), function))
+        compile(what, "command", "exec")
+        return
+    assert (option, what) == ("-m", "modbp")
+    parser = _parser()
+    (verbs,) = (a for a in parser._actions if a.dest == "verb")
+    assert words[0] in verbs.choices
+    options = {a.dest: a.choices for a in verbs.choices[words[0]]._actions}
+    # Experiments to come are named before they are here.
+    if words[0] != "run" or words[1] in options["experiment"]:
+        parser.parse_args(words)
+
+
+def anchors(page):
+    """Return what can be linked to in a chapter, read off its source."""
+    nodes = pytest.importorskip("docutils.nodes")
+    text = re.sub(r"^```\{code-cell\}.*?^```", "", page.read_text(), flags=re.M | re.S)
+    headings = re.findall(r"^#+ (.*)$", text, re.M)
+    plain = [re.sub(r"\[(.*?)\]\(.*?\)|[$*`]", r"\1", title) for title in headings]
+    labels = re.findall(r"^:label: (\S+)$|^\((\S+)\)=$", text, re.M)
+    return {nodes.make_id(title) for title in plain} | {a or b for a, b in labels}
+
+
+PLACES = sorted({place for claim in CLAIMS for place in claim["decided"]})
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_a_claim_is_decided_at_a_place_that_exists(place):
+    page, _, anchor = place.partition("#")
+    assert anchor in anchors(BOOK / f"{page}.md")
+
+
+@pytest.mark.parametrize("page", sorted({p.partition("#")[0] for p in PLACES}))
+def test_a_chapter_that_decides_claims_lists_them(page):
+    assert f'ledger.decided_in("{page}")' in (BOOK / f"{page}.md").read_text()
+
+
+@pytest.mark.parametrize("page", sorted(BOOK.glob("*.md")), ids=lambda p: p.stem)
+def test_a_chapter_that_lists_claims_decides_some(page):
+    for chapter in re.findall(r'ledger\.decided_in\("(\w+)"\)', page.read_text()):
+        assert chapter == page.stem
+        assert ledger.decided_in(chapter, PATH).claims
+
+
+def test_the_table_shows_every_claim_once_and_can_be_filtered():
+    html = ledger.table(CLAIMS)._repr_html_()
+    for claim in CLAIMS:
+        assert html.count(f'id="claim-{claim["number"]}"') == 1
+    shown = dict(re.findall(r'for="show-(\w+)">\w+ \((\d+)\)', html))
+    assert {*shown} == {"all", *ledger.VERDICTS}
+    for verdict in ledger.VERDICTS:
+        assert html.count(f'class="{verdict}"') == int(shown[verdict])
+    css = (BOOK / "static" / "book.css").read_text()
+    assert all(f"#show-{verdict}:checked" in css for verdict in ledger.VERDICTS)
+
+
+def test_numbers_are_written_as_people_do():
+    def shown(value, form):
+        number = {"value": value, "format": form, "says": "", "tolerance": 0}
+        claim = CLAIMS[0] | {"numbers": [number | {"measurement": "here"}]}
+        return re.search("<b>(.*?)</b>", ledger.table([claim])._repr_html_())[1]
+
+    assert shown(3.2e-16, ".0e") == "3·10<sup>−16</sup>"
+    assert shown(2.5e7, ".1e") == "2.5·10<sup>7</sup>"
+    assert shown(-41.52, ".1f") == "−41.5"
+    assert shown(0.0, ".0e") == "0"
+
+
+def test_print_gets_the_same_claims():
+    text = ledger.table(CLAIMS)._repr_markdown_()
+    assert all(claim["claim"] in text for claim in CLAIMS)
+
+
+# Reading and writing ------------------------------------------------------------------
+
+
+def test_refreshing_changes_nothing_but_the_numbers(tmp_path):
+    (tmp_path / "results").symlink_to(BOOK / "results")
+    content = json.loads(PATH.read_text())
+    entry = next(c for c in content["claims"] if c["number"] == 7)
+    right, entry["numbers"][0]["value"] = entry["numbers"][0]["value"], -1.0
+    path = tmp_path / "ledger.json"
+    path.write_text(json.dumps(content))
+    ledger.refresh(path, only=[3, 7])
+    entry["numbers"][0]["value"] = right
+    assert json.loads(path.read_text()) == content
+    assert path.read_text() == PATH.read_text()
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [(None, "no such ledger"), ("{", "no ledger"), ("[]", "no ledger")],
+)
+def test_a_missing_or_damaged_ledger_is_named(tmp_path, content, message):
+    path = tmp_path / "ledger.json"
+    if content is not None:
+        path.write_text(content)
+    with pytest.raises(DataError, match=message):
+        ledger.read(path)
+
+
+def test_a_place_that_is_not_in_the_file_is_named():
+    place = "results/simulation/vgg16.json#/results/code/positve/median"
+    with pytest.raises(DataError, match="there is no 'positve'"):
+        ledger.cited({"from": [place], "reduction": "stored.value"}, BOOK)
+
+
+@pytest.mark.parametrize(
+    ("function", "named"),
+    [("stored.valeu", "valeu"), ("sorted.value", "sorted"), ("stored.np", "np")],
+)
+def test_an_unknown_measurement_is_named(function, named):
+    with pytest.raises(UnknownName, match=named):
+        ledger.cited({"measurement": function})
+
+
+def test_a_condition_may_have_one_side_or_two():
+    assert ledger.holds({"value": 1.0})
+    assert ledger.holds({"value": 1.0, "at_least": 1})
+    assert not ledger.holds({"value": 1.0, "at_most": 0.5})
+    assert not ledger.holds({"value": float("nan"), "at_least": 0, "at_most": 1})
+
+
+# Reductions ---------------------------------------------------------------------------
+
+
+def test_reductions_by_hand():
+    curve = [1, 0.5, 1e-1, 1e-3, 1e-4]
+    assert stored.slope(curve, 2, 4) == pytest.approx(1.5)
+    assert stored.slope_ratio(curve, [1, 1, 1, 1e-1, 1e-2], 2, 4) == pytest.approx(1.5)
+    assert stored.bend(curve, at=3) == pytest.approx(1)
+    assert stored.steps_until(curve, [1, 1e-4], below=1e-2) == 3
+    assert stored.monotone(1, 3, 4) == 1
+    assert stored.monotone(1, 3, 2) == -1
+    assert (stored.largest(1, 3, 2), stored.smallest(1, 3, 2)) == (3, 1)
+    assert stored.difference(3, 1) == 2
+    # From 1/10 to 1/1000 in four layers.
+    assert medians.decades(0.9, 0.999, layers=4) == pytest.approx(1 / 2)
+    table = {f"α={b + 1}, β={b}": {"median": [1, 10.0 ** (b - 5)]} for b in (1, 2, 3)}
+    assert stored.largest_beta(table | {"positive": {"median": [0]}}, below=5e-3) == 2
+
+
+def test_the_expectation_in_three_dimensions_is_a_half():
+    # On a sphere the height of a random point is uniform: E|cos| = 1/2.
+    assert stored.shared_start(0, dimensions=3) == pytest.approx(-496 / 528 / 2)
+
+
+def test_rank_correlation_compares_the_methods_that_both_have():
+    def table(**medians):
+        return {k: {"fc6": {"conv1": {"median": v}}} for k, v in medians.items()}
+
+    one, two = table(a=1, b=2, c=3), table(c=9, a=2, b=3, d=0)
+    assert medians.rank_correlation(one, two, "fc6", "conv1") == pytest.approx(1)
+
+
+def test_the_order_of_methods_under_both_settings_by_hand():
+    def entry(ssim, corrected):
+        cells = {"ssim": {"median": ssim}, "corrected": {"median": corrected}}
+        return {"stages": {"random logit": cells}}
+
+    table = {"a": entry(0.9, 0.8), "b": entry(0.5, 0.1), "c": entry(0.4, 0.2)}
+    # Two of three places exchanged: 1 − 6 (0 + 1 + 1) / (3 · 8) = 1/2.
+    assert medians.rank_of_settings(table) == pytest.approx(0.5)
+
+
+@settings(derandomize=True, deadline=None, max_examples=30)
+@given(st.floats(0.1, 4), st.floats(-3, 3))
+def test_a_geometric_curve_is_straight_with_its_slope(decades, level):
+    curve = 10 ** (level - decades * np.arange(9))
+    assert stored.r_squared(curve, first=1, last=8) == pytest.approx(1)
+    assert stored.slope(curve, 2, 7) == pytest.approx(decades)
+    assert stored.bend(curve, at=4) == pytest.approx(0, abs=1e-9)

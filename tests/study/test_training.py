@@ -1,0 +1,364 @@
+"""Training: a run that is killed and resumed ends like one that was left alone."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from modbp import data
+from modbp.__main__ import main
+from modbp.files import fingerprint
+from modbp.study import training
+from modbp.study.training import recipes
+from modbp.zoo.data import photographs
+
+ROOT = Path(__file__).parents[2]
+EPOCHS, BATCH, LIMIT = 2, 2, 16
+OPTIONS = ["--epochs", str(EPOCHS), "--batch", str(BATCH), "--limit", str(LIMIT)]
+
+
+@pytest.fixture(autouse=True, scope="module")
+def one_thread():
+    """On a busy machine several threads wait for each other."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """An image folder of photographs: 28 to train on, 14 to test with."""
+    folder = tmp_path_factory.mktemp("photographs")
+    for index in range(42):
+        picture, name = photographs.crop(index)
+        place = folder / ("train" if index < 28 else "test") / name
+        place.mkdir(parents=True, exist_ok=True)
+        picture.resize((32, 32)).save(place / f"{index}.png")
+    return folder
+
+
+def start(folder, output, *more):
+    """Start a run as a process of its own; its progress is to be read."""
+    command = [sys.executable, "-W", "error", "-m", "modbp", "train", "cifar10"]
+    command += ["--folder", str(folder), "--output", str(output), *OPTIONS, *more]
+    # One thread: the sums of several are added in an order that depends on how many.
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+    return subprocess.Popen(
+        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+
+
+def read_until(stream, text):
+    """Read what a process says up to some text; return what it said."""
+    said = b""
+    while text not in said:
+        more = os.read(stream.fileno(), 4096)
+        assert more, f"the process ended: {said.decode()}"
+        said += more
+    return said
+
+
+@pytest.fixture(scope="module")
+def whole(folder, tmp_path_factory):
+    """The output of a run that was left alone."""
+    output = tmp_path_factory.mktemp("whole")
+    process = start(folder, output)
+    said, errors = process.communicate()
+    assert process.returncode == 0, errors.decode()
+    assert said.decode().startswith(f"{output}: test accuracy 0.")
+    return output
+
+
+@pytest.fixture
+def in_process(folder):
+    """Run the same command here, in another folder or with other options."""
+
+    def run(output, *more):
+        where = ["--folder", str(folder), "--output", str(output)]
+        return main(["train", "cifar10", *where, *OPTIONS, *more])
+
+    return run
+
+
+# A run --------------------------------------------------------------------------------
+
+
+def test_a_run_leaves_weights_with_their_history(whole, folder):
+    names = {path.name for path in whole.iterdir()}
+    assert names == {"checkpoint.pt", "cifar10.safetensors", "cifar10.json"}
+    history = json.loads((whole / "cifar10.json").read_text())
+    assert history["command"].startswith("python -m modbp train cifar10 --folder ")
+    assert history["settings"] == {
+        "name": "cifar10",
+        "seed": 0,
+        "images": LIMIT,
+        "epochs": EPOCHS,
+        "batch": BATCH,
+        "optimizer": "adam",
+        "learning_rate": 2e-3,
+        "weight_decay": 0.0,
+        "shift": 0.1,
+        "bfloat16": True,
+        "more": [],
+    }
+    assert history["data"] == "images in train"
+    x, _, _ = data.dataset("train", folder=folder)
+    assert history["data_sha256"] == fingerprint(x[:LIMIT].numpy().tobytes())
+    assert len(history["log"]) == EPOCHS
+    assert all(0 < entry["loss"] < 5 for entry in history["log"])
+    assert all(0 <= entry["accuracy"] <= 1 for entry in history["log"])
+    assert (history["test_images"], history["threads"]) == (14, 1)
+
+
+def test_a_run_killed_in_an_epoch_and_resumed_gives_the_same_weights_bit_for_bit(
+    whole, folder, tmp_path
+):
+    killed = start(folder, tmp_path)
+    try:
+        said = read_until(killed.stderr, b"epoch 1/2")
+        began = time.monotonic()
+        said += read_until(killed.stderr, b"epoch 1/2: 100%")
+        epoch = time.monotonic() - began
+        said += read_until(killed.stderr, b"epoch 2/2")
+        time.sleep(0.3 * epoch)
+    finally:
+        killed.send_signal(signal.SIGKILL)
+        said += killed.communicate()[1]
+    assert killed.returncode == -signal.SIGKILL
+    # In the second epoch: the first is stored, the second began and did not end.
+    stored = torch.load(tmp_path / "checkpoint.pt", weights_only=True)
+    assert len(stored["log"]) == 1
+    assert b"epoch 2/2" in said and b"epoch 2/2: 100%" not in said
+    assert not (tmp_path / "cifar10.safetensors").exists()
+
+    resumed = start(folder, tmp_path, "--resume")
+    _, said = resumed.communicate()
+    assert resumed.returncode == 0, said.decode()
+    assert b"epoch 1/2" not in said and b"epoch 2/2: 100%" in said
+
+    one, two = (place / "cifar10.safetensors" for place in (whole, tmp_path))
+    assert one.read_bytes() == two.read_bytes()
+    assert lasting(whole) == lasting(tmp_path)
+
+
+def lasting(output):
+    """Return a run's history without what differs from run to run."""
+    history = json.loads((output / "cifar10.json").read_text())
+    for entry in (history, *history["log"]):
+        del entry["seconds"]
+    return {key: value for key, value in history.items() if key != "command"}
+
+
+def test_another_seed_gives_other_weights(folder, tmp_path):
+    changes = {"epochs": 1, "limit": 2, "folder": folder, "device": "cpu"}
+    one = training.train("cifar10", tmp_path / "1", seed=1, **changes)
+    two = training.train("cifar10", tmp_path / "2", seed=2, **changes)
+    assert one["data_sha256"] == two["data_sha256"]
+    assert one["log"][0]["loss"] != two["log"][0]["loss"]
+    files = [(tmp_path / n / "cifar10.safetensors").read_bytes() for n in "12"]
+    assert files[0] != files[1]
+
+
+# Refusals -----------------------------------------------------------------------------
+
+
+def contents(output):
+    return {path.name: fingerprint(path) for path in output.iterdir()}
+
+
+def test_a_run_is_not_overwritten_by_mistake(whole, in_process, capsys):
+    before = contents(whole)
+    assert in_process(whole) == 2
+    message = capsys.readouterr().err
+    assert f"{whole / 'checkpoint.pt'} exists" in message and "--resume" in message
+    assert contents(whole) == before
+
+
+def test_a_finished_run_is_resumed_without_training(whole, in_process, capsys):
+    weights = (whole / "cifar10.safetensors").read_bytes()
+    assert in_process(whole, "--resume") == 0
+    assert "epoch" not in capsys.readouterr().err
+    assert (whole / "cifar10.safetensors").read_bytes() == weights
+
+
+def test_a_run_is_not_resumed_with_other_settings(whole, in_process, capsys):
+    before = contents(whole)
+    assert in_process(whole, "--resume", "--epochs", "5", "--seed", "1") == 2
+    message = capsys.readouterr().err
+    assert "was made with epochs 2 instead of 5, seed 0 instead of 1." in message
+    assert "Use the same options, or another --output." in message
+    assert contents(whole) == before
+
+
+@pytest.mark.parametrize("content", [b"", b"no checkpoint", None])
+def test_a_damaged_checkpoint_is_refused(content, whole, in_process, capsys, tmp_path):
+    path = tmp_path / "checkpoint.pt"
+    if content is None:  # cut off
+        content = (whole / "checkpoint.pt").read_bytes()[:1_000_000]
+    path.write_bytes(content)
+    assert in_process(tmp_path, "--resume") == 2
+    message = capsys.readouterr().err
+    assert f"{path} cannot be read" in message
+    assert "Delete it to start again." in message
+    assert path.read_bytes() == content
+
+
+def test_a_checkpoint_of_something_else_is_refused(in_process, capsys, tmp_path):
+    torch.save({"weights": torch.zeros(3)}, tmp_path / "checkpoint.pt")
+    assert in_process(tmp_path, "--resume") == 2
+    assert "cannot be read" in capsys.readouterr().err
+
+
+def test_more_classes_than_the_network_has_are_refused(folder, capsys, tmp_path):
+    picture = next(folder.glob("train/*/*.png")).read_bytes()
+    for split in ("train", "test"):
+        for number in range(11 if split == "test" else 10):
+            place = tmp_path / split / f"class{number:02d}"
+            place.mkdir(parents=True)
+            (place / "one.png").write_bytes(picture)
+    output = tmp_path / "run"
+    where = ["--folder", str(tmp_path), "--output", str(output)]
+    assert main(["train", "cifar10", *where]) == 2
+    message = capsys.readouterr().err
+    assert "the images have 11 classes, the network 10. Remove class" in message
+    assert not output.exists()
+
+
+# Evaluation and augmentation ----------------------------------------------------------
+
+
+def test_evaluate_finds_the_recorded_accuracy_again(whole, folder, capsys):
+    weights = str(whole / "cifar10.safetensors")
+    where = ["--weights", weights, "--folder", str(folder)]
+    assert main(["evaluate", "cifar10", *where]) == 0
+    recorded = json.loads((whole / "cifar10.json").read_text())["test_accuracy"]
+    expected = f"cifar10: accuracy {recorded:.4f} on 14 images in test\n"
+    assert capsys.readouterr().out == expected
+
+
+class FirstPixel(nn.Module):
+    """Three logits; the largest is that of the first pixel's red, times 255."""
+
+    def forward(self, x):
+        assert x.max() <= 1
+        return nn.functional.one_hot((255 * x[:, 0, 0, 0]).long(), 3).float()
+
+
+def test_accuracy_is_the_share_of_images_whose_largest_logit_is_right():
+    x = torch.zeros(5, 3, 2, 2, dtype=torch.uint8)
+    x[:, 0, 0, 0] = torch.tensor([0, 1, 2, 0, 1])
+    y = torch.tensor([0, 1, 0, 0, 1])
+    result = training.evaluate(FirstPixel(), x, y, batch=2)
+    # Right: all but the third. Of class 0 two of three are, of class 1 both.
+    assert result["test_images"] == 5
+    assert result["test_accuracy"] == 0.8
+    assert result["test_accuracy_per_class"] == [0.6667, 1.0]
+    # −log softmax: log(e + 2) − 1 = 0.5514 where right, log(e + 2) = 1.5514 else.
+    assert result["test_loss"] == pytest.approx(0.5514 + 1 / 5, abs=1e-4)
+
+
+def test_a_second_cycle_is_gentler_and_both_end_near_zero():
+    recipe = recipes.Recipe(
+        epochs=3, more=((2, 0.02, 0),), optimizer="sgd", learning_rate=0.1
+    )
+    descent = recipes.optimizer(nn.Linear(1, 1), recipe)
+    rates = []
+    for epoch in range(5):
+        if epoch in (0, 3):
+            cycle = recipes.schedule(descent, recipe, steps=10, epoch=epoch)
+        for _ in range(10):
+            rates.append(descent.param_groups[0]["lr"])
+            descent.step()
+            cycle.step()
+    first, second = np.split(np.array(rates), [30])
+    assert first.max() == pytest.approx(0.1, rel=0.05) and first[-1] < 1e-3
+    assert second.max() == pytest.approx(0.02, rel=0.05) and second[-1] < 2e-4
+
+
+@pytest.mark.parametrize("done", [1, 2])
+def test_a_run_resumed_before_or_in_its_second_cycle_ends_alike(
+    folder, tmp_path, monkeypatch, done
+):
+    settings = {"folder": folder, "limit": 8, "batch": 4, "epochs": 1}
+    settings["more"] = ((2, 0.01, 4),)
+    whole = training.train("cifar10", tmp_path / "whole", **settings)
+    go_on = training._epoch
+
+    def stop(*arguments):
+        if arguments[-1] == done:
+            raise KeyboardInterrupt
+        return go_on(*arguments)
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(training, "_epoch", stop)
+        training.train("cifar10", tmp_path / "cut", **settings)
+    cut = training.train("cifar10", tmp_path / "cut", resume=True, **settings)
+    assert [e["loss"] for e in cut["log"]] == [e["loss"] for e in whole["log"]]
+    first, second = (
+        tmp_path / name / "cifar10.safetensors" for name in ("whole", "cut")
+    )
+    assert first.read_bytes() == second.read_bytes()
+
+
+def test_epochs_that_are_asked_for_are_all_there_are():
+    assert recipes.chosen("vgg16", {}).more
+    assert recipes.chosen("vgg16", {"epochs": 3}).more == ()
+
+
+def test_what_is_erased_is_a_square_of_the_mean_that_may_reach_over_the_edge():
+    x = torch.rand(300, 3, 8, 8, generator=torch.Generator().manual_seed(0))
+    found = training._erase(x, 4, torch.Generator().manual_seed(1))
+    changed = (found != x).all(1)
+    mean = x.mean((2, 3))[:, :, None, None].expand_as(x)
+    assert torch.equal(found, torch.where(changed[:, None], mean, x))
+    rows, columns = changed.any(2).sum(1), changed.any(1).sum(1)
+    assert (changed.sum((1, 2)) == rows * columns).all()
+    assert rows.max() == columns.max() == 4 and rows.min() == columns.min() == 1
+
+
+def test_without_shifts_an_augmented_image_is_itself_or_its_mirror_image():
+    x, _ = data.images(2, folder="photographs")
+    x = x.repeat(100, 1, 1, 1)
+    generator = torch.Generator().manual_seed(0)
+    found = training._augment(x, 0.0, generator)
+    same = (found - x).abs().amax((1, 2, 3)) < 1e-5
+    mirrored = (found - x.flip(3)).abs().amax((1, 2, 3)) < 1e-5
+    assert (same ^ mirrored).all()
+    # 200 fair coins: 100 heads, with a standard deviation of 7.
+    assert 70 < same.sum() < 130
+
+
+def test_a_shift_by_whole_pixels_blurs_nothing():
+    ramp = torch.arange(32.0).expand(400, 1, 32, 32) / 32
+    found = training._augment(ramp, 4, torch.Generator().manual_seed(0))
+    shift = found[:, 0, 16, 15:17].mean(1) * 32 - 15.5
+    assert (shift - shift.round()).abs().max() < 1e-4
+    # All nine, each about as often as the others.
+    assert 20 < shift.round().int().unique(return_counts=True)[1].min() < 45
+    assert shift.abs().max() == pytest.approx(4, abs=1e-4)
+
+
+def test_shifts_are_continuous_reach_a_tenth_and_repeat_the_edge():
+    """The image is a ramp, so that each pixel says where it was."""
+    ramp = torch.arange(32.0).expand(400, 1, 32, 32) / 32
+    found = training._augment(ramp, 0.1, torch.Generator().manual_seed(0))
+    middle = found[:, 0, 16, 15:17].mean(1) * 32
+    mirrored = found[:, 0, 16, 10] > found[:, 0, 16, 20]
+    shift = middle - 15.5
+    assert 3.0 < shift.abs().max() <= 3.2 + 1e-3
+    assert shift.abs().min() < 0.1 and shift.mean().abs() < 0.4
+    assert (shift % 1 > 1e-3).float().mean() > 0.95  # not whole pixels
+    assert 0.4 < mirrored.float().mean() < 0.6
+    assert (found.amin((1, 2, 3)) >= 0).all() and found.max() <= 31 / 32
+    left = found[:, 0, 16, 0] * 32
+    beyond = (shift < -1) & ~mirrored  # the ramp moved right: its first value stays
+    assert beyond.any() and (left[beyond] == 0).all()

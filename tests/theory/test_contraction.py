@@ -1,0 +1,282 @@
+import itertools
+import math
+
+import numpy as np
+import pytest
+from hypothesis import strategies as st
+from theory.strategies import (
+    SIGNED,
+    chains,
+    conserving,
+    holds_for,
+    matrices,
+    stochastic,
+)
+
+from modbp import theory
+
+POSITIVE = st.floats(1e-2, 10)
+
+
+def test_dobrushin_by_hand():
+    # Columns (1/2, 1/2, 0), (1/2, 0, 1/2), (0, 1/2, 1/2): each two differ by 1/2 in two
+    # places, half the ℓ₁ distance is 1/2.
+    A = np.array([[1, 1, 0], [1, 0, 1], [0, 1, 1]]) / 2
+    assert theory.dobrushin(A) == 0.5
+    assert theory.dobrushin(np.eye(2)) == 1
+
+
+def test_birkhoff_by_hand():
+    # Columns (1, 2), (3, 1): ratios 3 and 1/2, Δ = log 6, and tanh(log(6)/4) is
+    # (√6 - 1) / (√6 + 1).
+    root = math.sqrt(6)
+    assert theory.birkhoff([[1, 3], [2, 1]]) == pytest.approx((root - 1) / (root + 1))
+    assert theory.birkhoff([[1, 1], [0, 1]]) == 1
+    # A row of zeros is outside of every support.
+    assert theory.birkhoff([[1, 3], [0, 0], [2, 1]]) == theory.birkhoff(
+        [[1, 3], [2, 1]]
+    )
+
+
+def test_euclidean_by_hand():
+    # (1 0; 0 1) minus the mean column (1/2, 1/2) is (1 -1; -1 1)/2, of norm 1.
+    assert theory.euclidean(np.eye(2)) == pytest.approx(1)
+    assert theory.euclidean(np.ones((3, 4))) == pytest.approx(0, abs=1e-15)
+
+
+def test_overlap_by_hand():
+    # ν = (5, 1); weighted columns (5, 1) and (0, 2), sums 6 and 2, shared 1·2:
+    # 2/12 = 1/6. With ν = (1, 1) it would be 2/4 = 1/2.
+    M, A = [[3, 0], [4, 1]], [[1, 0], [1, 2]]
+    assert theory.overlap(M, A) == pytest.approx(1 / 6)
+    assert theory.overlap(np.eye(2), A) == pytest.approx(1 / 2)
+    assert theory.overlap(np.eye(2), [[1], [1]]) == 1
+
+
+@holds_for(matrices(entries=SIGNED))
+def test_dobrushin_and_euclidean_agree_with_their_definitions(A):
+    n = A.shape[1]
+    half = [
+        sum(abs(x - y) for x, y in zip(A[:, j], A[:, k], strict=True)) / 2
+        for j in range(n)
+        for k in range(n)
+    ]
+    assert theory.dobrushin(A) == pytest.approx(max(half), abs=1e-12)
+    P = np.eye(n) - np.ones((n, n)) / n
+    assert theory.euclidean(A) == pytest.approx(np.linalg.norm(A @ P, 2), abs=1e-12)
+
+
+@holds_for(matrices())
+def test_birkhoff_agrees_with_the_distances_of_the_columns(A):
+    farthest = max(
+        theory.hilbert_distance(x, y) for x, y in itertools.product(A.T, repeat=2)
+    )
+    assert theory.birkhoff(A) == pytest.approx(math.tanh(farthest / 4), abs=1e-12)
+
+
+@holds_for(chains(length=2))
+def test_overlap_agrees_with_its_definition(mats):
+    M, A = mats
+    nu = [math.sqrt(sum(x * x for x in v)) for v in M.T]
+    shares = []
+    for a, b in itertools.combinations(A.T, 2):
+        shared = sum(x * y * n * n for x, y, n in zip(a, b, nu, strict=True))
+        shares.append(shared / (np.dot(a, nu) * np.dot(b, nu)))
+    assert theory.overlap(M, A) == pytest.approx(min(shares), abs=1e-12)
+
+
+@holds_for(matrices())
+def test_dobrushin_is_below_one_exactly_for_mixing_matrices(A):
+    A = stochastic(A)
+    delta = theory.dobrushin(A)
+    assert delta <= 1 + 1e-12
+    assert bool(theory.mixing(A)) == (delta < 1 - 1e-9)
+    assert delta == pytest.approx(
+        1 - min(np.minimum(a, b).sum() for a, b in itertools.combinations(A.T, 2)),
+        abs=1e-12,
+    )
+    assert delta <= 1 - A.min(axis=1).sum() + 1e-12
+
+
+@holds_for(chains(length=2, entries=SIGNED))
+def test_dobrushin_is_submultiplicative_on_column_sums_one_signs_included(mats):
+    A, B = map(conserving, mats)
+    bound = theory.dobrushin(A) * theory.dobrushin(B)
+    assert theory.dobrushin(A @ B) <= bound + 1e-12 * (1 + bound)
+
+
+def test_dobrushin_is_not_submultiplicative_without_column_sums_one():
+    # δ(B) = 0 for two equal columns only if sums agree; here columns (1, 0), (2, 0).
+    A, B = np.array([[1.0, 0], [0, 1]]) * 3, np.array([[1.0, 2], [0, 0]])
+    assert theory.dobrushin(A @ B) == 1.5
+    assert theory.dobrushin(np.ones((2, 2))) * theory.dobrushin(B) == 0
+    assert theory.dobrushin(np.ones((2, 2)) @ B) == 1
+
+
+@holds_for(chains(length=2, entries=POSITIVE))
+def test_birkhoff_is_submultiplicative(mats):
+    A, B = mats
+    bound = theory.birkhoff(A) * theory.birkhoff(B)
+    assert theory.birkhoff(A @ B) <= bound + 1e-12
+
+
+@holds_for(matrices(entries=POSITIVE), st.data())
+def test_birkhoff_ignores_every_scaling_of_rows_and_columns(A, data):
+    rows = data.draw(st.lists(POSITIVE, min_size=len(A), max_size=len(A)))
+    columns = data.draw(st.lists(POSITIVE, min_size=A.shape[1], max_size=A.shape[1]))
+    scaled = np.array(rows)[:, None] * A * columns
+    assert theory.birkhoff(scaled) == pytest.approx(theory.birkhoff(A), abs=1e-12)
+
+
+@holds_for(matrices(entries=POSITIVE))
+def test_birkhoff_is_dobrushin_in_the_worst_gauge(A):
+    # Never more, for any gauge …
+    assert theory.dobrushin(stochastic(A)) <= theory.birkhoff(A) + 1e-12
+    # … and attained in the limit, by the gauge of the proof: two rows and two columns
+    # that realise Δ, with y = (a_ik a_lk)^(-1/2) on the pair and nothing elsewhere.
+    log = np.log(A)
+    best = max(
+        itertools.product(range(len(A)), range(len(A)), *[range(A.shape[1])] * 2),
+        key=lambda q: (
+            log[q[0], q[2]] - log[q[0], q[3]] - log[q[1], q[2]] + log[q[1], q[3]]
+        ),
+    )
+    rows, columns = best[:2], best[2:]
+    block = A[np.ix_(rows, columns)]
+    worst = stochastic((block / np.sqrt(block.prod(axis=0))).T)
+    assert theory.dobrushin(worst) == pytest.approx(theory.birkhoff(A), abs=1e-9)
+
+
+@holds_for(chains(length=2))
+def test_theorem_a_holds_step_by_step(mats):
+    M, A = mats
+    o = theory.overlap(M, A)
+    before, after = theory.min_cosine(M), theory.min_cosine(M @ A)
+    assert 1 - after <= (1 - before) * (1 - o) + 1e-12
+
+
+@holds_for(chains())
+def test_theorem_a_bounds_the_whole_chain(mats):
+    s = theory.min_cosine(theory.products(mats)[-1])
+    assert 1 - s <= theory.theorem_a_bound(mats) + 1e-12
+
+
+def test_theorem_a_on_the_counterexamples_has_summable_overlaps():
+    # Products of (1 - o_k) with Σ o_k < ∞ stay positive: nothing forces s_n to one.
+    totals = {}
+    for name, depth in [("F1", 200), ("F3", 200), ("F2", 200)]:
+        mats = theory.COUNTEREXAMPLES[name].chain(depth)
+        M = theory.products(mats)[:-1]
+        o = [theory.overlap(P, A) for P, A in zip(M, mats[1:], strict=True)]
+        totals[name] = sum(o)
+        if name == "F2":
+            np.testing.assert_allclose(o[100:], 1 / np.arange(102, 201), rtol=0.03)
+    assert totals["F1"] == pytest.approx(0.363, abs=5e-4)
+    assert totals["F3"] == pytest.approx(0.044, abs=5e-4)
+    assert totals["F2"] > 3
+
+
+def random_chains(seed, signed):
+    """Chains of column sums one: sizes 2 to 5, 1 to 6 factors, sparse or dense."""
+    rng = np.random.default_rng(seed)
+    while True:
+        sizes = rng.integers(2, 6, rng.integers(2, 8))
+        mats = []
+        for shape in itertools.pairwise(sizes):
+            if signed:
+                # Around a stochastic matrix, by up to several times its size.
+                A = conserving(rng.random(shape) + rng.normal(0, rng.random(), shape))
+            else:
+                A = rng.random(shape) ** rng.integers(1, 9)
+                A[rng.random(shape) < 0.3] = 0
+                A[0, ~A.any(axis=0)] = 1
+                A = stochastic(A)
+            mats.append(A)
+        # A factor of rank one ends all angles, and both sides are rounding.
+        if min(map(theory.dobrushin, mats)) > 1e-6:
+            yield mats
+
+
+@pytest.mark.parametrize("signed", [False, True])
+def test_theorem_b_holds_for_every_one_of_5000_random_chains(signed, record_property):
+    slack = {"dobrushin": [], "euclidean": []}
+    tried = itertools.islice(random_chains(seed=int(signed), signed=signed), 5000)
+    for mats in tried:
+        s = theory.min_cosine(theory.products(mats)[-1])
+        # Where the cosine has lost its digits, the propagated differences have not.
+        gap = math.log10(1 - s) if 1 - s > 1e-9 else theory.gaps(mats)[-1]
+        for norm, found in slack.items():
+            bound = theory.theorem_b_bound(mats, norm)
+            found.append(math.log10(bound) - gap)
+    for norm, found in slack.items():
+        smallest, median = min(found), np.median(found)
+        record_property(
+            f"slack {norm} (decades)", f"{smallest:.2f}, median {median:.2f}"
+        )
+        print(f"signed={signed} {norm}: smallest {smallest:.3f}, median {median:.2f}")
+        assert smallest >= -1e-6
+        # A bound that is nowhere near would hold as well.
+        assert smallest < 0.5
+
+
+def test_the_constant_of_theorem_b_is_sharp():
+    # u uniform, v = u ± ε in two entries: 1 - cos = mε² + O(ε³), δ = ε.
+    m, epsilon = 6, 1e-5
+    u = np.full(m, 1 / m)
+    v = u + epsilon * np.array([1, -1] + [0] * (m - 2))
+    A = np.column_stack([u, v])
+    gap = theory.one_minus_cosine(u, v)
+    assert theory.theorem_b_bound([A]) == pytest.approx(m * epsilon**2)
+    assert gap == pytest.approx(m * epsilon**2, rel=1e-3)
+
+
+@holds_for(chains())
+def test_theorem_b_speaks_about_every_non_negative_chain_through_its_gauge(mats):
+    s = theory.min_cosine(theory.products(mats)[-1])
+    for norm in ("dobrushin", "euclidean"):
+        bound = theory.theorem_b_bound(mats, norm)
+        assert 1 - s <= bound + 1e-12
+        through_gauge = theory.theorem_b_bound(theory.gauge(mats), norm)
+        assert bound == pytest.approx(through_gauge, rel=1e-9, abs=1e-12)
+
+
+@holds_for(chains(length=4, entries=POSITIVE), st.sampled_from([1, 2, 3, 4]))
+def test_theorem_c_holds_for_blocks_of_any_length(mats, block):
+    s = theory.min_cosine(theory.products(mats)[-1])
+    bound = theory.theorem_c_bound(mats, block)
+    assert 1 - s <= bound + 1e-12
+    # 2t²/(1+t²) is the same statement as tan(θ/2) ≤ t.
+    t = math.prod(
+        theory.birkhoff(theory.products(mats[k : k + block])[-1])
+        for k in range(0, 4, block)
+    )
+    assert bound == pytest.approx(2 * t**2 / (1 + t**2), abs=1e-12)
+
+
+def test_entries_between_a_half_and_two_give_a_rate_of_six_tenths():
+    # (b - a)/(b + a) = (2 - 1/2)/(2 + 1/2) = 3/5, for any such matrices.
+    rng = np.random.default_rng(0)
+    for _ in range(50):
+        mats = [rng.choice([0.5, 2.0], (4, 4)) for _ in range(12)]
+        gaps = 10 ** theory.gaps(mats)
+        tangents = np.sqrt(gaps / (2 - gaps))
+        assert (tangents <= 0.6 ** np.arange(1, 13) + 1e-15).all()
+
+
+def test_the_bounds_on_wide_layers_are_ordered_as_their_proofs_suggest():
+    # Width 64, 16 layers: Dobrushin proves convergence, Euclid comes within a decade
+    # per layer, Birkhoff needs blocks.
+    rng = np.random.default_rng(0)
+    mats = [np.abs(rng.standard_normal((64, 64))) for _ in range(16)]
+    measured = theory.gaps(mats)[-1]
+    b, euclid = (
+        math.log10(theory.theorem_b_bound(mats, norm))
+        for norm in ("dobrushin", "euclidean")
+    )
+    c1, c2, c4 = (math.log10(theory.theorem_c_bound(mats, k)) for k in (1, 2, 4))
+    assert measured == pytest.approx(-30.5, abs=0.7)
+    assert euclid == pytest.approx(-21.7, abs=0.7)
+    assert b == pytest.approx(-6.8, abs=0.7)
+    assert c4 == pytest.approx(-21.4, abs=0.7)
+    assert c2 == pytest.approx(-11.1, abs=0.7)
+    assert c1 > -0.1

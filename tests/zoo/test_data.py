@@ -1,0 +1,266 @@
+"""Images: which source is taken, which images come, and that all say where from."""
+
+import hashlib
+import pickle
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from modbp import data
+from modbp.errors import DataError
+from modbp.zoo.data import photographs
+from modbp.zoo.vision import load_torchvision
+
+
+def painted(number):
+    """Return the 32-pixel image of a number: its red is the number, then a gradient."""
+    picture = np.zeros((32, 32, 3), np.uint8)
+    picture[..., 0] = number
+    picture[..., 1] = np.arange(0, 256, 8)[:, None]
+    picture[..., 2] = np.arange(0, 256, 8)[None, :]
+    return picture
+
+
+def channels_first(picture):
+    return torch.from_numpy(picture).permute(2, 0, 1)
+
+
+def write_cifar10(folder, count=40):
+    """Write images 0…count−1 in CIFAR-10's folder layout; number n has class n % 10."""
+    for number in range(count):
+        place = folder / data.CLASSES[number % 10]
+        place.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(painted(number)).save(place / f"{number:05d}.png")
+
+
+def write_torchvision(folder, monkeypatch, count=40):
+    """Write what torchvision unpacks its download to, and let it accept that."""
+    cifar10 = load_torchvision().datasets.CIFAR10
+    place = folder / cifar10.base_folder
+    place.mkdir(parents=True)
+
+    def write(name, content):
+        (place / name).write_bytes(pickle.dumps(content))
+        checksum = hashlib.md5((place / name).read_bytes()).hexdigest()
+        return [name, checksum]
+
+    pixels = [100 + channels_first(painted(n)).flatten().numpy() for n in range(count)]
+    batch = {"data": np.stack(pixels), "labels": [n % 10 for n in range(count)]}
+    monkeypatch.setattr(cifar10, "test_list", [write("test_batch", batch)])
+    monkeypatch.setattr(cifar10, "train_list", [write("data_batch_1", batch)])
+    name, checksum = write("batches.meta", {"label_names": list(data.CLASSES)})
+    meta = {"filename": name, "key": "label_names", "md5": checksum}
+    monkeypatch.setattr(cifar10, "meta", meta)
+
+
+@pytest.fixture
+def here(tmp_path, monkeypatch):
+    """An empty data folder."""
+    monkeypatch.setenv("MODBP_DATA", str(tmp_path))
+    return tmp_path
+
+
+# Which source -------------------------------------------------------------------------
+
+
+def test_the_data_folder_is_the_variables_or_in_the_users_cache(here, monkeypatch):
+    assert data.root() == here
+    monkeypatch.setenv("MODBP_DATA", "")
+    monkeypatch.setenv("HOME", str(here / "home"))
+    assert data.root() == here / "home" / ".cache" / "modbp"
+
+
+def test_the_best_source_is_taken_and_named(here, monkeypatch):
+    own = here / "mine"
+    write_cifar10(own, count=3)
+    last = data.images(3)
+    assert last.source == "photographs from scikit-image and scikit-learn"
+
+    write_torchvision(here, monkeypatch)
+    middle = data.images(indices=[0, 1, 2])
+    assert middle.source == "CIFAR-10 test images"
+    assert middle.x[:, 0, 0, 0].mul(255).tolist() == [100, 101, 102]
+
+    write_cifar10(here / "cifar10" / "test")
+    best = data.images(indices=[0, 1, 2])
+    assert best.source == "CIFAR-10 test images (JPEG)"
+    assert best.x[:, 0, 0, 0].mul(255).tolist() == [0, 1, 2]
+
+    named = data.images(3, folder=own)
+    assert named.source == "images in mine"
+    assert repr(named) == "3 images, 32×32 pixels: images in mine"
+    assert data.images(3, folder="photographs").source == last.source
+
+
+def test_torchvisions_cifar10_is_read_with_its_labels(here, monkeypatch):
+    write_torchvision(here, monkeypatch)
+    images = data.images(indices=[30, 7], split="train")
+    assert images.y.tolist() == [0, 7]
+    assert images.names == ("00030", "00007")
+    assert images.source == "CIFAR-10 train images"
+    assert torch.equal(images.x[0] * 255, channels_first(100 + painted(30)))
+
+
+def test_a_damaged_torchvision_download_is_refused(here, monkeypatch):
+    write_torchvision(here, monkeypatch)
+    (here / "cifar-10-batches-py" / "test_batch").write_bytes(b"damaged")
+    with pytest.raises(DataError, match=r"cannot be used .*corrupted.*download=True"):
+        data.images(1)
+
+
+def test_a_download_that_fails_is_refused_with_its_reason(here, monkeypatch):
+    def no_network(*args, **kwargs):
+        raise OSError("no route to host")
+
+    monkeypatch.setattr(load_torchvision().datasets.CIFAR10, "download", no_network)
+    with pytest.raises(DataError, match=r"cannot be used \(no route to host\).*MODBP"):
+        data.images(1, download=True)
+
+
+# CIFAR-10 -----------------------------------------------------------------------------
+
+
+def test_the_papers_indices_are_the_published_ones():
+    indices = data.paper_indices(200)
+    first = [30, 2733, 9846, 3265, 4860, 9226, 7892, 4374, 5875, 6745, 3469, 706]
+    assert indices[:12] == first
+    assert indices[-3:] == [5182, 5209, 6178]
+    assert len(set(indices)) == 200
+    text = ", ".join(map(str, indices))
+    assert hashlib.sha256(text.encode()).hexdigest() == (
+        "86218036a64d01529048c095e14427393c40cbe192a2c4bd4e0f805901ef7aa2"
+    )
+    assert data.paper_indices(5) == indices[:5]
+
+
+def test_cifar10_comes_in_the_order_of_the_paper(here):
+    write_cifar10(here / "cifar10" / "test")
+    images = data.images(1)
+    assert images.names == ("00030",)
+    assert images.y.tolist() == [0]
+    assert torch.equal(images.x[0] * 255, channels_first(painted(30)))
+    assert data.images(indices=[5, 39]).y.tolist() == [5, 9]
+
+
+def test_a_gap_in_cifar10_is_refused_instead_of_shifting_the_rest(here):
+    place = here / "cifar10" / "test"
+    write_cifar10(place)
+    (place / "bird" / "00012.png").unlink()
+    with pytest.raises(DataError, match=r"the 39 files are not numbered 0…38.*Restore"):
+        data.images(1)
+    (place / "bird" / "notes.png").write_bytes(b"")
+    with pytest.raises(DataError, match=r"the 40 files are not numbered"):
+        data.images(1)
+
+
+def test_a_cifar10_with_other_classes_is_refused(here):
+    write_cifar10(here / "cifar10" / "test")
+    (here / "cifar10" / "test" / "bird").rename(here / "cifar10" / "test" / "zebra")
+    with pytest.raises(DataError, match=r"airplane, .*zebra, CIFAR-10 has .*Restore"):
+        data.images(1)
+
+
+def test_a_whole_split_comes_as_bytes_in_order(here):
+    write_cifar10(here / "cifar10" / "train")
+    x, y, source = data.dataset("train")
+    assert (x.shape, x.dtype, y.dtype) == ((40, 3, 32, 32), torch.uint8, torch.int64)
+    assert x[:, 0, 0, 0].tolist() == list(range(40))
+    assert y.tolist() == [number % 10 for number in range(40)]
+    assert source == "CIFAR-10 train images (JPEG)"
+
+
+def test_photographs_are_nothing_to_train_on(here):
+    with pytest.raises(DataError, match=r"no CIFAR-10 .*MODBP_DATA.*--download"):
+        data.dataset("train")
+
+
+# A folder of the user's ---------------------------------------------------------------
+
+
+def test_a_folder_of_odd_sizes_is_cropped_square_in_the_middle_and_resized(tmp_path):
+    wide = np.zeros((20, 60, 3), np.uint8)
+    wide[:, 20:40] = (255, 0, 0)  # the middle square
+    tall = np.zeros((50, 10), np.uint8)  # grey
+    tall[20:30] = 51
+    exact = painted(7)
+    for name, content in (("a/wide", wide), ("a/tall", tall), ("b/exact", exact)):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        Image.fromarray(content).save(tmp_path / f"{name}.png")
+    (tmp_path / "b" / "notes.txt").write_text("not an image")
+    (tmp_path / ".hidden").mkdir()
+    Image.fromarray(exact).save(tmp_path / ".hidden" / "c.png")
+
+    images = data.images(folder=tmp_path)
+    assert images.names == ("tall", "wide", "exact")
+    assert images.y.tolist() == [0, 0, 1]
+    # At the edges the interpolation also sees what lies outside the square.
+    middle = images.x[:2, :, 4:-4, 4:-4]
+    assert (middle[0] == 0.2).all()
+    assert (middle[1, 0] == 1).all() and (middle[1, 1:] == 0).all()
+    assert (images.x[:2].amax(1) > 0.1).all()
+    assert torch.equal(images.x[2] * 255, channels_first(exact))
+    assert data.images(folder=tmp_path, size=50).x.shape == (3, 3, 50, 50)
+
+
+# Photographs --------------------------------------------------------------------------
+
+
+def test_photographs_are_images_and_the_same_every_time():
+    first = data.images(8, folder="photographs")
+    again = data.images(8, folder="photographs")
+    x, y = first
+    assert (x.shape, x.dtype) == ((8, 3, 32, 32), torch.float32)
+    assert (y.shape, y.dtype) == ((8,), torch.int64)
+    assert 0 <= x.min() < 0.05 and 0.95 < x.max() <= 1
+    assert torch.equal(x, again.x) and torch.equal(y, again.y)
+    assert first.names == again.names
+    assert first.names[0] == "cat Chelsea" and first.names[7] == "cat Chelsea (crop 2)"
+    assert data.CLASSES[y[0]] == data.CLASSES[y[7]] == "cat"
+
+
+def test_photographs_have_colours_and_structure():
+    x, _ = data.images(7, folder="photographs", size=64)
+    assert (x.std((2, 3)).amax(1) > 0.08).all()  # no flat colour
+    assert (x.std(1).mean((1, 2)) > 0.03).all()  # not grey
+    near, far = (x[..., 1:] - x[..., :-1]), (x[..., 32:] - x[..., :-32])
+    assert (near.abs().mean((1, 2, 3)) < 0.6 * far.abs().mean((1, 2, 3))).all()
+
+
+def test_all_photographs_differ_and_are_squares_inside_the_picture():
+    seen = {}
+    for index in range(photographs.COUNT):
+        picture, name = photographs.crop(index)
+        assert name in data.CLASSES
+        assert picture.width == picture.height >= 150
+        pixels = np.asarray(picture)
+        edges = (pixels[0], pixels[-1], pixels[:, 0], pixels[:, -1])
+        assert all(edge.any() for edge in edges)  # outside, all would be zero
+        small = picture.resize((16, 16)).tobytes()
+        seen[small] = photographs.title(index)
+    assert len(seen) == len(set(seen.values())) == photographs.COUNT == 700
+
+
+def test_any_number_of_photographs_can_be_asked_for_by_index():
+    images = data.images(indices=[699, 0, 0], folder="photographs", size=8)
+    assert images.names == ("flower (crop 100)", "cat Chelsea", "cat Chelsea")
+    assert torch.equal(images.x[1], images.x[2])
+    x, y = data.images(folder="photographs", size=8)
+    assert (len(x), len(y)) == (8, 8)
+
+
+def test_every_second_round_of_photographs_is_mirrored():
+    def small(index):
+        picture, _ = photographs.crop(index)
+        return np.asarray(picture.resize((16, 16)).convert("L"), float)
+
+    for turn in (1, 2, 3):
+        likeness = {1: 0, -1: 0}
+        for which in range(7):
+            first, later = small(which), small(7 * turn + which)
+            for step in likeness:
+                pair = first[:, ::step].ravel(), later.ravel()
+                likeness[step] += np.corrcoef(*pair)[0, 1]
+        assert abs(likeness[-1] - likeness[1]) > 0.5
+        assert (likeness[-1] > likeness[1]) == (turn % 2 == 1)
