@@ -20,6 +20,9 @@ __all__ = ["CSCResult", "csc", "measure", "median", "random_relevance"]
 
 # The percentiles that the 2020 code stored.
 PERCENTILES = (0, 1, 5, 10, 20, 50, 80, 95, 99, 100)
+# The bins of the paper's histogram figure; everything below 0.9 is one.
+BINS = (0.0, 0.9, 0.99, 0.999, 0.9999, 1.0)
+_NOTHING = [None] * len(PERCENTILES)
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,6 +72,28 @@ class CSCResult:
     def dropped(self):
         """Return the share of pairs without an angle, per layer, in [0, 1]."""
         return {k: float(np.isnan(v).mean()) for k, v in self.cosines.items()}
+
+    def summary(self) -> dict[str, dict]:
+        """Return what a result file keeps of each layer, as plain JSON values.
+
+        Of each layer "median", "mean", "percentiles" at `PERCENTILES` and "histogram",
+        the counts between `BINS`, all over samples, pairs and locations together;
+        "dropped", the share of pairs without an angle; and "channels".
+        """
+        dropped, found = self.dropped(), {}
+        for layer, cosines in self.cosines.items():
+            kept = cosines[~np.isnan(cosines)].astype(np.float64)
+            some = kept.size > 0
+            at = np.percentile(kept, PERCENTILES).tolist() if some else _NOTHING
+            found[layer] = {
+                "median": at[PERCENTILES.index(50)],
+                "mean": float(kept.mean()) if some else None,
+                "percentiles": at,
+                "histogram": np.histogram(kept, BINS)[0].tolist(),
+                "dropped": dropped[layer],
+                "channels": self.channels[layer],
+            }
+        return found
 
     @staticmethod
     def join(parts):

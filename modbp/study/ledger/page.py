@@ -1,9 +1,10 @@
 """The ledger as a table with a filter, and as the list of a chapter: plain HTML."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from html import escape
 
-__all__ = ["Decided", "Table", "table"]
+__all__ = ["Table", "decided", "table"]
 
 _WORDS = {
     "confirmed": "confirmed",
@@ -15,13 +16,7 @@ _WORDS = {
 
 @dataclass(frozen=True)
 class Table:
-    """A table of claims that a notebook shows.
-
-    Attributes
-    ----------
-    claims : list of dict
-        In the order of the rows.
-    """
+    """A table of claims that a notebook shows, in the order of the rows."""
 
     claims: list
 
@@ -50,7 +45,7 @@ class Table:
 
 
 @dataclass(frozen=True)
-class Decided(Table):
+class _Decided(Table):
     """The claims that one chapter decides, as a list of links into the ledger."""
 
     def _repr_html_(self):
@@ -62,19 +57,14 @@ class Decided(Table):
         return f'<ul class="modbp-decided">{rows}</ul>'
 
 
-def table(claims):
-    """Return claims as a table that a notebook shows.
+def table(claims: Iterable[dict]) -> Table:
+    """Return claims as a table that a notebook shows."""
+    return Table(list(claims))
 
-    Parameters
-    ----------
-    claims : list of dict
-        As :func:`modbp.ledger.read` returns them.
 
-    Returns
-    -------
-    Table
-    """
-    return Table(claims)
+def decided(claims: Iterable[dict]) -> Table:
+    """Return claims as the list at the end of a chapter."""
+    return _Decided(list(claims))
 
 
 def _row(claim):
