@@ -10,12 +10,9 @@ What stands behind a name is loaded when it is first used: `modbp.theory` and
 `modbp.surrogate` need no torch.
 """
 
-from importlib.metadata import version as _version
 from typing import TYPE_CHECKING
 
 import lazy_loader as _lazy
-
-__version__ = _version("explanations-that-forget")
 
 # Editors read these imports, `attach` makes them happen late; a test holds both alike.
 if TYPE_CHECKING:
@@ -45,7 +42,7 @@ if TYPE_CHECKING:
     from modbp.zoo import data as data
     from modbp.zoo import models as models
 
-__getattr__, __dir__, __all__ = _lazy.attach(
+_late, _, __all__ = _lazy.attach(
     __name__,
     submodules=["errors", "figures", "theory"],
     submod_attrs={
@@ -61,3 +58,16 @@ __getattr__, __dir__, __all__ = _lazy.attach(
     },
 )
 __all__ += ["__version__"]
+
+
+def __getattr__(name: str) -> object:
+    if name == "__version__":
+        # Half of the door's time, for what one seldom asks.
+        from importlib.metadata import version
+
+        return version("explanations-that-forget")
+    return _late(name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

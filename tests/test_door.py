@@ -1,0 +1,72 @@
+"""The door: what it hands on, and that nothing is loaded before it is used."""
+
+import ast
+import subprocess
+import sys
+from importlib import metadata
+from pathlib import Path
+
+import pytest
+
+import modbp
+
+NOUNS = {
+    *("chain", "explain", "csc", "sanity", "methods", "rules", "deeplift", "models"),
+    *("data", "figures", "widgets", "theory", "surrogate", "similarity", "patterns"),
+    *("errors", "ModbpError", "Chain", "CSCResult", "__version__"),
+}
+HEAVY = ("torch", "torchvision", "matplotlib", "scipy", "skimage", "numpy")
+
+
+def loaded_by(statement):
+    """Return the modules that a fresh Python has loaded after a statement."""
+    script = f"{statement}; import sys; print(*sys.modules)"
+    command = [sys.executable, "-W", "error", "-c", script]
+    done = subprocess.run(command, capture_output=True, encoding="utf-8", check=True)
+    return set(done.stdout.split())
+
+
+def test_the_door_hands_on_its_nouns_and_no_others():
+    assert set(modbp.__all__) == NOUNS
+    assert set(dir(modbp)) >= NOUNS
+
+
+@pytest.mark.parametrize("noun", sorted(NOUNS))
+def test_every_noun_is_there(noun):
+    assert getattr(modbp, noun) is not None
+
+
+def test_a_name_that_does_not_exist_is_an_attribute_error():
+    with pytest.raises(AttributeError, match="nonsense"):
+        modbp.nonsense  # noqa: B018
+
+
+def test_editors_are_told_the_same_as_the_interpreter():
+    tree = ast.parse(Path(modbp.__file__).read_text(encoding="utf-8"))
+    told = {}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and node.module.startswith("modbp"):
+            for alias in node.names:
+                assert alias.asname == alias.name, "without `as`, editors hide it"
+                told[alias.name] = node.module
+    assert set(told) == NOUNS - {"__version__"}
+    for name, place in told.items():
+        home = __import__(place, fromlist=[name])
+        assert getattr(home, name) is getattr(modbp, name)
+
+
+def test_the_door_loads_nothing_heavy():
+    assert not loaded_by("import modbp") & set(HEAVY)
+
+
+def test_a_function_and_its_module_do_not_hide_each_other():
+    import modbp.backprop.explain
+    import modbp.measures.csc
+
+    assert callable(modbp.csc) and callable(modbp.explain) and callable(modbp.chain)
+    assert modbp.measures.csc.csc is modbp.csc
+    assert modbp.backprop.explain.explain is modbp.explain
+
+
+def test_the_version_is_that_of_the_distribution():
+    assert modbp.__version__ == metadata.version("explanations-that-forget")
