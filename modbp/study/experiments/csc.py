@@ -87,7 +87,7 @@ class CSC(OnImages):
             # One cell at a time: all of them would be gigabytes.
             cosines, channels = {layer: np.concatenate(units)}, {layer: channels}
             whole = CSCResult(part, start, cosines, channels)
-            cell = whole.summary()[layer]
+            cell = whole.summary()[start][layer]
             # Of every unit of images alone, for a look at how much they vary, and for
             # whoever measures a unit again.
             medians = map(median, units)

@@ -73,7 +73,7 @@ class Patterns:
             "chains": "σ₁/σ₂ and convergence of whole backward passes",
         }
         first = subject.prepared(self.images[:1]).x
-        self.layers = list(spectra.taps(subject.net, first))
+        self.layers = list(neurons.taps(subject.net, first))
         self.counts = {
             "layers": len(self.layers),
             "matrices": 1,
@@ -124,7 +124,7 @@ class Patterns:
         cell = step_cell(layer, self.neurons)
         cell |= sign_cell(_in_place(layer.weight, name, fitted))
         cell["operator"] = {
-            kind: _short(_operator_ratio(chain, name))
+            kind: _short(spectra.ratio(chain.operator(name, 0)))
             for kind, chain in self._single.items()
         }
         both = (fitted[e][name].flatten(1).double() for e in ESTIMATORS)
@@ -133,9 +133,9 @@ class Patterns:
 
     def _matrices(self, unit):
         """Return σ₁/σ₂ per layer, between neighbours, and of products of both kinds."""
-        W = spectra.taps(self.subject.net, self._x)
+        W = neurons.taps(self.subject.net, self._x)
         A = {
-            e: spectra.taps(self.subject.net, self._x, entry)
+            e: neurons.taps(self.subject.net, self._x, entry)
             for e, entry in self._fitted.items()
         }
         apart = [_in_place(W[name], name, A) for name in W]
@@ -172,10 +172,6 @@ def backward(net: nn.Module, x: torch.Tensor, kind: str, fitted: dict) -> Chain:
     return Chain(net, x, methods.get(name, **options))
 
 
-def _operator_ratio(chain, layer):
-    return spectra.ratio(spectra.as_linear_operator(chain.operator(layer, 0)))
-
-
 def step_cell(layer: neurons.Seen, count: int = 8) -> dict:
     """Measure one power step from the weights of a layer.
 
@@ -183,8 +179,8 @@ def step_cell(layer: neurons.Seen, count: int = 8) -> dict:
     each with its own, over where it is on. Spreads are the 5th, 50th and 95th
     percentile over neurons.
     """
-    values, _ = neurons.leading(layer.x)
-    whole = neurons.power_step(layer)
+    values, _ = spectra.leading(layer.x)
+    whole = spectra.power_step(layer)
     on = layer.on(slice(None)).sum(axis=0)
     often = np.flatnonzero(on >= max(10, len(layer.x) / 100))
     if not len(often):
@@ -193,7 +189,7 @@ def step_cell(layer: neurons.Seen, count: int = 8) -> dict:
             f"{len(on)} neurons. Give more images."
         )
     chosen = often[:: max(1, len(often) // count)][:count]
-    own = [neurons.power_step(layer, int(neuron)) for neuron in chosen]
+    own = [spectra.power_step(layer, int(neuron)) for neuron in chosen]
     return {
         "shape": list(layer.weight.shape),
         "locations": len(layer.x),

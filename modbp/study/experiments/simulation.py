@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from modbp import theory
-from modbp.measures import spectra
+from modbp.measures import neurons
 from modbp.study.experiments.images import CHUNK
 from modbp.study.experiments.subject import Subject
 
@@ -125,7 +125,7 @@ class Learned(Simulation):
     def own_settings(self) -> dict:
         """Return what the curves depend on besides repetitions and seed."""
         about, first = self.subject.settings(), self.subject.prepared(self.images[:1])
-        shapes = [M.shape for M in spectra.taps(self.subject.net, first.x).values()]
+        shapes = [M.shape for M in neurons.taps(self.subject.net, first.x).values()]
         widths = [shapes[0][0], *(columns for _, columns in shapes)]
         return {
             "network": about["network"],
@@ -164,8 +164,8 @@ def learned_chains(
     net: nn.Module, x: torch.Tensor, fitted: dict[str, torch.Tensor]
 ) -> dict[str, list[np.ndarray]]:
     """Return the chains W, A and A⊙W of a network without branches, input first."""
-    W = list(spectra.taps(net, x).values())
-    A = list(spectra.taps(net, x, fitted).values())
+    W = list(neurons.taps(net, x).values())
+    A = list(neurons.taps(net, x, fitted).values())
     return {"W": W, "A": A, "AW": [a * w for a, w in zip(A, W, strict=True)]}
 
 

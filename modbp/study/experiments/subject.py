@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from pathlib import Path
+from os import PathLike
 
 import torch
 from torch import nn
@@ -12,7 +12,7 @@ from modbp.errors import InputError, check_option
 from modbp.measures import patterns
 from modbp.zoo import data
 from modbp.zoo.models.weights import weights_fingerprint
-from modbp.zoo.named import default_weights, find_network
+from modbp.zoo.named import find_network
 
 __all__ = ["Subject", "subject"]
 
@@ -101,10 +101,10 @@ class Subject:
 
 def subject(
     network: str = "cifar10",
-    weights: str | None = None,
+    weights: str | PathLike | None = "trained",
     *,
     count: int | None = None,
-    folder: str | Path | None = None,
+    folder: str | PathLike | None = None,
     size: int | None = None,
     seed: int = 0,
     scale: float = 1.0,
@@ -121,8 +121,8 @@ def subject(
         A network of `modbp.models`, a classifier of torchvision, or
         ``file.py:function``.
     weights
-        "cifar10", ours; "imagenet", torchvision's; "none", random; a .safetensors
-        file; the trained ones there are if left out.
+        "cifar10", ours; "imagenet", torchvision's; None, random; or a .safetensors
+        file. The trained ones there are if left out.
     count
         How many images; 200, or as many as there are, if left out.
     folder
@@ -161,7 +161,7 @@ def subject(
     >>> about.images
     2 images, 32×32 pixels: photographs from scikit-image and scikit-learn
     """
-    found = find_network(network, weights or default_weights(network), seed)
+    found = find_network(network, weights, seed)
     images = data.listed(count, folder=folder, size=size or found.size)
     if target is None:
         ours = folder in (None, "photographs") and found.classes == data.CLASSES
