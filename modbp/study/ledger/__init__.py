@@ -82,7 +82,7 @@ def cited(number: dict) -> float:
 
 
 def holds(number: dict) -> bool:
-    """Say whether a number is ``at_least`` and ``at_most`` what its verdict rests on."""
+    """Say whether a number satisfies the condition on which its verdict rests."""
     low, high = number.get("at_least"), number.get("at_most")
     value = number["value"]
     return (low is None or value >= low) and (high is None or value <= high)

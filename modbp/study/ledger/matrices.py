@@ -23,7 +23,7 @@ def largest_fall(chains: int = 400, seed: int = 0) -> float:
 
 
 def random_chain_gap(chains: int = 40, factors: int = 50, seed: int = 0) -> float:
-    """Return log10 of 1 − s after many random factors, of several chains the largest."""
+    """Return log10 of 1 − s after many random factors, the largest of chains."""
     rng = np.random.default_rng(seed)
     return max(theory.gaps(_random_chain(rng, factors))[-1] for _ in range(chains))
 
