@@ -130,9 +130,9 @@ class LargestChange(OnPairs):
         up = Pair(z, z0, (rise, fall) if count == 2 else (z - z0,))
         if self.convention == "winner":
             return up, to_winner
-        same = delta == 0
 
         def back(m):
+            same = delta == 0
             # With one part, the first and the last multiplier are the same.
             each = m.chunk(count)
             (risen,), (fallen,) = to_winner(each[0] * rise), to_loser(each[-1] * fall)

@@ -52,12 +52,14 @@ class AlphaBetaSplit:
         )
 
     def __call__(self, call, *inputs):
-        up = [a.clamp(min=0) for a in inputs]
-        down = [a.clamp(max=0) for a in inputs]
-        gain, loss = stabilise(sum(up)), stabilise(sum(down))
 
         def back(r):
-            favour, against = self.alpha * r / gain, self.beta * r / loss
+            # Parts by sign, twice the size of the inputs, are not kept.
+            up, down = (
+                [a.clamp(**by) for a in inputs] for by in ({"min": 0}, {"max": 0})
+            )
+            favour = self.alpha * r / stabilise(sum(up))
+            against = self.beta * r / stabilise(sum(down))
             pairs = zip(up, down, strict=True)
             parts = (plus * favour - minus * against for plus, minus in pairs)
             if self.limit is None:

@@ -74,6 +74,7 @@ class Gamma:
         up = self._favouring(call, a, positive=True)
         if not self.split:
             return z, lambda r: (up(r),)
+        off = sign < 0  # a quarter of the memory
 
         @cache
         def down():
@@ -82,7 +83,6 @@ class Gamma:
         def back(r):
             # Behind a ReLU no relevance arrives at units that are off, and this half,
             # as dear as the other one, is not needed.
-            off = sign < 0
             if not (off & (r != 0)).any():
                 return (up(r),)
             above, below = r.masked_fill(off, 0), r.masked_fill(~off, 0)

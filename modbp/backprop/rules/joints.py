@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import torch
 
 from modbp.backprop.rules.linear import stabilise
-from modbp.backprop.trace.layers import empty
+from modbp.backprop.trace.layers import like
 from modbp.errors import check_option
 
 __all__ = [
@@ -116,13 +116,13 @@ class RectGrad:
     def __call__(self, call, a):
         z, slope = call.layer.forward(a), call.layer.slope(a)
         count = a[0].numel()
-        rank = round((count - 1) * self.percentile / 100) + 1
+        rank, shape = round((count - 1) * self.percentile / 100) + 1, a.shape[1:]
 
         def back(r):
             importance = r * z
             threshold = importance.flatten(2).kthvalue(rank).values
             kept = importance.flatten(2) > threshold[..., None]
-            return (r * (kept.unflatten(2, a.shape[1:]) & slope),)
+            return (r * (kept.unflatten(2, shape) & slope),)
 
         return z, back
 
@@ -136,11 +136,12 @@ class Winner:
 
     def __call__(self, call, a):
         z, index = call.layer.forward(a, return_indices=True)
-        index = index.flatten(2)
+        # All that is kept of the input.
+        index, shape, memory = index.flatten(2), a.shape[1:], like(a)
 
         def back(r):
             count, samples = r.shape[:2]
-            r_in = empty((count * samples, *a.shape[1:]), a).zero_()
+            r_in = torch.empty((count * samples, *shape), **memory).zero_()
             r_in = r_in.unflatten(0, (count, samples))
             into, flat = r_in.flatten(3), r.flatten(3)
             where = index.expand_as(flat)
@@ -168,18 +169,17 @@ class Average:
     by_contribution: bool = False
 
     def __call__(self, call, a):
-        z = call.layer.forward(a)
-        denominator = stabilise(z)
+        forward, shape = call.layer.forward, a.shape[1:]
+        z = forward(a)
 
-        def back(r):
-            s = r / denominator if self.by_contribution else r
-            flat = s.flatten(0, 1)
-            zeros = flat.new_zeros(len(flat), *a.shape[1:])
-            _, derivative = torch.func.vjp(call.layer.forward, zeros)
-            r_in = derivative(flat)[0].unflatten(0, s.shape[:2])
-            return (a * r_in if self.by_contribution else r_in,)
+        def derivative(r):
+            flat = r.flatten(0, 1)
+            zeros = flat.new_zeros(len(flat), *shape)
+            return torch.func.vjp(forward, zeros)[1](flat)[0].unflatten(0, r.shape[:2])
 
-        return z, back
+        if self.by_contribution:
+            return z, lambda r: (a * derivative(r / stabilise(z)),)
+        return z, lambda r: (derivative(r),)
 
 
 @dataclass(frozen=True)
@@ -187,7 +187,8 @@ class Copy:
     """Hand relevance to every summand of an addition, as the derivative does."""
 
     def __call__(self, call, *inputs):
-        return call.layer.forward(*inputs), lambda r: (r,) * len(inputs)
+        count = len(inputs)
+        return call.layer.forward(*inputs), lambda r: (r,) * count
 
 
 @dataclass(frozen=True)
@@ -196,10 +197,9 @@ class Split:
 
     def __call__(self, call, *inputs):
         z = call.layer.forward(*inputs)
-        denominator = stabilise(z)
 
         def back(r):
-            s = r / denominator
+            s = r / stabilise(z)
             return tuple(a * s for a in inputs)
 
         return z, back
@@ -220,4 +220,5 @@ class Undo:
     """Bring relevance back to the shape before a flatten, a view or a permutation."""
 
     def __call__(self, call, a):
-        return call.layer.forward(a), lambda r: (call.layer.undo(r, a.shape),)
+        undo, shape = call.layer.undo, a.shape
+        return call.layer.forward(a), lambda r: (undo(r, shape),)

@@ -91,11 +91,11 @@ def total(parts):
     return reduce(torch.Tensor.add_, parts)
 
 
-def transpose(call, s, change, a):
-    """``change(W)ᵀ s`` for ``[K, N, …]``: the relevances of all samples, one batch."""
+def transpose(call, s, change, shape):
+    """``change(W)ᵀ s`` of ``[K, N, …]``, for inputs ``[N, *shape]``: one batch."""
     adjoint, weight, rows = call.layer.adjoint, call.layer.weight, _rows(call)
     flat = s.flatten(0, 1)
-    shape = (len(flat), *a.shape[1:])
+    shape = (len(flat), *shape)
     if change is None or rows is None:
         found = adjoint(flat, weight if change is None else change(weight), shape)
     else:
@@ -106,7 +106,7 @@ def transpose(call, s, change, a):
 
 def carry(call, pairs, s):
     """``Σ a ⊙ change(W)ᵀ s``, with ``a`` and ``change`` from `pairs`."""
-    return total(transpose(call, s, change, a).mul_(a) for a, change in pairs)
+    return total(transpose(call, s, change, a.shape[1:]).mul_(a) for a, change in pairs)
 
 
 def share(call, pairs, denominator):
@@ -137,7 +137,8 @@ class Gradient:
     """
 
     def __call__(self, call, a):
-        return call.layer.forward(a), lambda r: (transpose(call, r, None, a),)
+        shape = a.shape[1:]
+        return call.layer.forward(a), lambda r: (transpose(call, r, None, shape),)
 
 
 @dataclass(frozen=True)

@@ -36,7 +36,8 @@ class Pattern:
         if self.attribution:
             weight = weight * call.layer.weight
         other = replace(call, layer=replace(call.layer, weight=weight))
-        return call.layer.forward(a), lambda r: (transpose(other, r, None, a),)
+        shape = a.shape[1:]
+        return call.layer.forward(a), lambda r: (transpose(other, r, None, shape),)
 
     def _of(self, call):
         name = "patternattribution" if self.attribution else "patternnet"
