@@ -100,7 +100,7 @@ class CSCResult:
         return "\n".join(rows)
 
 
-def csc(net, x, method, start, to=None, relevances=5, generator=None, fold=True):
+def csc(net, x, method, start, to=None, relevances=5, seed=0, *, fold=True):
     """Measure how far random relevances converge on their way down.
 
     Equation: the median of ``|cos(r_i, r_j)|`` over pairs, locations and samples, with
@@ -120,10 +120,9 @@ def csc(net, x, method, start, to=None, relevances=5, generator=None, fold=True)
         The layers to measure at; all that feed `start` if left out.
     relevances : int
         How many random relevances per sample, at least 2.
-    generator : torch.Generator or int, optional
-        Gives the seed, 0 if left out; it is not advanced. Every image draws from a
-        seed of its own, made of this one, the layer and the image's pixels, so that
-        batch size and order change nothing beyond rounding.
+    seed : int
+        Every image draws from a seed of its own, made of this one, the layer and the
+        image's pixels, so that batch size and order change nothing beyond rounding.
     fold : bool
         Whether batch norm becomes part of the linear layer before it, where it can; if
         not, it is a layer of its own, which can be measured too.
@@ -141,14 +140,7 @@ def csc(net, x, method, start, to=None, relevances=5, generator=None, fold=True)
     ----------
     :cite:t:`sixt2020lie`, section 4.1.
     """
-    seed = getattr(generator, "initial_seed", lambda: generator or 0)()
-    check_option(
-        "generator",
-        seed,
-        lambda value: isinstance(value, Integral),
-        "give a torch.Generator or an int.",
-    )
-    return measure(Chain(net, x, method, fold), start, to, relevances, seed)
+    return measure(Chain(net, x, method, fold=fold), start, to, relevances, seed)
 
 
 def measure(chain, start, to=None, relevances=5, seed=0):
