@@ -11,7 +11,7 @@ from modbp.errors import InputError, MethodError, ModbpError
 __all__ = ["Chain", "chain"]
 
 
-def chain(net, x, method, fold=True):
+def chain(net, x, method, *, fold=True):
     """Run the network once and keep what the method needs to carry relevance back.
 
     Equation: ``r[l-1] = M_l(x) r[l]``, one operator per layer, fixed by the input.
@@ -37,7 +37,7 @@ def chain(net, x, method, fold=True):
     ModbpError
         If the input, the network or the method does not fit; see `modbp.errors`.
     """
-    return Chain(net, x, method, fold)
+    return Chain(net, x, method, fold=fold)
 
 
 class Chain:
@@ -56,7 +56,7 @@ class Chain:
     """
 
     @torch.no_grad()
-    def __init__(self, net, x, method, fold=True):
+    def __init__(self, net, x, method, *, fold=True):
         self.method = methods.get(method)
         if isinstance(self.method, methods.Averaged):
             raise MethodError(
@@ -69,10 +69,11 @@ class Chain:
         self._frame = self.method.frame
         self._states = [self._frame.begin(x)]
         self._rules, self._backs = [None], [None]
+        self.layers = ["input"]  # grows with every call
         self._raw = {0}  # positions that still hold the input, in whatever shape
         self._calls, self._outputs, self._last = trace.run(x, self._visit)
         self.logits = self._outputs[self._last]
-        self.layers = [call.name for call in self._calls]
+        self.method.check(self._calls)
         checks.check_finite(self._calls, self._states, self._last, self._frame.finite)
 
     def _visit(self, call, *_):
@@ -80,7 +81,8 @@ class Chain:
         first = all(source in self._raw for source in call.sources)
         if first and call.layer.shares_memory:
             self._raw.add(position)
-        rule = self.method.rule(call, first)
+        rule = self.method.rule(call, first, self.layers)
+        self.layers.append(call.name)
         try:
             state, back = rule(call, *(self._states[source] for source in call.sources))
         except (RuntimeError, ValueError, IndexError, TypeError) as error:

@@ -99,7 +99,7 @@ def test_a_batch_norm_keeps_its_own_layer_where_nothing_can_take_it():
 
     found, _ = calls(trained(Own()), normal(1, 3, 4))
     kinds = {call.name: call.kind for call in found}
-    assert [name for name, kind in kinds.items() if kind == "scale"] == [
+    assert [name for name, kind in kinds.items() if kind == "norm"] == [
         "first",
         "norm",
         "joined",
@@ -108,7 +108,7 @@ def test_a_batch_norm_keeps_its_own_layer_where_nothing_can_take_it():
     assert not any(call.folded for call in found)
     tokens = nn.Sequential(nn.Linear(4, 4), nn.BatchNorm1d(4))
     found, _ = calls(trained(tokens), normal(1, 3, 4, 4))
-    assert [call.kind for call in found] == ["dense", "scale"]
+    assert [call.kind for call in found] == ["dense", "norm"]
 
 
 def test_asking_for_the_size_of_a_layers_output_does_not_hinder_folding():
@@ -151,7 +151,7 @@ def test_the_users_model_is_left_as_it_was():
         normal(1, 2, 4, 5, 5),
     )
     before = fingerprint(net, x)
-    modbp.explain(net, x, 0, "lrp-a2b1")
+    modbp.explain(net, x, "lrp-a2b1", 0)
     assert fingerprint(net, x) == before
 
 
@@ -192,11 +192,11 @@ def test_explain_folds_or_leaves_batch_norm_as_the_chain_does(method):
     net, x = trained(nn.Sequential(*parts)), normal(1, 3, 4)
     before, found = fingerprint(net, x), {}
     for fold in (True, False):
-        found[fold] = modbp.explain(net, x, [0, 1, 2], method, fold=fold)
+        found[fold] = modbp.explain(net, x, method, [0, 1, 2], fold=fold)
         if method != "smoothgrad":
             link = modbp.chain(net, x, method, fold=fold)
             assert torch.equal(found[fold], link.explain([0, 1, 2]))
-    assert torch.equal(found[True], modbp.explain(net, x, [0, 1, 2], method))
+    assert torch.equal(found[True], modbp.explain(net, x, method, [0, 1, 2]))
     difference = relative(found[False], found[True])
     assert difference > 1e-2 if method == "lrp-a2b1" else difference < 1e-12
     assert fingerprint(net, x) == before

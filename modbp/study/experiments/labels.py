@@ -2,7 +2,7 @@
 
 import ast
 
-from modbp.backprop import methods
+from modbp.backprop import methods, rules
 from modbp.errors import InputError
 
 __all__ = ["PATTERNS", "SPELLED", "method", "needs_patterns"]
@@ -38,6 +38,9 @@ def method(label: str, patterns: dict | None = None) -> methods.Method:
             options[key] = value
     if needs_patterns(label):
         options["patterns"] = patterns
+    if options.get("addition") == "alphabeta":  # in words, of the method's α and β
+        of, limit = methods.get(name).rules["linear"], options.pop("limit", None)
+        options["addition"] = rules.AlphaBetaSplit(of.alpha, of.beta, limit)
     return methods.get(name, **options)
 
 
