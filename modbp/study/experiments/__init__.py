@@ -3,7 +3,7 @@
 from modbp.study.experiments.csc import CSC
 from modbp.study.experiments.labels import method, needs_patterns
 from modbp.study.experiments.patterns import Patterns
-from modbp.study.experiments.plans import PLANS, Plan, automatic
+from modbp.study.experiments.plans import NAMES, PLANS, Plan, automatic
 from modbp.study.experiments.sanity import Cascade, RandomLogit
 from modbp.study.experiments.simulation import BETAS, Learned, Simulation
 from modbp.study.experiments.subject import Subject, subject
@@ -14,6 +14,7 @@ from modbp.study.runs.workers import Worker, worker
 __all__ = [
     "BETAS",
     "CSC",
+    "NAMES",
     "PLANS",
     "Cascade",
     "Learned",
@@ -38,4 +39,4 @@ __all__ = [
 
 def stored(experiment: str) -> dict[str, Result]:
     """Return what is stored of an experiment on each of the book's networks."""
-    return {network: read(f"{experiment}/{network}") for network in PLANS}
+    return {network: read(f"{experiment}/{network}") for network in NAMES}

@@ -11,7 +11,7 @@ from modbp.errors import InputError
 from modbp.study.experiments import labels
 from modbp.study.experiments.subject import Subject
 
-__all__ = ["PLANS", "Plan", "automatic", "of"]
+__all__ = ["NAMES", "PLANS", "Plan", "automatic", "of"]
 
 # What goes back through any network on any images.
 _ANY = ("gradient", "gradient-x-input", "guided-bp", "deconv", "rectgrad", "lrp-z")
@@ -76,6 +76,8 @@ def _resnet50():
     )
 
 
+# The networks of the book, as figures call them.
+NAMES = {"cifar10": "CIFAR-10 network", "vgg16": "VGG-16", "resnet50": "ResNet-50"}
 PLANS = {
     "cifar10": Plan(
         starts=("fc6", "fc5", "conv4", "conv3", "conv2"),

@@ -41,8 +41,9 @@ class Result(dict):
             told.append(f"{count} {config['images']}")
         if "batch" in config and self["results"]:
             told.append(f"{len(self['results'])} methods")
-        if "starts" in config:
-            told.append(f"{len(config['starts'])} starts")
+        for many in ("starts", "stages"):
+            if many in config:
+                told.append(f"{len(config[many])} {many}")
         return f"{title}: {', '.join(told)}" if told else title
 
 
