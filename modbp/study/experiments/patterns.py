@@ -12,8 +12,10 @@ from torch import nn
 from modbp.backprop import methods
 from modbp.backprop.chain import Chain
 from modbp.errors import InputError
-from modbp.measures import neurons, patterns, spectra
+from modbp.measures import patterns as measures
+from modbp.measures import spectra
 from modbp.measures.csc import measure
+from modbp.measures.neurons import Seen, seen, taps
 from modbp.study.experiments.images import CHUNK
 from modbp.study.experiments.subject import Subject
 
@@ -73,7 +75,7 @@ class Patterns:
             "chains": "σ₁/σ₂ and convergence of whole backward passes",
         }
         first = subject.prepared(self.images[:1]).x
-        self.layers = list(neurons.taps(subject.net, first))
+        self.layers = list(taps(subject.net, first))
         self.counts = {
             "layers": len(self.layers),
             "matrices": 1,
@@ -91,11 +93,11 @@ class Patterns:
     @cached_property
     def _fitted(self):
         net, batches = self.subject.net, self._x.split(CHUNK)
-        return {e: patterns.fit(net, batches, estimator=e) for e in ESTIMATORS}
+        return {e: measures.fit(net, batches, estimator=e) for e in ESTIMATORS}
 
     @cached_property
     def _seen(self):
-        return neurons.seen(self.subject.net, self._x)
+        return seen(self.subject.net, self._x)
 
     @cached_property
     def _single(self):
@@ -133,9 +135,9 @@ class Patterns:
 
     def _matrices(self, unit):
         """Return σ₁/σ₂ per layer, between neighbours, and of products of both kinds."""
-        W = neurons.taps(self.subject.net, self._x)
+        W = taps(self.subject.net, self._x)
         A = {
-            e: neurons.taps(self.subject.net, self._x, entry)
+            e: taps(self.subject.net, self._x, entry)
             for e, entry in self._fitted.items()
         }
         apart = [_in_place(W[name], name, A) for name in W]
@@ -172,7 +174,7 @@ def backward(net: nn.Module, x: torch.Tensor, kind: str, fitted: dict) -> Chain:
     return Chain(net, x, methods.get(name, **options))
 
 
-def step_cell(layer: neurons.Seen, count: int = 8) -> dict:
+def step_cell(layer: Seen, count: int = 8) -> dict:
     """Measure one power step from the weights of a layer.
 
     "all": every neuron, with the covariance over all locations; "on": `count` neurons,
