@@ -2,13 +2,14 @@
 
 Every method explains every network, and so does somebody else. Make the whole table
 with ``python tests/study/coverage_table.py``; the tests recompute a few of its cells.
+It stands beside the tests and not in modbp.study, since only tests may import Captum
+and Zennit; what it finds is a result of the study like others.
 """
 
 import re
 import textwrap
 from functools import cache
 from importlib import metadata
-from pathlib import Path
 
 import peers
 import torch
@@ -22,10 +23,11 @@ from modbp import methods, patterns
 from modbp.errors import ModbpError
 from modbp.files import write_json
 from modbp.study.runs.provenance import facts
+from modbp.study.runs.store import RESULTS
 
 __all__ = ["COLUMNS", "FILE", "ROWS", "cell", "config", "refusal", "table"]
 
-FILE = Path(__file__).parents[2] / "book" / "results" / "coverage.json"
+FILE = RESULTS / "coverage.json"
 COMMAND = "python tests/study/coverage_table.py"
 
 COLUMNS = ["cifar10", "own", "alexnet", "vgg11", "vgg16", "vgg16_bn", "resnet18"]

@@ -49,7 +49,7 @@ def folder(tmp_path_factory):
 def start(folder, output, *more):
     """Start a run as a process of its own; its progress is to be read."""
     command = [sys.executable, "-W", "error", "-m", "modbp", "train", "cifar10"]
-    command += ["--folder", str(folder), "--output", str(output), *OPTIONS, *more]
+    command += ["--images", str(folder), "--output", str(output), *OPTIONS, *more]
     # One thread: the sums of several are added in an order that depends on how many.
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
     return subprocess.Popen(
@@ -83,7 +83,7 @@ def in_process(folder):
     """Run the same command here, in another folder or with other options."""
 
     def run(output, *more):
-        where = ["--folder", str(folder), "--output", str(output)]
+        where = ["--images", str(folder), "--output", str(output)]
         return main(["train", "cifar10", *where, *OPTIONS, *more])
 
     return run
@@ -96,7 +96,7 @@ def test_a_run_leaves_weights_with_their_history(whole, folder):
     names = {path.name for path in whole.iterdir()}
     assert names == {"checkpoint.pt", "cifar10.safetensors", "cifar10.json"}
     history = json.loads((whole / "cifar10.json").read_text())
-    assert history["command"].startswith("python -m modbp train cifar10 --folder ")
+    assert history["command"].startswith("python -m modbp train cifar10 --images ")
     assert history["settings"] == {
         "name": "cifar10",
         "seed": 0,
@@ -226,7 +226,7 @@ def test_more_classes_than_the_network_has_are_refused(folder, capsys, tmp_path)
             place.mkdir(parents=True)
             (place / "one.png").write_bytes(picture)
     output = tmp_path / "run"
-    where = ["--folder", str(tmp_path), "--output", str(output)]
+    where = ["--images", str(tmp_path), "--output", str(output)]
     assert main(["train", "cifar10", *where]) == 2
     message = capsys.readouterr().err
     assert "the images have 11 classes, the network 10. Remove class" in message
@@ -238,7 +238,7 @@ def test_more_classes_than_the_network_has_are_refused(folder, capsys, tmp_path)
 
 def test_evaluate_finds_the_recorded_accuracy_again(whole, folder, capsys):
     weights = str(whole / "cifar10.safetensors")
-    where = ["--weights", weights, "--folder", str(folder)]
+    where = ["--weights", weights, "--images", str(folder)]
     assert main(["evaluate", "cifar10", *where]) == 0
     recorded = json.loads((whole / "cifar10.json").read_text())["test_accuracy"]
     expected = f"cifar10: accuracy {recorded:.4f} on 14 images in test\n"
