@@ -98,7 +98,7 @@ def test_labels_and_texts_are_escaped():
     evil = ['<b>"&', "</select><script>"]
     for control in ("range", "select"):
         html = frames(
-            [grey(0), grey(1)], evil, alt='"><img {}', control=control, label="<i>"
+            [grey(0), grey(1)], evil, alt='"><img {}', control=control, label='"><i>'
         ).html
         parsed = Parsed(html)
         assert not parsed.find("b") + parsed.find("i") + parsed.find("script")
