@@ -32,24 +32,8 @@ _STYLES = {
 }  # fmt: skip
 
 
-def style(method: str) -> dict:
-    """Return the line style of a method, the same in every figure.
-
-    Parameters
-    ----------
-    method
-        Its name; methods of your own are grey.
-
-    Returns
-    -------
-    dict
-        Keyword arguments of `matplotlib.axes.Axes.plot`.
-
-    Examples
-    --------
-    >>> modbp.figures.style("lrp-a5b4")
-    {'color': '#cc78bc', 'marker': '$5$', 'label': 'lrp-a5b4', 'markersize': 7}
-    """
+def style(method):
+    """Return how matplotlib draws a method's line, the same in every figure."""
     colour, marker = _STYLES.get(method, ("#949494", "o"))
     return {"color": colour, "marker": marker, "label": method, "markersize": 7}
 
