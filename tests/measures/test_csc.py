@@ -23,15 +23,6 @@ def x():
     return modbp.data.images(3, folder="photographs").x
 
 
-def test_cosine_of_two_outputs_of_a_three_neuron_layer_by_hand():
-    # On x = (1, 1, 1) the operator's columns are (2, 0, 1)/3 and (1, 2, 0)/3 …:
-    # cos = (2·1 + 0·2 + 1·0) / 5 = 2/5 for any two of them.
-    net = modbp.models.dense(SHIFT, SHIFT)
-    chain = modbp.chain(net, torch.ones(1, 3, dtype=torch.float64), "lrp-a1b0")
-    r = chain.pull(torch.eye(3, dtype=torch.float64)[:, None], "fc1")["input"]
-    assert modbp.similarity.pairwise(r).flatten().tolist() == pytest.approx([0.4] * 3)
-
-
 def test_csc_equals_the_definition_written_out_in_loops(net, x):
     result = modbp.csc(net, x, "gradient", "conv3", ["pool2"], relevances=3)
     chain = modbp.chain(net, x, "gradient")

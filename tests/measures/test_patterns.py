@@ -170,13 +170,6 @@ def test_missing_patterns_are_refused_by_layer_and_remedy(name):
             modbp.explain(net, x, method, 1)
 
 
-def test_patterns_of_another_network_are_refused_with_both_shapes():
-    fitted = patterns.fit(mlp(4, 3, 2), [normal(1, 6, 4)])
-    method = methods.get("patternnet", patterns=fitted)
-    with pytest.raises(MethodError, match=r"'0' .Linear.*\[5, 4\].*pattern.*\[3, 4\]"):
-        modbp.explain(mlp(4, 5, 2), normal(1, 6, 4), method, 1)
-
-
 def test_fitting_leaves_the_network_and_the_data_as_they_were():
     net, x = convnet(), normal(1, 3, 2, 6, 6).requires_grad_()
     before = fingerprint(net, x)
