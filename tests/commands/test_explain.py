@@ -110,7 +110,7 @@ def test_the_maps_drawn_are_those_of_explain(here, monkeypatch, name, size):
         std = torch.tensor([0.229, 0.224, 0.225]).reshape(3, 1, 1)
         scaled = (x - mean) / std
     for method in ("gradient-x-input", "lrp-a1b0"):
-        r = modbp.explain(found.net, scaled, 2, method)
+        r = modbp.explain(found.net, scaled, method, 2)
         wanted = figures.reduce(r, method)
         torch.testing.assert_close(seen["maps"][method], wanted, rtol=1e-4, atol=1e-9)
     assert seen["source"].startswith(
@@ -133,13 +133,16 @@ def test_a_method_that_averages_and_batch_norm_of_its_own_can_be_asked_for(
     here, monkeypatch
 ):
     seen = {}
-    monkeypatch.setattr(
-        commands, "explained", lambda *given: seen.update(given=given) or given[1]
-    )
+
+    def explained(net, x, *given, fold):
+        seen.update(given=given, fold=fold)
+        return x
+
+    monkeypatch.setattr(commands, "explained", explained)
     line = "explain cat.png --network mine.py:build --size 20 --method smoothgrad"
     for more, fold in ([], True), (["--no-fold"], False):
         assert main([*line.split(), *more]) == 0
-        assert seen["given"][2:] == (None, "smoothgrad", fold)
+        assert seen == {"given": ("smoothgrad", None), "fold": fold}
     monkeypatch.undo()
     monkeypatch.chdir(here)
     assert main(line.split()) == 0
