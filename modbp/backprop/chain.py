@@ -69,10 +69,11 @@ class Chain:
         self._frame = self.method.frame
         self._states = [self._frame.begin(x)]
         self._rules, self._backs = [None], [None]
+        self.layers = ["input"]  # grows with every call
         self._raw = {0}  # positions that still hold the input, in whatever shape
         self._calls, self._outputs, self._last = trace.run(x, self._visit)
         self.logits = self._outputs[self._last]
-        self.layers = [call.name for call in self._calls]
+        self.method.check(self._calls)
         checks.check_finite(self._calls, self._states, self._last, self._frame.finite)
 
     def _visit(self, call, *_):
@@ -80,7 +81,8 @@ class Chain:
         first = all(source in self._raw for source in call.sources)
         if first and call.layer.shares_memory:
             self._raw.add(position)
-        rule = self.method.rule(call, first)
+        rule = self.method.rule(call, first, self.layers)
+        self.layers.append(call.name)
         try:
             state, back = rule(call, *(self._states[source] for source in call.sources))
         except (RuntimeError, ValueError, IndexError, TypeError) as error:

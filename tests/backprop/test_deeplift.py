@@ -573,7 +573,7 @@ def test_a_rule_in_a_table_for_another_frame_is_refused(rule, frame, found):
 
 
 @pytest.mark.parametrize(
-    "kind, rule", [("relu", rules.Slope()), ("linear", rules.Gradient())]
+    "kind, rule", [("relu", rules.ReLUGradient()), ("linear", rules.Gradient())]
 )
 def test_what_does_not_add_up_cannot_be_taken_along(kind, rule):
     table = {"linear": deeplift.Weighted(), "relu": deeplift.Rescale()}

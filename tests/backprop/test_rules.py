@@ -37,26 +37,26 @@ def pulled(rule, a, bias=None, r=ONES):
     return r_in[0]
 
 
-# The stabiliser -----------------------------------------------------------------------
+# The stabilizer -----------------------------------------------------------------------
 
 
-def test_the_stabiliser_moves_away_from_zero_on_both_sides_and_zero_upwards():
+def test_the_stabilizer_moves_away_from_zero_on_both_sides_and_zero_upwards():
     # 2 + ½, −2 − ½, and sign(0) = +: 0 + ½. A sum is −0 only by rounding up to it, or
     # if all its terms are zero.
-    found = rules.stabilise(torch.tensor([2.0, -2.0, 0.0, -0.0]), 0.5)
+    found = rules.stabilize(torch.tensor([2.0, -2.0, 0.0, -0.0]), 0.5)
     assert found.tolist() == [2.5, -2.5, 0.5, -0.5]
 
 
 def test_without_epsilon_only_exact_zeros_are_replaced():
     # 1e-12 is small but a denominator of its own right.
     z = torch.tensor([1e-12, -1e-12, 0.0, -0.0, 3.0], dtype=torch.float64)
-    assert rules.stabilise(z).tolist() == [1e-12, -1e-12, 1e-7, 1e-7, 3.0]
+    assert rules.stabilize(z).tolist() == [1e-12, -1e-12, 1e-7, 1e-7, 3.0]
 
 
-def test_the_stabiliser_does_not_write_into_its_argument():
+def test_the_stabilizer_does_not_write_into_its_argument():
     z = torch.zeros(3)
-    rules.stabilise(z)
-    rules.stabilise(z, 1.0)
+    rules.stabilize(z)
+    rules.stabilize(z, 1.0)
     assert z.tolist() == [0, 0, 0]
 
 
@@ -151,7 +151,7 @@ def test_alpha_beta_sorts_contributions_and_not_weights_by_sign():
     torch.testing.assert_close(pulled(rules.AlphaBeta(2, 1), a), row(8 / 3, 1 / 3))
 
 
-def test_the_stabiliser_of_alpha_beta_enters_both_denominators():
+def test_the_stabilizer_of_alpha_beta_enters_both_denominators():
     # ε = 1: P = (4, 1) becomes (5, 2), N = (0, −2) becomes (1, −3).
     # 2·(2/5 + 1/2, 2/5) − (0, −2/−3) = (9/5, 2/15).
     found = pulled(rules.AlphaBeta(2, 1, epsilon=1.0), row(1, 2))
@@ -254,7 +254,7 @@ def test_gamma_with_a_bias(bias, expected):
     torch.testing.assert_close(found, row(*expected))
 
 
-def test_the_stabiliser_of_gamma_has_the_sign_of_the_denominator():
+def test_the_stabilizer_of_gamma_has_the_sign_of_the_denominator():
     # (8, −3) becomes (9, −4): (4/9 + 1/−4, 4/9 + −4/−4).
     found = pulled(rules.Gamma(1, epsilon=1.0), row(1, 2))
     torch.testing.assert_close(found, row(7 / 36, 13 / 9))
@@ -400,8 +400,8 @@ def test_epsilon_is_not_negative(rule, epsilon):
     [
         (rules.Pass(), [3, -3, 5, -5]),
         # The derivative at the kink, a = 0, is 0.
-        (rules.Slope(), [0, 0, 5, -5]),
-        (rules.Lit(), [0, 0, 5, -5]),
+        (rules.ReLUGradient(), [0, 0, 5, -5]),
+        (rules.ReLUMask(), [0, 0, 5, -5]),
         (rules.Guided(), [0, 0, 5, 0]),
         (rules.Deconv(), [3, 0, 5, 0]),
     ],
@@ -450,7 +450,7 @@ def test_a_percentile_is_between_0_and_100(percentile):
 def test_the_winner_of_a_max_pooling_takes_everything_from_each_window():
     # Windows of two, one apart: 3 wins in (1, 3) and in (3, 2), 2 in (2, 0).
     a = torch.tensor([[[1.0, 3.0, 2.0, 0.0]]])
-    z, back = rules.Winner()(call(nn.MaxPool1d(2, stride=1), a), a)
+    z, back = rules.MaxPool()(call(nn.MaxPool1d(2, stride=1), a), a)
     assert z.tolist() == [[[3, 3, 2]]]
     (r_in,) = back(torch.tensor([[[[10.0, 1.0, -5.0]]]]))
     assert r_in.tolist() == [[[[0, 11, -5, 0]]]]
@@ -461,8 +461,8 @@ def test_the_average_hands_down_the_derivative_or_by_contribution():
     a = torch.tensor([[[1.0, 3.0]]])
     r = torch.tensor([[[[8.0]]]])
     for rule, expected in [
-        (rules.Average(), [4, 4]),
-        (rules.Average(by_contribution=True), [2, 6]),
+        (rules.AvgPool(), [4, 4]),
+        (rules.AvgPool(by_contribution=True), [2, 6]),
     ]:
         z, back = rule(call(nn.AvgPool1d(2), a), a)
         assert z.tolist() == [[[2]]]
@@ -472,7 +472,7 @@ def test_the_average_hands_down_the_derivative_or_by_contribution():
 def test_an_average_of_exactly_zero_is_no_division_by_zero():
     # (1 − 1)/2 = 0, replaced by 1e-7: ±1/2 · 8/1e-7.
     a = torch.tensor([[[1.0, -1.0]]])
-    _, back = rules.Average(by_contribution=True)(call(nn.AvgPool1d(2), a), a)
+    _, back = rules.AvgPool(by_contribution=True)(call(nn.AvgPool1d(2), a), a)
     found = back(torch.tensor([[[[8.0]]]]))[0].flatten()
     torch.testing.assert_close(found, torch.tensor([4e7, -4e7]))
 
@@ -505,7 +505,7 @@ def test_a_sum_of_exactly_zero_is_no_division_by_zero():
 
 def test_a_concatenation_gives_every_part_its_own_piece():
     a, b = torch.zeros(1, 1, 2), torch.zeros(1, 2, 2)
-    z, back = rules.Piece()(call(lambda a: torch.cat([a, a], 1), a), a, b)
+    z, back = rules.Concatenation()(call(lambda a: torch.cat([a, a], 1), a), a, b)
     assert z.shape == (1, 3, 2)
     r = torch.arange(6.0).reshape(1, 1, 3, 2)
     first, second = back(r)
@@ -515,14 +515,14 @@ def test_a_concatenation_gives_every_part_its_own_piece():
 
 def test_reshaping_is_undone():
     a = torch.zeros(2, 3, 2)
-    _, back = rules.Undo()(call(nn.Flatten(), a), a)
+    _, back = rules.Reshape()(call(nn.Flatten(), a), a)
     r = torch.arange(24.0).reshape(2, 2, 6)
     assert torch.equal(back(r)[0], r.reshape(2, 2, 3, 2))
 
 
 def test_a_permutation_is_undone():
     a = normal(0, 2, 3, 4, 5)
-    z, back = rules.Undo()(call(lambda a: a.permute(0, 3, 1, 2), a), a)
+    z, back = rules.Reshape()(call(lambda a: a.permute(0, 3, 1, 2), a), a)
     assert z.shape == (2, 5, 3, 4)
     assert torch.equal(back(z[None])[0][0], a)
 

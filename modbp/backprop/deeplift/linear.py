@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import torch
 
 from modbp.backprop.deeplift.frame import OnPairs, Pair, by_sign
-from modbp.backprop.rules.linear import negative, positive, product, transpose
+from modbp.backprop.rules.products import negative, positive, product, transpose
 from modbp.errors import MethodError
 
 __all__ = ["Ablated", "Along", "BySign", "ScaleParts", "SumBySign", "Weighted"]

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import torch
 
 from modbp.backprop.deeplift.frame import OnPairs, Pair, by_sign
-from modbp.backprop.rules import Winner
+from modbp.backprop.rules.joints import MaxPool
 from modbp.errors import check_option
 
 __all__ = ["SMALL", "LargestChange", "Rescale", "RevealCancel"]
@@ -124,8 +124,8 @@ class LargestChange(OnPairs):
 
     def __call__(self, call, pair):
         count, delta = len(pair.parts), pair.delta
-        z, to_winner = Winner()(call, pair.value)
-        z0, to_loser = Winner()(call, pair.reference)
+        z, to_winner = MaxPool()(call, pair.value)
+        z0, to_loser = MaxPool()(call, pair.reference)
         rise, fall = by_sign(z - z0)
         up = Pair(z, z0, (rise, fall) if count == 2 else (z - z0,))
         if self.convention == "winner":

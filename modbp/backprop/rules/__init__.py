@@ -3,39 +3,42 @@
 A rule takes a call and its inputs and returns the call's output and a function that
 carries relevance back, ``rule(call, *inputs) -> z, back``. Products that depend on the
 input alone are computed once, before `back` is returned; then ``back(r)`` takes any
-number ``K`` of relevances at once, as ``[K, N, …]``, and returns one per input.
+number ``K`` of relevances at once, as ``[K, N, …]``, and returns one per input. Most
+rules are a :func:`share` by what each of them counts as a contribution.
 
 Letters: `a` the input of the call (an activation), `W` its weight, `b` its bias, `z`
 its output (a pre-activation), `r` relevance, ``x⁺ = max(x, 0)``, ``x⁻ = min(x, 0)``.
 """
 
-from modbp.backprop.rules.additions import CODE_LIMIT, AlphaBetaSplit
 from modbp.backprop.rules.gamma import GAMMA, Gamma
 from modbp.backprop.rules.joints import (
-    Average,
+    CODE_LIMIT,
+    AlphaBetaSplit,
+    AvgPool,
+    Concatenation,
     Copy,
-    Deconv,
-    Guided,
-    Lit,
-    Pass,
-    Piece,
-    RectGrad,
-    Slope,
+    MaxPool,
+    Reshape,
     Split,
-    Undo,
-    Winner,
 )
 from modbp.backprop.rules.linear import (
-    BIAS,
     EPSILON,
     AlphaBeta,
     Epsilon,
     Excitation,
     Gradient,
-    stabilise,
 )
 from modbp.backprop.rules.pattern import Pattern
 from modbp.backprop.rules.pixels import Box, Flat, WSquare
+from modbp.backprop.rules.products import BIAS, negative, positive, share, stabilize
+from modbp.backprop.rules.relu import (
+    Deconv,
+    Guided,
+    Pass,
+    RectGrad,
+    ReLUGradient,
+    ReLUMask,
+)
 
 __all__ = [
     "BIAS",
@@ -44,8 +47,9 @@ __all__ = [
     "GAMMA",
     "AlphaBeta",
     "AlphaBetaSplit",
-    "Average",
+    "AvgPool",
     "Box",
+    "Concatenation",
     "Copy",
     "Deconv",
     "Epsilon",
@@ -54,15 +58,17 @@ __all__ = [
     "Gamma",
     "Gradient",
     "Guided",
-    "Lit",
+    "MaxPool",
     "Pass",
     "Pattern",
-    "Piece",
+    "ReLUGradient",
+    "ReLUMask",
     "RectGrad",
-    "Slope",
+    "Reshape",
     "Split",
-    "Undo",
     "WSquare",
-    "Winner",
-    "stabilise",
+    "negative",
+    "positive",
+    "share",
+    "stabilize",
 ]

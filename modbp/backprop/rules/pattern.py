@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from modbp.backprop.rules.linear import transpose
+from modbp.backprop.rules.products import transpose
 from modbp.errors import MethodError
 
 __all__ = ["Pattern"]
@@ -15,12 +15,17 @@ class Pattern:
 
     Equation: ``r_in = Aᵀ r``, or for attribution ``r_in = (A ⊙ W)ᵀ r``.
 
+    >>> rule = modbp.rules.Pattern({"fc1": torch.eye(2)})
+    >>> modbp.chain(net, x, modbp.methods.get("lrp-z", first=rule)).matrix("fc1")
+    tensor([[1., 0.],
+            [0., 1.]], dtype=torch.float64)
+
     Parameters
     ----------
-    patterns : mapping of str to torch.Tensor
+    patterns
         For each layer's name a tensor of its weight's shape, as
         :func:`modbp.patterns.fit` gives them.
-    attribution : bool
+    attribution
         Whether patterns are multiplied by the weights.
 
     References
@@ -32,11 +37,10 @@ class Pattern:
     attribution: bool = False
 
     def __call__(self, call, a):
-        weight = self._of(call)
+        weight, shape = self._of(call), a.shape[1:]
         if self.attribution:
             weight = weight * call.layer.weight
         other = replace(call, layer=replace(call.layer, weight=weight))
-        shape = a.shape[1:]
         return call.layer.forward(a), lambda r: (transpose(other, r, None, shape),)
 
     def _of(self, call):

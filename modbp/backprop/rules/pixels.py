@@ -4,14 +4,7 @@ from dataclasses import dataclass
 
 import torch
 
-from modbp.backprop.rules.linear import (
-    negative,
-    positive,
-    product,
-    share,
-    stabilise_,
-    total,
-)
+from modbp.backprop.rules.products import negative, positive, share
 from modbp.errors import InputError, MethodError
 
 __all__ = ["Box", "Flat", "WSquare"]
@@ -25,9 +18,14 @@ class Box:
     ``r_in = ((a − l) ⊙ W⁺ᵀ + (a − h) ⊙ W⁻ᵀ)(r / P)``. No term is negative, and no bias
     takes part: relevance is conserved.
 
+    >>> rule = modbp.rules.Box(0, 3)
+    >>> modbp.chain(net, x, modbp.methods.get("lrp-z", first=rule)).matrix("fc1")
+    tensor([[0.5000, 0.5000],
+            [0.5000, 0.5000]], dtype=torch.float64)
+
     Parameters
     ----------
-    low, high : float or tuple of float
+    low, high
         The smallest and the largest value that a pixel can have; one for all, or one
         per channel.
 
@@ -62,8 +60,7 @@ class Box:
                 f"{self.high}. Give the range of your pixels: "
                 "first=modbp.rules.Box(low, high)."
             )
-        pairs = [(a - low, positive), (a - high, negative)]
-        return _by(call, a, pairs)
+        return share(call, a, (a - low, positive), (a - high, negative))
 
 
 def _per_channel(value, call, a):
@@ -85,13 +82,18 @@ class WSquare:
 
     Equation: ``r_in = (W²)ᵀ(r / W² 1)``, no bias.
 
+    >>> method = modbp.methods.get("lrp-z", first=modbp.rules.WSquare())
+    >>> modbp.chain(net, x, method).matrix("fc1")
+    tensor([[0.5000, 0.8000],
+            [0.5000, 0.2000]], dtype=torch.float64)
+
     References
     ----------
     :cite:t:`montavon2017dtd`.
     """
 
     def __call__(self, call, a):
-        return _by(call, a, [(torch.ones_like(a[:1]), torch.square)])
+        return share(call, a, (torch.ones_like(a[:1]), torch.square))
 
 
 @dataclass(frozen=True)
@@ -100,16 +102,15 @@ class Flat:
 
     Equation: ``r_in = 1ᵀ(r / 1 1)``, the rule of `WSquare` with weights of one.
 
+    >>> method = modbp.methods.get("lrp-z", first=modbp.rules.Flat())
+    >>> modbp.chain(net, x, method).matrix("fc1")
+    tensor([[0.5000, 0.5000],
+            [0.5000, 0.5000]], dtype=torch.float64)
+
     References
     ----------
     :cite:t:`lapuschkin2019unmasking`, supplement.
     """
 
     def __call__(self, call, a):
-        return _by(call, a, [(torch.ones_like(a[:1]), torch.ones_like)])
-
-
-def _by(call, a, pairs):
-    denominator = total(product(call, *pair) for pair in pairs)
-    back = share(call, pairs, stabilise_(denominator))
-    return call.layer.forward(a), lambda r: (back(r),)
+        return share(call, a, (torch.ones_like(a[:1]), torch.ones_like))

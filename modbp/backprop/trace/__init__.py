@@ -8,7 +8,7 @@ written, and in-place layers are computed out of place.
 A batch norm is folded, by value, into the convolution, transposed convolution or linear
 layer whose output it alone reads. The entry keeps the name of that layer, its output is
 the batch norm's, and the batch norm has no entry. Elsewhere, as behind a concatenation,
-a batch norm is a layer of its own, of kind ``scale``.
+a batch norm is a layer of its own, of kind ``norm``.
 """
 
 from dataclasses import dataclass

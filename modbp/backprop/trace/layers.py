@@ -18,14 +18,14 @@ class Layer:
     Attributes
     ----------
     kind : str
-        ``conv``, ``dense``, ``scale``, ``relu``, ``maxpool``, ``avgpool``, ``add``,
+        ``conv``, ``dense``, ``norm``, ``relu``, ``maxpool``, ``avgpool``, ``add``,
         ``cat``, ``shape``, ``identity``, ``input``, or ``other``.
     type : str
         What the user called it: "Conv2d", "relu", "add".
     forward : callable
         The output from the inputs.
     weight, bias : torch.Tensor or None
-        Parameters of ``conv``, ``dense`` and ``scale``.
+        Parameters of ``conv``, ``dense`` and ``norm``.
     linear : callable
         ``linear(a, weight, bias)``: the forward with other parameters.
     adjoint : callable
