@@ -3,6 +3,7 @@
 import torch
 
 from modbp.backprop import checks, methods
+from modbp.backprop.methods.method import check_places, rule_of
 from modbp.backprop.operator import Operator
 from modbp.backprop.trace import Trace
 from modbp.backprop.trace.layers import channels_last, each_channels_last
@@ -73,7 +74,7 @@ class Chain:
         self._raw = {0}  # positions that still hold the input, in whatever shape
         self._calls, self._outputs, self._last = trace.run(x, self._visit)
         self.logits = self._outputs[self._last]
-        self.method.check(self._calls)
+        check_places(self.method, self._calls)
         checks.check_finite(self._calls, self._states, self._last, self._frame.finite)
 
     def _visit(self, call, *_):
@@ -81,7 +82,7 @@ class Chain:
         first = all(source in self._raw for source in call.sources)
         if first and call.layer.shares_memory:
             self._raw.add(position)
-        rule = self.method.rule(call, first, self.layers)
+        rule = rule_of(self.method, call, first, self.layers)
         self.layers.append(call.name)
         try:
             state, back = rule(call, *(self._states[source] for source in call.sources))

@@ -64,6 +64,9 @@ class Averaged:
     def average(self, x: torch.Tensor, explain: Callable) -> torch.Tensor:
         """Return the average over all points.
 
+        >>> modbp.methods.get("smoothgrad").average(x, torch.zeros_like)
+        tensor([[0., 0.]], dtype=torch.float64)
+
         Parameters
         ----------
         x
