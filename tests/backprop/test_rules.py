@@ -154,7 +154,7 @@ def test_alpha_beta_sorts_contributions_and_not_weights_by_sign():
 def test_the_stabilizer_of_alpha_beta_enters_both_denominators():
     # ε = 1: P = (4, 1) becomes (5, 2), N = (0, −2) becomes (1, −3).
     # 2·(2/5 + 1/2, 2/5) − (0, −2/−3) = (9/5, 2/15).
-    found = pulled(rules.AlphaBeta(2, 1, epsilon=1.0), row(1, 2))
+    found = pulled(rules.AlphaBeta(2, 1, stabilizer=1.0), row(1, 2))
     torch.testing.assert_close(found, row(9 / 5, 2 / 15))
 
 
@@ -256,7 +256,7 @@ def test_gamma_with_a_bias(bias, expected):
 
 def test_the_stabilizer_of_gamma_has_the_sign_of_the_denominator():
     # (8, −3) becomes (9, −4): (4/9 + 1/−4, 4/9 + −4/−4).
-    found = pulled(rules.Gamma(1, epsilon=1.0), row(1, 2))
+    found = pulled(rules.Gamma(1, stabilizer=1.0), row(1, 2))
     torch.testing.assert_close(found, row(7 / 36, 13 / 9))
 
 
@@ -377,19 +377,24 @@ def test_alpha_minus_beta_has_to_be_one(alpha, beta):
         rules.AlphaBeta(alpha, beta)
 
 
-@pytest.mark.parametrize(
-    "rule", [rules.Epsilon, rules.AlphaBeta, rules.Excitation, rules.Gamma]
-)
+@pytest.mark.parametrize("rule", [rules.Epsilon, rules.AlphaBeta, rules.Gamma])
 def test_an_unknown_bias_convention_is_refused(rule):
     with pytest.raises(InputError, match="denominator, unit, ignore"):
         rule(bias="half")
 
 
-@pytest.mark.parametrize("epsilon", [-1.0, float("nan")])
-@pytest.mark.parametrize("rule", [rules.Epsilon, rules.AlphaBeta, rules.Gamma])
-def test_epsilon_is_not_negative(rule, epsilon):
-    with pytest.raises(InputError, match="epsilon"):
-        rule(epsilon=epsilon)
+@pytest.mark.parametrize("value", [-1.0, float("nan")])
+@pytest.mark.parametrize(
+    "rule, option",
+    [
+        (rules.Epsilon, "epsilon"),
+        (rules.AlphaBeta, "stabilizer"),
+        (rules.Gamma, "stabilizer"),
+    ],
+)
+def test_what_keeps_a_denominator_from_zero_is_not_negative(rule, option, value):
+    with pytest.raises(InputError, match=f"{option} is {value}; .*at least 0"):
+        rule(**{option: value})
 
 
 # ReLU by hand -------------------------------------------------------------------------
@@ -588,11 +593,13 @@ def by_formula(rule, matrix, bias, a, r):
     if isinstance(rule, rules.Gamma):
         return by_gamma(rule, contributions, matrix, bias, r)
 
+    amount = getattr(rule, "epsilon", getattr(rule, "stabilizer", 0))
+
     def share(part, clamp):
         total = part.sum(1)
         if rule.bias != "ignore":
             total = total + (bias.clamp(**clamp) if rule.bias == "unit" else bias)
-        total = torch.where(total < 0, total - rule.epsilon, total + rule.epsilon)
+        total = rules.stabilize(total, amount)
         return part.T @ (r / total)
 
     if isinstance(rule, rules.Epsilon):
@@ -613,7 +620,9 @@ def by_gamma(rule, contributions, matrix, bias, r):
         more = contributions[j] * (1 + rule.gamma * (side * sign > 0))
         extra = rule.gamma * bias[j] if side * bias[j] > 0 else 0
         total = more.sum() + bias[j] + (extra if rule.bias == "unit" else 0)
-        r_in = r_in + more * r[j] / (total + rule.epsilon * (1 if total >= 0 else -1))
+        r_in = r_in + more * r[j] / (
+            total + rule.stabilizer * (1 if total >= 0 else -1)
+        )
     return r_in
 
 

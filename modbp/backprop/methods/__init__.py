@@ -7,74 +7,20 @@ figures reduce the colour channels, what the method needs and where it is undefi
 import inspect
 from typing import get_args
 
-from modbp.backprop.methods.averages import Averaged, integrated_gradients, smoothgrad
-from modbp.backprop.methods.deeplift import (
-    deeplift_ablation,
-    deeplift_rescale,
-    deeplift_revealcancel,
-)
-from modbp.backprop.methods.gradients import (
-    deconv,
-    gradient,
-    gradient_x_input,
-    guided_bp,
-    patternattribution,
-    patternnet,
-    rectgrad,
-)
-from modbp.backprop.methods.lrp import (
-    contrastive_lrp,
-    dtd,
-    excitation_bp,
-    lrp_a1b0,
-    lrp_a2b1,
-    lrp_a5b4,
-    lrp_cmp_a1b0,
-    lrp_cmp_a2b1,
-    lrp_eps,
-    lrp_eps_gamma_box,
-    lrp_eps_plus,
-    lrp_gamma,
-    lrp_z,
-)
+from modbp.backprop.methods.averages import *
+from modbp.backprop.methods.averages import Averaged
+from modbp.backprop.methods.deeplift import *
+from modbp.backprop.methods.gradients import *
+from modbp.backprop.methods.lrp import *
 from modbp.backprop.methods.method import Method
 from modbp.backprop.methods.named import Name
 from modbp.errors import InputError, unknown_name
 
-__all__ = [
-    "PRESETS",
-    "Averaged",
-    "Method",
-    "contrastive_lrp",
-    "deconv",
-    "deeplift_ablation",
-    "deeplift_rescale",
-    "deeplift_revealcancel",
-    "dtd",
-    "excitation_bp",
-    "get",
-    "gradient",
-    "gradient_x_input",
-    "guided_bp",
-    "integrated_gradients",
-    "lrp_a1b0",
-    "lrp_a2b1",
-    "lrp_a5b4",
-    "lrp_cmp_a1b0",
-    "lrp_cmp_a2b1",
-    "lrp_eps",
-    "lrp_eps_gamma_box",
-    "lrp_eps_plus",
-    "lrp_gamma",
-    "lrp_z",
-    "names",
-    "patternattribution",
-    "patternnet",
-    "rectgrad",
-    "smoothgrad",
-]
-
+# Every named method is a function here: an underscore for each hyphen.
 _NAMED = {name: globals()[name.replace("-", "_")] for name in get_args(Name)}
+
+__all__ = ["PRESETS", "Averaged", "Method", "get", "names"]
+__all__ += [function.__name__ for function in _NAMED.values()]
 
 # The conventions of others. Captum sorts weights by sign and not contributions, so that
 # its αβ- and γ-rules are ours for non-negative inputs only.

@@ -25,7 +25,7 @@ class Averaged:
     ...     yield from ((0.5, x), (0.5, x.flip(1)))
     >>> gradient = modbp.methods.get("gradient")
     >>> mine = modbp.methods.Averaged("mirrored", gradient, mirrored, count=2)
-    >>> modbp.explain(net, x, 1, mine)
+    >>> modbp.explain(net, x, mine, 1)
     tensor([[ 3.5000, -0.5000]], dtype=torch.float64)
 
     Parameters
@@ -64,6 +64,9 @@ class Averaged:
     def average(self, x: torch.Tensor, explain: Callable) -> torch.Tensor:
         """Return the average over all points.
 
+        >>> modbp.methods.get("smoothgrad").average(x, torch.zeros_like)
+        tensor([[0., 0.]], dtype=torch.float64)
+
         Parameters
         ----------
         x
@@ -95,8 +98,7 @@ def smoothgrad(
     after the average of signed values. The 2020 code takes the range of one image for
     all.
 
-    >>> modbp.explain(net, x, 0, modbp.methods.get("smoothgrad", samples=8))
-    modbp.backprop.methods.averages modbp.backprop.methods.averages.integrated_gradients GOT "modbp.backprop.methods.averages modbp.backprop.methods.averages.Averaged GOT 'tensor([[ 3.5000, -0.5000]], dtype=torch.float64)\\n' found\ntensor([[-4., -4.]], dtype=torch.float64)\n" found
+    >>> modbp.explain(net, x, modbp.methods.get("smoothgrad", samples=8), 0)
     tensor([[-4., -2.]], dtype=torch.float64)
     """
     _check_count("samples", samples)
@@ -143,8 +145,7 @@ def integrated_gradients(
     :cite:t:`sundararajan2017axiomatic`. Channel reduction: sum. Needs a baseline, a
     number or an image. With steps enough the relevance sums to ``f_c(x) − f_c(x₀)``.
 
-    >>> modbp.explain(net, x, 0, "integrated-gradients")
-    modbp.backprop.methods.averages modbp.backprop.methods.averages.Averaged GOT 'tensor([[ 3.5000, -0.5000]], dtype=torch.float64)\n' found
+    >>> modbp.explain(net, x, "integrated-gradients", 0)
     tensor([[-4., -4.]], dtype=torch.float64)
     """
     _check_count("steps", steps)

@@ -38,8 +38,7 @@ def gradient(start: Start = "one") -> Method:
     Equation: ``r = ∂f_c/∂x``. Source: :cite:t:`simonyan2014deep`. Channel reduction:
     maximum of the absolute value. Needs nothing; at a kink of a ReLU it is taken as 0.
 
-    >>> modbp.explain(net, x, 0, "gradient")
-    modbp.backprop.methods.gradients modbp.backprop.methods.gradients.deconv GOT 'tensor([[ 1., -1.]], dtype=torch.float64)\n' found
+    >>> modbp.explain(net, x, "gradient", 0)
     tensor([[-4., -2.]], dtype=torch.float64)
     """
     return _by_magnitude("gradient", rules.ReLUGradient(), start)
@@ -53,8 +52,7 @@ def gradient_x_input(start: Start = "one") -> Method:
     reduction: sum. Below the top it is the gradient; the product is taken at the input.
     In a ReLU network it equals lrp-z, whose denominators hold the biases.
 
-    >>> modbp.explain(net, x, 0, "gradient-x-input")
-    modbp.backprop.methods.gradients modbp.backprop.methods.gradients.gradient GOT "modbp.backprop.methods.gradients modbp.backprop.methods.gradients.deconv GOT 'tensor([[ 1., -1.]], dtype=torch.float64)\\n' found\ntensor([[-4., -2.]], dtype=torch.float64)\n" found
+    >>> modbp.explain(net, x, "gradient-x-input", 0)
     tensor([[-4., -4.]], dtype=torch.float64)
     """
     table = _table(rules.ReLUGradient())
@@ -69,8 +67,7 @@ def guided_bp(start: Start = "one") -> Method:
     :cite:t:`springenberg2015striving`. Channel reduction: maximum of absolute values.
     The 2020 code starts from the logit's value; that is ``start="logit"``.
 
-    >>> modbp.explain(net, x, 1, "guided-bp")
-    modbp.backprop.methods.gradients modbp.backprop.methods.gradients.gradient_x_input GOT 'modbp.backprop.methods.gradients modbp.backprop.methods.gradients.gradient GOT "modbp.backprop.methods.gradients modbp.backprop.methods.gradients.deconv GOT \'tensor([[ 1., -1.]], dtype=torch.float64)\\\\n\' found\\ntensor([[-4., -2.]], dtype=torch.float64)\\n" found\ntensor([[-4., -4.]], dtype=torch.float64)\n' found
+    >>> modbp.explain(net, x, "guided-bp", 1)
     tensor([[2., 1.]], dtype=torch.float64)
     """
     return _by_magnitude("guided-bp", rules.Guided(), start)
@@ -84,7 +81,7 @@ def deconv(start: Start = "one") -> Method:
     switches of the forward pass. Source: :cite:t:`zeiler2014visualizing`. Channel
     reduction: maximum of the absolute value. ``start="logit"`` is the 2020 code's.
 
-    >>> modbp.explain(net, x, 0, "deconv")
+    >>> modbp.explain(net, x, "deconv", 0)
     tensor([[ 1., -1.]], dtype=torch.float64)
     """
     return _by_magnitude("deconv", rules.Deconv(), start)
@@ -100,8 +97,7 @@ def rectgrad(percentile: float = 98.0, start: Start = "one") -> Method:
     threshold at the input, as in the 2020 code, which starts from the logit's value;
     that is ``start="logit"``. In layers of 25 entries or less nothing is left.
 
-    >>> modbp.explain(net, x, 1, modbp.methods.get("rectgrad", percentile=0))
-    modbp.backprop.methods.gradients modbp.backprop.methods.gradients.patternnet GOT 'modbp.backprop.methods.gradients modbp.backprop.methods.gradients.patternnet GOT \'modbp.backprop.methods.gradients modbp.backprop.methods.gradients.patternnet GOT \\\'modbp.backprop.methods.gradients modbp.backprop.methods.gradients.patternattribution GOT \\\\\\\'modbp.backprop.methods.gradients modbp.backprop.methods.gradients.patternattribution GOT \\\\\\\\\\\\\\\'modbp.backprop.methods.gradients modbp.backprop.methods.gradients.patternattribution GOT \\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\'modbp.backprop.methods.gradients modbp.backprop.methods.gradients.guided_bp GOT \\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\'modbp.backprop.methods.gradients modbp.backprop.methods.gradients.gradient_x_input GOT \\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\'modbp.backprop.methods.gradients modbp.backprop.methods.gradients.gradient GOT "modbp.backprop.methods.gradients modbp.backprop.methods.gradients.deconv GOT \\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\'tensor([[ 1., -1.]], dtype=torch.float64)\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\n\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\' found\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\ntensor([[-4., -2.]], dtype=torch.float64)\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\n" found\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\ntensor([[-4., -4.]], dtype=torch.float64)\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\n\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\' found\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\ntensor([[2., 1.]], dtype=torch.float64)\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\n\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\' found\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\n\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\' found\\\\\\\\\\\\\\\\n\\\\\\\\\\\\\\\' found\\\\\\\\ntensor([[ 0., 16.]], dtype=torch.float64)\\\\\\\\n\\\\\\\' found\\\\n\\\' found\\n\' found\ntensor([[ 0., -8.]], dtype=torch.float64)\n' found
+    >>> modbp.explain(net, x, modbp.methods.get("rectgrad", percentile=0), 1)
     tensor([[2., 1.]], dtype=torch.float64)
     """
     return _by_magnitude("rectgrad", rules.RectGrad(percentile), start)
@@ -117,15 +113,9 @@ def patternnet(patterns: Mapping | None = None, start: Start = "logit") -> Metho
     above every layer; here it keeps its size, which no direction depends on.
 
     >>> fitted = {"fc1": torch.eye(2), "fc2": torch.ones(2, 2)}
-    modbp.backprop.methods.gradients modbp.backprop.methods.gradients.patternattribution GOT 'modbp.backprop.methods.gradients modbp.backprop.methods.gradients.patternattribution GOT \'modbp.backprop.methods.gradients modbp.backprop.methods.gradients.patternattribution GOT \\\'modbp.backprop.methods.gradients modbp.backprop.methods.gradients.guided_bp GOT \\\\\\\'modbp.backprop.methods.gradients modbp.backprop.methods.gradients.gradient_x_input GOT \\\\\\\\\\\\\\\'modbp.backprop.methods.gradients modbp.backprop.methods.gradients.gradient GOT "modbp.backprop.methods.gradients modbp.backprop.methods.gradients.deconv GOT \\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\'tensor([[ 1., -1.]], dtype=torch.float64)\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\n\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\' found\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\ntensor([[-4., -2.]], dtype=torch.float64)\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\n" found\\\\\\\\\\\\\\\\ntensor([[-4., -4.]], dtype=torch.float64)\\\\\\\\\\\\\\\\n\\\\\\\\\\\\\\\' found\\\\\\\\ntensor([[2., 1.]], dtype=torch.float64)\\\\\\\\n\\\\\\\' found\\\\n\\\' found\\n\' found\ntensor([[ 0., 16.]], dtype=torch.float64)\n' found
-    modbp.backprop.methods.gradients modbp.backprop.methods.gradients.guided_bp GOT 'modbp.backprop.methods.gradients modbp.backprop.methods.gradients.gradient_x_input GOT \'modbp.backprop.methods.gradients modbp.backprop.methods.gradients.gradient GOT "modbp.backprop.methods.gradients modbp.backprop.methods.gradients.deconv GOT \\\'tensor([[ 1., -1.]], dtype=torch.float64)\\\\\\\\n\\\' found\\\\ntensor([[-4., -2.]], dtype=torch.float64)\\\\n" found\\ntensor([[-4., -4.]], dtype=torch.float64)\\n\' found\ntensor([[2., 1.]], dtype=torch.float64)\n' found
     >>> method = modbp.methods.get("patternnet", patterns=fitted)
-    modbp.backprop.methods.gradients modbp.backprop.methods.gradients.patternnet GOT 'modbp.backprop.methods.gradients modbp.backprop.methods.gradients.patternattribution GOT \'modbp.backprop.methods.gradients modbp.backprop.methods.gradients.patternattribution GOT \\\'modbp.backprop.methods.gradients modbp.backprop.methods.gradients.patternattribution GOT \\\\\\\'modbp.backprop.methods.gradients modbp.backprop.methods.gradients.guided_bp GOT \\\\\\\\\\\\\\\'modbp.backprop.methods.gradients modbp.backprop.methods.gradients.gradient_x_input GOT \\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\'modbp.backprop.methods.gradients modbp.backprop.methods.gradients.gradient GOT "modbp.backprop.methods.gradients modbp.backprop.methods.gradients.deconv GOT \\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\'tensor([[ 1., -1.]], dtype=torch.float64)\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\n\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\' found\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\ntensor([[-4., -2.]], dtype=torch.float64)\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\n" found\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\ntensor([[-4., -4.]], dtype=torch.float64)\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\n\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\' found\\\\\\\\\\\\\\\\ntensor([[2., 1.]], dtype=torch.float64)\\\\\\\\\\\\\\\\n\\\\\\\\\\\\\\\' found\\\\\\\\n\\\\\\\' found\\\\n\\\' found\\ntensor([[ 0., 16.]], dtype=torch.float64)\\n\' found\n' found
-    >>> modbp.explain(net, x, 0, method)
-    modbp.backprop.methods.gradients modbp.backprop.methods.gradients.patternnet GOT 'modbp.backprop.methods.gradients modbp.backprop.methods.gradients.patternnet GOT \'modbp.backprop.methods.gradients modbp.backprop.methods.gradients.patternattribution GOT \\\'modbp.backprop.methods.gradients modbp.backprop.methods.gradients.patternattribution GOT \\\\\\\'modbp.backprop.methods.gradients modbp.backprop.methods.gradients.patternattribution GOT \\\\\\\\\\\\\\\'modbp.backprop.methods.gradients modbp.backprop.methods.gradients.guided_bp GOT \\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\'modbp.backprop.methods.gradients modbp.backprop.methods.gradients.gradient_x_input GOT \\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\'modbp.backprop.methods.gradients modbp.backprop.methods.gradients.gradient GOT "modbp.backprop.methods.gradients modbp.backprop.methods.gradients.deconv GOT \\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\'tensor([[ 1., -1.]], dtype=torch.float64)\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\n\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\' found\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\ntensor([[-4., -2.]], dtype=torch.float64)\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\n" found\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\ntensor([[-4., -4.]], dtype=torch.float64)\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\n\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\' found\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\ntensor([[2., 1.]], dtype=torch.float64)\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\n\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\' found\\\\\\\\\\\\\\\\n\\\\\\\\\\\\\\\' found\\\\\\\\n\\\\\\\' found\\\\ntensor([[ 0., 16.]], dtype=torch.float64)\\\\n\\\' found\\n\' found\n' found
+    >>> modbp.explain(net, x, method, 0)
     tensor([[ 0., -8.]], dtype=torch.float64)
-    modbp.backprop.methods.gradients modbp.backprop.methods.gradients.patternattribution GOT 'modbp.backprop.methods.gradients modbp.backprop.methods.gradients.patternattribution GOT \'modbp.backprop.methods.gradients modbp.backprop.methods.gradients.guided_bp GOT \\\'modbp.backprop.methods.gradients modbp.backprop.methods.gradients.gradient_x_input GOT \\\\\\\'modbp.backprop.methods.gradients modbp.backprop.methods.gradients.gradient GOT "modbp.backprop.methods.gradients modbp.backprop.methods.gradients.deconv GOT \\\\\\\\\\\\\\\'tensor([[ 1., -1.]], dtype=torch.float64)\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\n\\\\\\\\\\\\\\\' found\\\\\\\\\\\\\\\\ntensor([[-4., -2.]], dtype=torch.float64)\\\\\\\\\\\\\\\\n" found\\\\\\\\ntensor([[-4., -4.]], dtype=torch.float64)\\\\\\\\n\\\\\\\' found\\\\ntensor([[2., 1.]], dtype=torch.float64)\\\\n\\\' found\\n\' found\n' found
-    tensor([[ 0., 16.]], dtype=torch.float64)
     """
     return _by_patterns("patternnet", rules.Pattern(patterns), start)
 
@@ -142,8 +132,8 @@ def patternattribution(
 
     >>> fitted = {"fc1": torch.eye(2), "fc2": torch.ones(2, 2)}
     >>> method = modbp.methods.get("patternattribution", patterns=fitted)
-    modbp.backprop.methods.gradients modbp.backprop.methods.gradients.patternattribution GOT 'modbp.backprop.methods.gradients modbp.backprop.methods.gradients.guided_bp GOT \'modbp.backprop.methods.gradients modbp.backprop.methods.gradients.gradient_x_input GOT \\\'modbp.backprop.methods.gradients modbp.backprop.methods.gradients.gradient GOT "modbp.backprop.methods.gradients modbp.backprop.methods.gradients.deconv GOT \\\\\\\'tensor([[ 1., -1.]], dtype=torch.float64)\\\\\\\\\\\\\\\\n\\\\\\\' found\\\\\\\\ntensor([[-4., -2.]], dtype=torch.float64)\\\\\\\\n" found\\\\ntensor([[-4., -4.]], dtype=torch.float64)\\\\n\\\' found\\ntensor([[2., 1.]], dtype=torch.float64)\\n\' found\n' found
-    >>> modbp.explain(net, x, 0, method)
+    >>> modbp.explain(net, x, method, 0)
+    tensor([[ 0., 16.]], dtype=torch.float64)
     """
     rule = rules.Pattern(patterns, attribution=True)
     return _by_patterns("patternattribution", rule, start)

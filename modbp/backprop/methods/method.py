@@ -1,13 +1,12 @@
 """A method: a table from kind of call, or layer, to rule."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
 
 from modbp.backprop import rules
 from modbp.backprop.checks import check_layer
-from modbp.backprop.trace import Call
 from modbp.errors import InputError, MethodError, check_option, unknown_name
 
 __all__ = ["Activations", "Method"]
@@ -123,59 +122,25 @@ class Method:
             check_option(_label(where), rule, is_rule, remedy)
         object.__setattr__(self, "rules", {**_STRUCTURE, **self.rules})
 
-    def rule(self, call, is_first=False, before=()):
-        """Return the rule for a call, with the names of those that ran before it."""
-        found = self._find(call, is_first, before)
-        if found is None:
-            raise MethodError(
-                f"{call} is of kind {call.kind!r}, for which method {self.name!r} has "
-                f"no rule. {_remedy(call)}"
-            )
-        wanted = getattr(found, "frame", Activations)
-        if not isinstance(self.frame, wanted):
-            raise MethodError(
-                f"{call}: the rule {found} works on {wanted.__name__}, method "
-                f"{self.name!r} shows it {type(self.frame).__name__}. Give Method(...) "
-                f"frame={wanted.__name__}(...), or another rule for {call.kind!r}."
-            )
-        return found
+    def begin(self, logits: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+        """Return the relevance that explains one class per sample.
 
-    def _find(self, call, is_first, before):
-        if call.name in self.rules and call.name not in _KINDS:
-            return self.rules[call.name]
-        if call.kind not in _LINEAR:
-            return self.rules.get(call.kind)
-        if is_first and self.first is not None:
-            return self.first
-        for where, rule in self.rules.items():
-            if not isinstance(where, str):
-                low, high = where
-                if low in (call.name, *before) and high not in before:
-                    return rule
-        return self.rules.get(call.kind, self.rules.get("linear"))
+        >>> lrp = modbp.methods.get("contrastive-lrp")
+        >>> lrp.begin(torch.tensor([[1.0, 6.0, -3.0]]), torch.tensor([[1]]))
+        tensor([[-3.,  6., -3.]])
 
-    def check(self, calls: Sequence[Call]):
-        """Refuse a table that names layers which the network does not have."""
-        names = [name for call in calls for name in (call.name, call.folded) if name]
-        for where in self.rules:
-            if where in _KINDS:
-                continue
-            ends = (where,) if isinstance(where, str) else where
-            for name in ends:
-                if name not in names:
-                    known = [*names[1:], *_KINDS]
-                    raise unknown_name("layer or kind of call", name, known)
-            low, high = (check_layer(name, calls) for name in (ends[0], ends[-1]))
-            kinds = {call.kind for call in calls[low : high + 1]}
-            if len(ends) == 2 and kinds.isdisjoint(_LINEAR):
-                raise InputError(
-                    f"method {self.name!r}: no layer with weights is in the range "
-                    f"{_label(where)}. Give the first and the last in order of "
-                    "execution, the one that is nearer to the input first."
-                )
+        Parameters
+        ----------
+        logits
+            ``[N, C]``.
+        target
+            ``[N, 1]`` int64, the classes.
 
-    def begin(self, logits, target):
-        """Return the relevance ``[N, C]`` that explains the classes ``[N, 1]``."""
+        Returns
+        -------
+        torch.Tensor
+            ``[N, C]``.
+        """
         value = logits.gather(1, target)
         if self.start == "one":
             value = torch.ones_like(value)
@@ -201,6 +166,61 @@ class Method:
         if self.frame != Activations():
             lines.append(f"  {self.frame}")
         return "\n".join(lines)
+
+
+def rule_of(method, call, is_first=False, before=()):
+    """Return the rule for a call; `before` has the names of those that ran earlier."""
+    found = _find(method, call, is_first, before)
+    if found is None:
+        raise MethodError(
+            f"{call} is of kind {call.kind!r}, for which method {method.name!r} has no "
+            f"rule. {_remedy(call)}"
+        )
+    wanted = getattr(found, "frame", Activations)
+    if not isinstance(method.frame, wanted):
+        raise MethodError(
+            f"{call}: the rule {found} works on {wanted.__name__}, method "
+            f"{method.name!r} shows it {type(method.frame).__name__}. Give Method(...) "
+            f"frame={wanted.__name__}(...), or another rule for {call.kind!r}."
+        )
+    return found
+
+
+def _find(method, call, is_first, before):
+    table = method.rules
+    if call.name in table and call.name not in _KINDS:
+        return table[call.name]
+    if call.kind not in _LINEAR:
+        return table.get(call.kind)
+    if is_first and method.first is not None:
+        return method.first
+    for where, rule in table.items():
+        if not isinstance(where, str):
+            low, high = where
+            if low in (call.name, *before) and high not in before:
+                return rule
+    return table.get(call.kind, table.get("linear"))
+
+
+def check_places(method, calls):
+    """Refuse a table that names layers which the network does not have."""
+    names = [name for call in calls for name in (call.name, call.folded) if name]
+    for where in method.rules:
+        if where in _KINDS:
+            continue
+        ends = (where,) if isinstance(where, str) else where
+        for name in ends:
+            if name not in names:
+                known = [*names[1:], *_KINDS]
+                raise unknown_name("layer or kind of call", name, known)
+        low, high = (check_layer(name, calls) for name in (ends[0], ends[-1]))
+        kinds = {call.kind for call in calls[low : high + 1]}
+        if len(ends) == 2 and kinds.isdisjoint(_LINEAR):
+            raise InputError(
+                f"method {method.name!r}: no layer with weights is in the range "
+                f"{_label(where)}. Give the first and the last in order of execution, "
+                "the one that is nearer to the input first."
+            )
 
 
 def is_rule(value):

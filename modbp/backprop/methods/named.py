@@ -4,7 +4,7 @@ import inspect
 from collections.abc import Callable
 from typing import Literal
 
-__all__ = ["Name", "Rule", "named"]
+__all__ = ["named"]
 
 # In the order of tables; an underscore for each hyphen gives the function.
 Name = Literal[
@@ -40,17 +40,17 @@ Rule = Callable
 First = str | Rule | None
 
 _OPTIONS = {
-    "start": 'Relevance of the explained logit: "logit", its value; "one"; or "contrast"'
-    ", its value against equal shares of minus it at all others.",
+    "start": "Relevance of the explained logit: its value, 'logit'; 'one'; or, by "
+    "'contrast', the value against equal shares of minus it at all others.",
     "bias": 'What becomes of the bias: in the "denominator", a "unit" of its own, or '
     '"ignore"; see :class:`modbp.rules.AlphaBeta`.',
     "epsilon": "The ε of the ε-rule: at least 0, in units of `z`.",
-    "stabilizer": "Keeps denominators without ε from zero; 0 replaces exact zeros only.",
+    "stabilizer": "Keeps denominators without ε from zero; 0: replaces exact zeros.",
     "gamma": "How much more positive contributions count, in [0, ∞).",
-    "split": "Whether contributions are sorted by their sign, or by their weight's; see "
-    ":class:`modbp.rules.Gamma`.",
+    "split": "Whether contributions are sorted by their own sign, or their weight's, "
+    "see :class:`modbp.rules.Gamma`.",
     "first": 'The rule of layers that read the network\'s input: "box", "wsquare", '
-    '"flat", a rule such as ``modbp.rules.Box(-1, 1)``, or None for that of the others.',
+    '"flat", a rule such as ``modbp.rules.Box(-1, 1)``, or None: that of the others.',
     "addition": "The rule of additions, such as :class:`modbp.rules.AlphaBetaSplit`; "
     ":class:`modbp.rules.Split` if None.",
     "percentile": "What of ``z r`` is dropped in every layer, in [0, 100].",

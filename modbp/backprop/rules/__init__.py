@@ -10,65 +10,17 @@ Letters: `a` the input of the call (an activation), `W` its weight, `b` its bias
 its output (a pre-activation), `r` relevance, ``x⁺ = max(x, 0)``, ``x⁻ = min(x, 0)``.
 """
 
-from modbp.backprop.rules.gamma import GAMMA, Gamma
-from modbp.backprop.rules.joints import (
-    CODE_LIMIT,
-    AlphaBetaSplit,
-    AvgPool,
-    Concatenation,
-    Copy,
-    MaxPool,
-    Reshape,
-    Split,
-)
-from modbp.backprop.rules.linear import (
-    EPSILON,
-    AlphaBeta,
-    Epsilon,
-    Excitation,
-    Gradient,
-)
-from modbp.backprop.rules.pattern import Pattern
-from modbp.backprop.rules.pixels import Box, Flat, WSquare
-from modbp.backprop.rules.products import BIAS, negative, positive, share, stabilize
-from modbp.backprop.rules.relu import (
-    Deconv,
-    Guided,
-    Pass,
-    RectGrad,
-    ReLUGradient,
-    ReLUMask,
-)
+from modbp.backprop.rules import gamma, joints, linear, pattern, pixels, products, relu
+from modbp.backprop.rules.gamma import *
+from modbp.backprop.rules.joints import *
+from modbp.backprop.rules.linear import *
+from modbp.backprop.rules.pattern import *
+from modbp.backprop.rules.pixels import *
+from modbp.backprop.rules.products import *
+from modbp.backprop.rules.relu import *
 
 __all__ = [
-    "BIAS",
-    "CODE_LIMIT",
-    "EPSILON",
-    "GAMMA",
-    "AlphaBeta",
-    "AlphaBetaSplit",
-    "AvgPool",
-    "Box",
-    "Concatenation",
-    "Copy",
-    "Deconv",
-    "Epsilon",
-    "Excitation",
-    "Flat",
-    "Gamma",
-    "Gradient",
-    "Guided",
-    "MaxPool",
-    "Pass",
-    "Pattern",
-    "ReLUGradient",
-    "ReLUMask",
-    "RectGrad",
-    "Reshape",
-    "Split",
-    "WSquare",
-    "negative",
-    "positive",
-    "share",
-    "stabilize",
+    name
+    for file in (products, linear, gamma, pixels, pattern, relu, joints)
+    for name in file.__all__
 ]

@@ -33,6 +33,7 @@ class Gamma:
 
     The bias enters as it is (``"denominator"``, as in Captum), enlarged like a weight
     (``"unit"``, as in Zennit), or not at all (``"ignore"``: relevance is conserved).
+    Source: :cite:t:`montavon2019layer`, section 10.2.
 
     >>> rule = modbp.rules.Gamma(1.0, split=False)
     >>> modbp.chain(net, x, modbp.methods.get("lrp-z", first=rule)).matrix("fc2")
@@ -50,10 +51,6 @@ class Gamma:
     split
         Whether the sign of the contribution decides. If not, the denominator can
         vanish: at ``z < 0``, and with negative inputs.
-
-    References
-    ----------
-    :cite:t:`montavon2019layer`, section 10.2.
     """
 
     gamma: float = GAMMA

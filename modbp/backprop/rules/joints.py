@@ -29,11 +29,7 @@ CODE_LIMIT = 1000.0
 
 @dataclass(frozen=True)
 class MaxPool:
-    """Give everything to the entry that won the max pooling, as the derivative does.
-
-    >>> modbp.methods.get("lrp-z").rules["maxpool"]
-    MaxPool()
-    """
+    """Give everything to the entry that won the max pooling, as the derivative does."""
 
     def __call__(self, call, a):
         z, index = call.layer.forward(a, return_indices=True)
@@ -91,11 +87,7 @@ class AvgPool:
 
 @dataclass(frozen=True)
 class Copy:
-    """Hand relevance to every summand of an addition, as the derivative does.
-
-    >>> modbp.methods.get("gradient").rules["add"]
-    Copy()
-    """
+    """Hand relevance to every summand of an addition, as the derivative does."""
 
     def __call__(self, call, *inputs):
         count = len(inputs)
@@ -128,6 +120,7 @@ class AlphaBetaSplit:
     weights are all one; with a limit, each ``r_k`` is then clipped to ``[0, limit]``.
     Where no summand has one sign, that sign's share is lost. :class:`modbp.rules.Split`
     conserves for any signs; both agree for α = 1 where all summands are non-negative.
+    Source: :cite:t:`bach2015pixel`, equation 60; the code of :cite:t:`sixt2020lie`.
 
     >>> rule = modbp.rules.AlphaBetaSplit(2, 1, limit=1000.0)
     >>> modbp.methods.get("lrp-a2b1", addition=rule).rules["add"]
@@ -140,10 +133,6 @@ class AlphaBetaSplit:
     limit
         Above 0, or None. The 2020 code's is 1000; clipping is not linear in relevance,
         and what it cuts is lost.
-
-    References
-    ----------
-    :cite:t:`bach2015pixel`, equation 60; the code of :cite:t:`sixt2020lie`.
     """
 
     alpha: float = 1.0

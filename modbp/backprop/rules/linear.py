@@ -15,7 +15,7 @@ from modbp.backprop.rules.products import (
 )
 from modbp.errors import MethodError, check_option
 
-__all__ = ["AlphaBeta", "Epsilon", "Excitation", "Gradient"]
+__all__ = ["EPSILON", "AlphaBeta", "Epsilon", "Excitation", "Gradient"]
 
 # The ε of the ε-rule; the default of Zennit.
 EPSILON = 1e-6
@@ -41,6 +41,7 @@ class Epsilon:
 
     Equation: ``r_in = a ⊙ Wᵀ(r / (z + ε sign z))`` with ``z = W a + b``. With
     ``bias="ignore"`` the denominator is ``W a``, and relevance is conserved.
+    Source: :cite:t:`bach2015pixel`, equations 58 and 60.
 
     >>> rule = modbp.rules.Epsilon(1.0)
     >>> modbp.chain(net, x, modbp.methods.get("lrp-z", first=rule)).matrix("fc1")
@@ -53,10 +54,6 @@ class Epsilon:
         At least 0, in units of `z`.
     bias : {"denominator", "unit", "ignore"}
         Whether `b` is part of the denominator; the first two are the same here.
-
-    References
-    ----------
-    :cite:t:`bach2015pixel`, equations 58 and 60.
     """
 
     epsilon: float = 0.0
@@ -81,6 +78,7 @@ class AlphaBeta:
     does), is split into ``b⁺`` in `P` and ``b⁻`` in `N` (``"unit"``: a further input
     that is always one), or left out (``"ignore"``: relevance is conserved). In the
     first case `P` can vanish or change sign at units that are off.
+    Source: :cite:t:`bach2015pixel`, equation 60; :cite:t:`montavon2017dtd` for z⁺.
 
     >>> modbp.chain(net, x, "lrp-a1b0").matrix("fc1")
     tensor([[1.0000, 0.5000],
@@ -94,10 +92,6 @@ class AlphaBeta:
         What becomes of the bias.
     stabilizer
         Keeps both denominators from zero; 0 replaces exact zeros only.
-
-    References
-    ----------
-    :cite:t:`bach2015pixel`, equation 60; :cite:t:`montavon2017dtd` for z⁺.
     """
 
     alpha: float = 1.0
@@ -145,14 +139,11 @@ class Excitation:
     """Distribute probability by excitatory connections: z⁺ without the bias.
 
     Equation: ``r_in = a ⊙ W⁺ᵀ(r / W⁺a)``, for ``a ≥ 0`` only.
+    Source: :cite:t:`zhang2018excitation`, equation 5.
 
     >>> modbp.chain(net, x, "excitation-bp").matrix("fc1")
     tensor([[1.0000, 0.5000],
             [0.0000, 0.5000]], dtype=torch.float64)
-
-    References
-    ----------
-    :cite:t:`zhang2018excitation`, equation 5.
     """
 
     def __call__(self, call, a):

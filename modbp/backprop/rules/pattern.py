@@ -14,6 +14,7 @@ class Pattern:
     """Carry relevance back by the patterns of a layer, not by its weights.
 
     Equation: ``r_in = Aᵀ r``, or for attribution ``r_in = (A ⊙ W)ᵀ r``.
+    Source: :cite:t:`kindermans2018learning`.
 
     >>> rule = modbp.rules.Pattern({"fc1": torch.eye(2)})
     >>> modbp.chain(net, x, modbp.methods.get("lrp-z", first=rule)).matrix("fc1")
@@ -27,10 +28,6 @@ class Pattern:
         :func:`modbp.patterns.fit` gives them.
     attribution
         Whether patterns are multiplied by the weights.
-
-    References
-    ----------
-    :cite:t:`kindermans2018learning`.
     """
 
     patterns: Mapping | None = field(repr=False, compare=False)

@@ -17,6 +17,7 @@ class Box:
     Equation: with ``P = W⁺(a − l) + W⁻(a − h)``,
     ``r_in = ((a − l) ⊙ W⁺ᵀ + (a − h) ⊙ W⁻ᵀ)(r / P)``. No term is negative, and no bias
     takes part: relevance is conserved.
+    Source: :cite:t:`montavon2017dtd`.
 
     >>> rule = modbp.rules.Box(0, 3)
     >>> modbp.chain(net, x, modbp.methods.get("lrp-z", first=rule)).matrix("fc1")
@@ -28,10 +29,6 @@ class Box:
     low, high
         The smallest and the largest value that a pixel can have; one for all, or one
         per channel.
-
-    References
-    ----------
-    :cite:t:`montavon2017dtd`.
     """
 
     low: float | tuple = 0.0
@@ -81,15 +78,12 @@ class WSquare:
     """Distribute relevance by squared weights, whatever the pixels: w².
 
     Equation: ``r_in = (W²)ᵀ(r / W² 1)``, no bias.
+    Source: :cite:t:`montavon2017dtd`.
 
     >>> method = modbp.methods.get("lrp-z", first=modbp.rules.WSquare())
     >>> modbp.chain(net, x, method).matrix("fc1")
     tensor([[0.5000, 0.8000],
             [0.5000, 0.2000]], dtype=torch.float64)
-
-    References
-    ----------
-    :cite:t:`montavon2017dtd`.
     """
 
     def __call__(self, call, a):
@@ -101,15 +95,12 @@ class Flat:
     """Distribute relevance evenly over all that a neuron sees.
 
     Equation: ``r_in = 1ᵀ(r / 1 1)``, the rule of `WSquare` with weights of one.
+    Source: :cite:t:`lapuschkin2019unmasking`, supplement.
 
     >>> method = modbp.methods.get("lrp-z", first=modbp.rules.Flat())
     >>> modbp.chain(net, x, method).matrix("fc1")
     tensor([[0.5000, 0.5000],
             [0.5000, 0.5000]], dtype=torch.float64)
-
-    References
-    ----------
-    :cite:t:`lapuschkin2019unmasking`, supplement.
     """
 
     def __call__(self, call, a):

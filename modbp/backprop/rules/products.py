@@ -8,7 +8,7 @@ import torch
 from modbp.backprop.trace import Call
 from modbp.errors import check_option
 
-__all__ = ["negative", "positive", "share", "stabilize"]
+__all__ = ["BIAS", "negative", "positive", "share", "stabilize"]
 
 # What replaces a denominator that is exactly zero; the value of the 2020 code.
 GUARD = 1e-7
@@ -61,26 +61,12 @@ BLOCK = 2**20
 
 
 def positive(weight: torch.Tensor) -> torch.Tensor:
-    """Keep the positive weights: ``W⁺``.
-
-    >>> modbp.rules.positive(torch.tensor([1.0, -2.0]))
-    tensor([1., 0.])
-
-    Parameters
-    ----------
-    weight
-        `W`, of any shape.
-
-    Returns
-    -------
-    torch.Tensor
-        Of the same shape.
-    """
+    """``W⁺``."""
     return weight.clamp(min=0)
 
 
 def negative(weight: torch.Tensor) -> torch.Tensor:
-    """Keep the negative weights: ``W⁻``; as :func:`positive`."""
+    """``W⁻``."""
     return weight.clamp(max=0)
 
 

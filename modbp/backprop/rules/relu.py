@@ -9,12 +9,7 @@ __all__ = ["Deconv", "Guided", "Pass", "ReLUGradient", "ReLUMask", "RectGrad"]
 
 @dataclass(frozen=True)
 class Pass:
-    """Hand relevance through unchanged: ``r_in = r``.
-
-    >>> modbp.chain(net, x, "lrp-z").matrix("relu1")
-    tensor([[1., 0.],
-            [0., 1.]], dtype=torch.float64)
-    """
+    """Hand relevance through unchanged: ``r_in = r``."""
 
     def __call__(self, call, a):
         return call.layer.forward(a), lambda r: (r,)
@@ -22,12 +17,7 @@ class Pass:
 
 @dataclass(frozen=True)
 class ReLUGradient:
-    """Multiply by the derivative of the ReLU: ``r_in = 1[a > 0] r``.
-
-    >>> modbp.chain(net, x, "gradient").matrix("relu1")
-    tensor([[0., 0.],
-            [0., 1.]], dtype=torch.float64)
-    """
+    """Multiply by the derivative of the ReLU: ``r_in = 1[a > 0] r``."""
 
     def __call__(self, call, a):
         slope = call.layer.slope(a)
@@ -40,9 +30,6 @@ class ReLUMask:
 
     At a ReLU it is the derivative. A ReLU6 at its upper limit is on as well, though its
     derivative is zero there.
-
-    >>> modbp.methods.get("dtd").rules["relu"]
-    ReLUMask()
     """
 
     def __call__(self, call, a):
@@ -53,15 +40,7 @@ class ReLUMask:
 
 @dataclass(frozen=True)
 class Guided:
-    """Keep what is positive on the way up and on the way down: ``1[a > 0] r⁺``.
-
-    >>> modbp.methods.get("guided-bp").rules["relu"]
-    Guided()
-
-    References
-    ----------
-    :cite:t:`springenberg2015striving`, section 3.4.
-    """
+    """Keep what is positive on the way up and on the way down: ``1[a > 0] r⁺``."""
 
     def __call__(self, call, a):
         slope = call.layer.slope(a)
@@ -70,15 +49,7 @@ class Guided:
 
 @dataclass(frozen=True)
 class Deconv:
-    """Rectify relevance instead of activations: ``r_in = r⁺``.
-
-    >>> modbp.methods.get("deconv").rules["relu"]
-    Deconv()
-
-    References
-    ----------
-    :cite:t:`zeiler2014visualizing`, section 2.1.
-    """
+    """Rectify relevance instead of activations: ``r_in = r⁺``."""
 
     def __call__(self, call, a):
         return call.layer.forward(a), lambda r: (r.clamp(min=0),)
@@ -91,6 +62,7 @@ class RectGrad:
     Equation: ``r_in = 1[a > 0] 1[z r > τ] r`` with `z` the ReLU's output and `τ` a
     percentile of ``z r`` over the sample's entries of this layer, the nearest entry. As
     the comparison is strict, a layer of few entries can lose everything.
+    Source: :cite:t:`kim2019saliency`.
 
     >>> modbp.methods.get("rectgrad", percentile=90).rules["relu"]
     RectGrad(percentile=90)
@@ -99,10 +71,6 @@ class RectGrad:
     ----------
     percentile
         In [0, 100].
-
-    References
-    ----------
-    :cite:t:`kim2019saliency`.
     """
 
     percentile: float = 98.0
