@@ -48,7 +48,8 @@ def test_a_small_run_is_written_and_read(tmp_path, monkeypatch):
     small = experiments.Simulation(repetitions=2)
     found = experiments.run(small, tmp_path / "small")
     assert set(found["results"]) == {"code", "text"}
-    curves = theory.simulate(small.variants, repetitions=2)
+    variants = theory.VARIANTS | theory.alpha_beta_variants(experiments.BETAS)
+    curves = theory.simulate(variants, repetitions=2)
     for label, entry in found["results"]["code"].items():
         np.testing.assert_allclose(entry["first"], curves[label][0], rtol=1e-4)
         middle = np.median(curves[label], axis=0)

@@ -38,5 +38,27 @@ __all__ = [
 
 
 def stored(experiment: str) -> dict[str, Result]:
-    """Return what is stored of an experiment on each of the book's networks."""
+    """Return what is stored of an experiment on each of the book's networks.
+
+    Parameters
+    ----------
+    experiment
+        "csc", "random-logit" or "cascade".
+
+    Returns
+    -------
+    dict of str to Result
+        By network; see :func:`read`.
+
+    Raises
+    ------
+    ResultError
+        If there is no such experiment.
+
+    Examples
+    --------
+    >>> stored = modbp.study.experiments.stored("cascade")
+    >>> print(stored["vgg16"])
+    cascade on vgg16: 50 CIFAR-10 test images (JPEG), 16 methods, 9 stages
+    """
     return {network: read(f"{experiment}/{network}") for network in NAMES}

@@ -1,7 +1,7 @@
 """Cosine similarity convergence for many images, methods and injection layers."""
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -50,8 +50,7 @@ class CSC(OnImages):
         self.relevances = relevances
         super().__init__(subject, methods, **options)
 
-    def own_settings(self) -> dict:
-        """Return what this experiment depends on besides network and images."""
+    def _own_settings(self):
         return {
             "relevances": self.relevances,
             "starts": list(self.plan.starts),
@@ -60,7 +59,7 @@ class CSC(OnImages):
             "bins": list(BINS),
         }
 
-    def measure(self, method: object, places: Sequence[int]) -> dict[str, np.ndarray]:
+    def _measure(self, method, places):
         """Return the cosines of some images, for every start and layer below."""
         chain = self.subject.chain(self.subject.read(places)[0], method)
         arrays = {}
@@ -74,9 +73,7 @@ class CSC(OnImages):
                 arrays[f"{start}\n{layer}\nchannels"] = np.array(found.channels[layer])
         return arrays
 
-    def summary(
-        self, part: str, column: Callable[[str], Iterable], keys: Iterable[str]
-    ) -> dict:
+    def _summary(self, part, column, keys):
         """Return what figures and tables show of one method, by start and layer."""
         results = {start: {} for start in self.plan.starts}
         cells = sorted({tuple(key.split("\n")[:2]) for key in keys}, key=self._order)

@@ -3,11 +3,10 @@
 from collections.abc import Sequence
 from functools import cached_property
 
-import numpy as np
-
 from modbp.errors import InputError
 from modbp.study.experiments import labels, plans
 from modbp.study.experiments.subject import Subject
+from modbp.study.runs.run import Experiment
 
 __all__ = ["CHUNK", "OnImages"]
 
@@ -16,7 +15,7 @@ __all__ = ["CHUNK", "OnImages"]
 CHUNK = 20
 
 
-class OnImages:
+class OnImages(Experiment):
     """An experiment that takes a few images at a time, by one method after another."""
 
     # Which methods of a plan.
@@ -52,7 +51,7 @@ class OnImages:
             **subject.settings(),
             "seed": seed,
             "batch": batch,
-            **self.own_settings(),
+            **self._own_settings(),
         }
 
     @cached_property
@@ -70,10 +69,9 @@ class OnImages:
         first = unit * self.batch
         return range(first, min(first + self.batch, len(self.subject.images)))
 
-    def compute(self, part: str, unit: int) -> dict[str, np.ndarray]:
-        """Return a unit's arrays by name."""
-        return self.measure(self.method(part), self.places(unit))
+    def _compute(self, part, unit):
+        return self._measure(self.method(part), self.places(unit))
 
     def trial(self, part: str) -> None:
         """Do as for a single image, to see what that costs."""
-        self.measure(self.method(part), range(1))
+        self._measure(self.method(part), range(1))

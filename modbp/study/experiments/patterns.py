@@ -1,7 +1,6 @@
 """What patterns are made of: power steps, singular values, convergence."""
 
 import json
-from collections.abc import Callable, Iterable
 from functools import cached_property
 from itertools import pairwise
 
@@ -18,6 +17,7 @@ from modbp.measures.csc import measure
 from modbp.measures.neurons import Seen, seen, taps
 from modbp.study.experiments.images import CHUNK
 from modbp.study.experiments.subject import Subject
+from modbp.study.runs.run import Experiment
 
 __all__ = ["ESTIMATORS", "KINDS", "Patterns", "backward", "sign_cell", "step_cell"]
 
@@ -27,7 +27,7 @@ ESTIMATORS = ("code", "eq41")
 KINDS = ("W", "A code", "AW code", "A eq41", "AW eq41")
 
 
-class Patterns:
+class Patterns(Experiment):
     """All that the chapter on patterns says of one network without branches.
 
     Its parts are "layers", with one unit per layer; "matrices", those that the 2020
@@ -104,16 +104,13 @@ class Patterns:
         first, net = self._tested[:1], self.subject.net
         return {kind: backward(net, first, kind, self._fitted) for kind in KINDS}
 
-    def compute(self, part: str, unit: int) -> dict[str, np.ndarray]:
-        """Return a unit's cell, as the bytes of its JSON."""
+    def _compute(self, part, unit):
+        # A unit's cell, as the bytes of its JSON.
         cell = {"layers": self._layer, "matrices": self._matrices, "chains": self._kind}
         text = json.dumps(cell[part](unit))
         return {"cell": np.frombuffer(text.encode(), np.uint8)}
 
-    def summary(
-        self, part: str, column: Callable[[str], Iterable], keys: Iterable[str]
-    ) -> dict:
-        """Return the cells of a part by layer, or by kind of matrix."""
+    def _summary(self, part, column, keys):
         cells = [json.loads(bytes(text)) for text in column("cell")]
         if part == "matrices":
             return cells[0]

@@ -1,9 +1,8 @@
 """Random logits and cascading randomisation for many images and methods."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
-import torch
 
 from modbp.errors import InputError
 from modbp.measures import sanity
@@ -22,17 +21,16 @@ class _Maps(OnImages):
 
     default = "maps"
 
-    def own_settings(self) -> dict:
-        """Return what this experiment depends on besides network and images."""
+    def _own_settings(self):
         return {"target": self.subject.target}
 
-    def measure(self, method: object, places: Sequence[int]) -> dict[str, np.ndarray]:
+    def _measure(self, method, places):
         """Return the similarities of some images' maps."""
         # A further image: each is compared with the next one, whatever the batch is.
         following = (places[-1] + 1) % len(self.subject.images)
         alone = following == places[0] and len(places) == 1
         x, y = self.subject.read([*places, *([] if alone else [following])])
-        found = self.check(x, y, method)
+        found = self._check(x, y, method)
         arrays = {
             "ssim": found.ssim.T,
             "corrected": found.corrected.T,
@@ -42,9 +40,7 @@ class _Maps(OnImages):
         }
         return {key: value[: len(places)] for key, value in arrays.items()}
 
-    def summary(
-        self, part: str, column: Callable[[str], Iterable], keys: Iterable[str]
-    ) -> dict:
+    def _summary(self, part, column, keys):
         """Return median, its band and all values, per stage and for unrelated maps."""
         found = {key: np.concatenate(list(column(key))) for key in keys}
         result = {
@@ -64,7 +60,7 @@ class RandomLogit(_Maps):
 
     Parameters
     ----------
-    subject, methods, **options
+    subject, methods, plan, seed, batch, patterns
         As for :class:`CSC`.
 
     Examples
@@ -78,8 +74,7 @@ class RandomLogit(_Maps):
     name = "random-logit"
     stages = ("random logit",)
 
-    def check(self, x: torch.Tensor, y: torch.Tensor, method: object) -> sanity.Sanity:
-        """Return what :func:`modbp.sanity.random_logit` finds."""
+    def _check(self, x, y, method):
         about = self.subject
         return sanity.random_logit(about.net, x, method, y, self.seed, fold=about.fold)
 
@@ -132,13 +127,11 @@ class Cascade(_Maps):
         """The stages, top first."""
         return tuple(self._stages or self.plan.stages)
 
-    def own_settings(self) -> dict:
-        """Return what this experiment depends on besides network and images."""
+    def _own_settings(self):
         changes = {"stages": list(self.stages), "own": self.own, "stale": self.stale}
-        return {**super().own_settings(), **changes}
+        return {**super()._own_settings(), **changes}
 
-    def check(self, x: torch.Tensor, y: torch.Tensor, method: object) -> sanity.Sanity:
-        """Return what :func:`modbp.sanity.cascade` finds."""
+    def _check(self, x, y, method):
         about, changes = self.subject, {"own": self.own, "stale": self.stale}
         return sanity.cascade(
             *(about.net, x, method, y, self.stages, self.seed),

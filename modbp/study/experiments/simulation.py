@@ -1,6 +1,5 @@
 """The simulation of the paper's figure 7: at full size, and with trained weights."""
 
-from collections.abc import Callable, Iterable
 from functools import cached_property
 
 import numpy as np
@@ -11,6 +10,7 @@ from modbp import theory
 from modbp.measures import neurons
 from modbp.study.experiments.images import CHUNK
 from modbp.study.experiments.subject import Subject
+from modbp.study.runs.run import Experiment
 
 __all__ = ["BETAS", "LEARNED", "Learned", "Simulation", "learned_chains"]
 
@@ -26,7 +26,7 @@ LEARNED = {
 }
 
 
-class Simulation:
+class Simulation(Experiment):
     """The chains of figure 7, with one unit for each reading of the protocol.
 
     Its results are, per protocol and variant, the median of one minus the similarity
@@ -53,39 +53,31 @@ class Simulation:
         self.counts = dict.fromkeys(self.parts, 1)
         self.settings = {
             "experiment": self.name,
-            **self.own_settings(),
+            **self._own_settings(),
             "repetitions": repetitions,
             "seed": seed,
         }
 
     @cached_property
-    def variants(self) -> dict:
-        """What the factors are, by label."""
+    def _variants(self):
         return theory.VARIANTS | theory.alpha_beta_variants(BETAS)
 
-    def own_settings(self) -> dict:
-        """Return what the curves depend on besides repetitions and seed."""
-        variants = {label: str(each) for label, each in self.variants.items()}
+    def _own_settings(self):
+        variants = {label: str(each) for label, each in self._variants.items()}
         return {"widths": list(theory.VGG16), "vectors": 32, "variants": variants}
 
-    def common(self, part: str) -> dict:
-        """Return the options that all curves of a reading have in common."""
+    def _common(self, part):
         taken = {key: self.settings[key] for key in ("repetitions", "seed")}
         return {"protocol": theory.PROTOCOLS[part], **taken}
 
-    def compute(self, part: str, unit: int) -> dict[str, np.ndarray]:
-        """Return the curves of every variant, ``[repetitions, multiplications]``."""
-        return theory.simulate(self.variants, **self.common(part))
+    def _compute(self, part, unit):
+        return theory.simulate(self._variants, **self._common(part))
 
-    def labels(self) -> list[str]:
-        """Return the names of the curves in their order."""
-        return list(self.variants)
+    def _labels(self):
+        return list(self._variants)
 
-    def summary(
-        self, part: str, column: Callable[[str], Iterable], keys: Iterable[str]
-    ) -> dict:
-        """Return what figures show of one reading."""
-        return {label: _curve(*column(label)) for label in self.labels()}
+    def _summary(self, part, column, keys):
+        return {label: _curve(*column(label)) for label in self._labels()}
 
 
 class Learned(Simulation):
@@ -122,8 +114,7 @@ class Learned(Simulation):
         self.images = subject.fitting(patterns)
         super().__init__(repetitions=repetitions, seed=seed)
 
-    def own_settings(self) -> dict:
-        """Return what the curves depend on besides repetitions and seed."""
+    def _own_settings(self):
         about, first = self.subject.settings(), self.subject.prepared(self.images[:1])
         shapes = [M.shape for M in neurons.taps(self.subject.net, first.x).values()]
         widths = [shapes[0][0], *(columns for _, columns in shapes)]
@@ -136,9 +127,8 @@ class Learned(Simulation):
             "vectors": {"code": 32, "text": min(32, widths[-1])},
         }
 
-    def common(self, part: str) -> dict:
-        """Return the options that all curves of a reading have in common."""
-        return super().common(part) | {"vectors": self.settings["vectors"][part]}
+    def _common(self, part):
+        return super()._common(part) | {"vectors": self.settings["vectors"][part]}
 
     @cached_property
     def _chains(self):
@@ -146,17 +136,15 @@ class Learned(Simulation):
         fitted = self.subject.fit(self.images, CHUNK)
         return learned_chains(self.subject.net, first.x, fitted)
 
-    def compute(self, part: str, unit: int) -> dict[str, np.ndarray]:
-        """Return the random curves, and those of trained weights."""
-        common = self.common(part)
+    def _compute(self, part, unit):
+        common = self._common(part)
         curves = theory.simulate(widths=self.settings["widths"], **common)
         for label, (kind, relu) in LEARNED.items():
             chain = self._chains[kind]
             curves[label] = theory.simulate_learned(chain, relu=relu, **common)
         return curves
 
-    def labels(self) -> list[str]:
-        """Return the names of the curves in their order."""
+    def _labels(self):
         return [*theory.VARIANTS, *LEARNED]
 
 

@@ -1,17 +1,11 @@
-"""Run an experiment unit by unit, so that it may be stopped at any moment.
-
-What an experiment is: ``name``; ``settings``, what every part depends on, as plain JSON
-values; ``parts``, the table that each part depends on besides; ``counts``, the units of
-each part; ``compute(part, unit)``, which returns arrays by name; ``summary(part,
-column, keys)``, which makes a part's result of the arrays of all units, where
-``column(key)`` yields one array of each; and, to tell first what a long run will cost,
-``places(unit)`` and ``trial(part)``.
-"""
+"""Run an experiment unit by unit, so that it may be stopped at any moment."""
 
 import sys
 import time
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
+import numpy as np
 from torch.utils.flop_counter import FlopCounterMode
 from tqdm import tqdm
 
@@ -20,14 +14,33 @@ from modbp.study.runs.provenance import facts
 from modbp.study.runs.store import Result, Store, read, refuse_others
 from modbp.study.runs.workers import Worker
 
-__all__ = ["forecast", "run", "status"]
+__all__ = ["Experiment", "forecast", "run", "status"]
 
 # Units per method from which a forecast is worth what it costs, about two images each.
 _LONG = 4
 
 
+class Experiment:
+    """What is run; with ``places(unit)`` and ``trial(part)`` its cost is told first."""
+
+    name: str
+    settings: dict  # what every part depends on, as plain JSON values
+    parts: dict[str, str]  # each part's table, which it depends on besides
+    counts: dict[str, int]  # the units of each part
+
+    def compute(self, part: str, unit: int) -> dict[str, np.ndarray]:
+        """Return a unit's arrays by name."""
+        return self._compute(part, unit)
+
+    def summary(
+        self, part: str, column: Callable[[str], Iterable], keys: list[str]
+    ) -> object:
+        """Return a part's result; ``column(key)`` yields an array of every unit."""
+        return self._summary(part, column, keys)
+
+
 def run(
-    experiment: object,
+    experiment: Experiment,
     output: str | Path,
     *,
     command: str = "",
@@ -132,7 +145,7 @@ def _finish(experiment, store, part, made):
 
 
 def forecast(
-    experiment: object, missing: dict[str, list[int]], processes: int = 1
+    experiment: Experiment, missing: dict[str, list[int]], processes: int = 1
 ) -> list[str]:
     """Return in lines what is left to do; none if it is little, or cannot be told."""
     units = sum(map(len, missing.values()))
