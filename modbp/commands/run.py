@@ -22,9 +22,8 @@ def add(verbs: argparse._SubParsersAction) -> None:
 
     about = "maps while weights are randomised from the top down"
     cascade = _on_images(kinds, "cascade", about, _cascade)
-    cascade.add_argument(
-        "--stages", nargs="+", metavar="LAYER", help="top first [the plan's]"
-    )
+    stages = {"nargs": "+", "metavar": "LAYER", "help": "top first [the plan's]"}
+    cascade.add_argument("--stages", **stages)
     cascade.add_argument(
         "--blocks-trained",
         action="store_true",
@@ -40,20 +39,12 @@ def add(verbs: argparse._SubParsersAction) -> None:
     simulation = _new(kinds, "simulation", about, _simulation)
     learned = _new(kinds, "learned", "figure 7, with trained weights beside", _learned)
     for parser in (simulation, learned):
-        parser.add_argument(
-            "--repetitions", type=int, default=20, help="per variant [20]"
-        )
+        parser.add_argument("--repetitions", type=int, default=20, help="[20]")
     patterns = _new(kinds, "patterns", "what patterns are made of", _patterns)
     for parser, some in ((learned, "DIR"), (patterns, "COUNT|DIR")):
         words.add_network(parser)
         _add_images(parser, some, "20 of CIFAR-10's test images")
-        parser.add_argument(
-            "--patterns",
-            type=int,
-            default=2000,
-            metavar="COUNT",
-            help="training images that patterns are fitted to [2000]",
-        )
+        _add_patterns(parser, 2000)
 
 
 def _new(kinds, name, about, make):
@@ -75,6 +66,16 @@ def _add_images(parser, some, default):
     )
 
 
+def _add_patterns(parser, count):
+    parser.add_argument(
+        "--patterns",
+        type=int,
+        default=count,
+        metavar="COUNT",
+        help=f"training images that patterns are fitted to [{count}]",
+    )
+
+
 def _on_images(kinds, name, about, make):
     """Add an experiment that takes images and methods."""
     parser = _new(kinds, name, about, make)
@@ -90,25 +91,10 @@ def _on_images(kinds, name, about, make):
         metavar="true|predicted|NUMBER",
         help="class to explain [true, if network and images have the same classes]",
     )
-    parser.add_argument(
-        "--precision",
-        choices=("float32", "float64"),
-        default="float32",
-        help="to compute with [%(default)s]",
-    )
-    parser.add_argument(
-        "--batch",
-        type=int,
-        default=20,
-        help="images at a time; memory grows with it [%(default)s]",
-    )
-    parser.add_argument(
-        "--patterns",
-        type=int,
-        default=500,
-        metavar="COUNT",
-        help="training images that patterns are fitted to [500]",
-    )
+    kinds = ("float32", "float64")
+    parser.add_argument("--precision", choices=kinds, default="float32")
+    parser.add_argument("--batch", type=int, default=20, help="images at a time [20]")
+    _add_patterns(parser, 500)
     parser.add_argument("--device", help="cpu, cuda … [the GPU where there is one]")
     return parser
 

@@ -11,22 +11,14 @@ def add(verbs: argparse._SubParsersAction) -> None:
     """Describe the verb to a parser."""
     parser = words.new(verbs, "train", "train a network of the book")
     parser.add_argument("network", help="one of the book's")
-    parser.add_argument(
-        "--output", help="folder for checkpoint and weights [runs/NETWORK]"
-    )
-    parser.add_argument(
-        "--resume", action="store_true", help="go on from the checkpoint"
-    )
+    parser.add_argument("--output", help="folder to write [runs/NETWORK]")
+    parser.add_argument("--resume", action="store_true", help="from the checkpoint")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--epochs", type=int, help="instead of the recipe's")
-    parser.add_argument(
-        "--batch", type=int, help="images per step, instead of the recipe's"
-    )
+    parser.add_argument("--epochs", type=int, help="[the recipe's]")
+    parser.add_argument("--batch", type=int, help="images per step [the recipe's]")
     parser.add_argument("--limit", type=int, help="use only the first LIMIT images")
     parser.add_argument("--device", help="cpu, cuda … [the GPU where there is one]")
-    parser.add_argument(
-        "--images", metavar="DIR", help="folder with train/ and test/ [CIFAR-10]"
-    )
+    parser.add_argument("--images", metavar="DIR", help="with train/ and test/ in it")
     parser.add_argument("--download", action="store_true", help="may fetch CIFAR-10")
     parser.set_defaults(run=run)
 

@@ -189,21 +189,10 @@ def rounded(value):
 
 
 def cell(row, name):
-    """Measure one cell.
+    """Measure one cell; its "verdict" is one of three.
 
-    Parameters
-    ----------
-    row : str
-        One of ``ROWS``.
-    name : str
-        One of ``COLUMNS``.
-
-    Returns
-    -------
-    dict
-        With "verdict": "equal", and then to whom and the largest difference in units of
-        the largest entry; "property", and then how far the sum is off; or "refused",
-        and why.
+    "equal", and then to whom and the largest difference in units of the largest entry;
+    "property", and then how far the sum is off; or "refused", and why.
     """
     x = pictures(name) - (0 if row in UNSHIFTED else SHIFT)
     with torch.no_grad():
@@ -226,17 +215,7 @@ def cell(row, name):
 
 
 def refusal(name):
-    """Return why a network is refused, whatever the method.
-
-    Parameters
-    ----------
-    name : str
-        One of ``networks.FOREIGN``.
-
-    Returns
-    -------
-    str
-    """
+    """Return why a network is refused, whatever the method."""
     try:
         modbp.explain(foreign(name), torch.rand(1, 3, 64, 64), "lrp-a1b0")
     except ModbpError as error:
@@ -245,18 +224,7 @@ def refusal(name):
 
 
 def table(rows=ROWS, columns=COLUMNS):
-    """Measure all cells.
-
-    Parameters
-    ----------
-    rows, columns : sequence of str
-        Methods and networks.
-
-    Returns
-    -------
-    dict
-        ``[row][column]``, what `cell` returns.
-    """
+    """Measure all cells."""
     result = {row: {} for row in rows}
     for column in tqdm(columns, mininterval=1):
         for row in rows:

@@ -104,7 +104,7 @@ def test_a_chapter_that_lists_claims_decides_some(page):
 
 
 def test_the_table_shows_every_claim_once_and_can_be_filtered():
-    html = ledger.table(CLAIMS)._repr_html_()
+    html = ledger.Table(CLAIMS)._repr_html_()
     for claim in CLAIMS:
         assert html.count(f'id="claim-{claim["number"]}"') == 1
     shown = dict(re.findall(r'for="show-(\w+)">\w+ \((\d+)\)', html))
@@ -119,7 +119,7 @@ def test_numbers_are_written_as_people_do():
     def shown(value, form):
         number = {"value": value, "format": form, "says": "", "tolerance": 0}
         claim = CLAIMS[0] | {"numbers": [number | {"measurement": "here"}]}
-        return re.search("<b>(.*?)</b>", ledger.table([claim])._repr_html_())[1]
+        return re.search("<b>(.*?)</b>", ledger.Table([claim])._repr_html_())[1]
 
     assert shown(3.2e-16, ".0e") == "3·10<sup>−16</sup>"
     assert shown(2.5e7, ".1e") == "2.5·10<sup>7</sup>"
@@ -128,7 +128,7 @@ def test_numbers_are_written_as_people_do():
 
 
 def test_print_gets_the_same_claims():
-    text = ledger.table(CLAIMS)._repr_markdown_()
+    text = ledger.Table(CLAIMS)._repr_markdown_()
     assert all(claim["claim"] in text for claim in CLAIMS)
 
 

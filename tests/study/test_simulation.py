@@ -121,17 +121,6 @@ def test_curves_of_patterns_can_be_recomputed(trained):
             np.testing.assert_allclose(found, kept(trained, name, label), rtol=1e-2)
 
 
-def test_what_the_chapter_says_of_trained_chains_is_so(trained):
-    last = len(trained["config"]["widths"]) - 2
-    for entry in trained["results"].values():
-        at = {label: curve["median"][last] for label, curve in entry.items()}
-        assert max(at["positive"], at["non-negative"]) < 1e-5
-        assert at["pattern A"] < 0.01
-        for label in ("learned", "ReLU learned", "pattern A⊙W", "vanilla"):
-            assert at[label] > 0.05, label
-        assert at["ReLU learned"] > at["ReLU"]
-
-
 class Noise:
     """A network of given weights, with patterns of given inputs, as a subject."""
 

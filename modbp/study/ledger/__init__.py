@@ -14,12 +14,12 @@ from modbp.errors import DataError, unknown_name
 from modbp.files import write_bytes
 from modbp.study.ledger.matrices import MATRICES
 from modbp.study.ledger.networks import NETWORKS
-from modbp.study.ledger.page import Table, decided, table
+from modbp.study.ledger.page import Decided, Table
 from modbp.study.ledger.reductions import REDUCTIONS, decades
 from modbp.study.runs.store import read as read_result
 
 __all__ = ["CLAIMS", "VERDICTS", "cited", "decades", "decided_in", "holds", "read"]
-__all__ += ["refresh", "table"]
+__all__ += ["Table", "refresh"]
 
 # The book's own.
 CLAIMS = Path(__file__).with_name("claims.json")
@@ -154,13 +154,13 @@ def decided_in(chapter: str, path: str | Path | None = None) -> Table:
     Examples
     --------
     >>> [claim["number"] for claim in modbp.study.ledger.decided_in("csc").claims][:2]
-    [26, 27]
+    [16, 17]
     """
-    return decided(
-        claim
-        for claim in read(path)
-        if any(place.partition("#")[0] == chapter for place in claim["decided"])
-    )
+
+    def decides(claim):
+        return any(place.partition("#")[0] == chapter for place in claim["decided"])
+
+    return Decided([claim for claim in read(path) if decides(claim)])
 
 
 def _named(kind, name, known):

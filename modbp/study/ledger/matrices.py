@@ -154,51 +154,47 @@ def factor_share(
     return {"below": below, "above": above, "outside": below + above}[side]
 
 
-def surrogate_error(relu: bool, draws: int = 20) -> float:
+def _cases():
+    """Yield twenty networks, each with three values of γ."""
+    for seed in range(20):
+        for gamma in (0.25, 1, 4):
+            yield *_network(seed), gamma
+
+
+def surrogate_error(relu: bool) -> float:
     """Return the largest relative error of the surrogate's activations."""
     worst = 0.0
-    for seed in range(draws):
-        mats, x = _network(seed)
-        h = [x]
-        for k, W in enumerate(mats, 1):
-            z = W @ h[-1]
-            h.append(np.maximum(z, 0) if relu and k < len(mats) else z)
-        for gamma in (0.25, 1, 4):
-            R = surrogate.gamma_forward(mats, x, gamma, relu=relu).activations
-            errors = (
-                np.abs(a - b).max() / np.abs(a).max() for a, b in zip(h, R, strict=True)
-            )
-            worst = max(worst, *errors)
+    for mats, x, gamma in _cases():
+        found, h = surrogate.gamma_forward(mats, x, gamma, relu=relu).activations, x
+        for k, R in enumerate(found):
+            worst = max(worst, np.abs(h - R).max() / np.abs(h).max())
+            h = mats[k] @ h if k < len(mats) else h
+            h = np.maximum(h, 0) if relu and k < len(mats) - 1 else h
     return worst
 
 
-def factor_cancels(draws: int = 20) -> float:
+def factor_cancels() -> float:
     """Return the largest relative change when c is left out of the backward rule."""
     worst = 0.0
-    for seed in range(draws):
-        mats, x = _network(seed)
-        for gamma in (0.25, 1, 4):
-            h = x
-            for layer in surrogate.gamma_layers(mats, x, gamma):
-                with_factor = h[:, None] * layer.forward.T / layer.z
-                size = np.abs(layer.backward).max(axis=0)
-                change = np.abs(with_factor - layer.backward) / size
-                worst, h = max(worst, change.max()), layer.z
+    for mats, h, gamma in _cases():
+        for layer in surrogate.gamma_layers(mats, h, gamma):
+            with_factor = h[:, None] * layer.forward.T / layer.z
+            size = np.abs(layer.backward).max(axis=0)
+            change = np.abs(with_factor - layer.backward) / size
+            worst, h = max(worst, change.max()), layer.z
     return worst
 
 
-def conserved_by_gamma(draws: int = 20) -> float:
+def conserved_by_gamma() -> float:
     """Return the largest relative change of the sum of relevance in a layer."""
     worst = 0.0
-    for seed in range(draws):
-        mats, x = _network(seed)
-        for gamma in (0.25, 1, 4):
-            layers = surrogate.gamma_layers(mats, x, gamma, relu=True)
-            r = np.maximum(layers[-1].z, 0)
-            for layer in reversed(layers):
-                below = layer.backward @ r
-                change = abs(below.sum() - r.sum()) / np.abs(below).sum()
-                worst, r = max(worst, change), below
+    for mats, x, gamma in _cases():
+        layers = surrogate.gamma_layers(mats, x, gamma, relu=True)
+        r = np.maximum(layers[-1].z, 0)
+        for layer in reversed(layers):
+            below = layer.backward @ r
+            change = abs(below.sum() - r.sum()) / np.abs(below).sum()
+            worst, r = max(worst, change), below
     return worst
 
 

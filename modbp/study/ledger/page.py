@@ -1,10 +1,9 @@
 """The ledger as a table with a filter, and as the list of a chapter: plain HTML."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from html import escape
 
-__all__ = ["Table", "decided", "table"]
+__all__ = ["Decided", "Table"]
 
 _WORDS = {
     "confirmed": "confirmed",
@@ -45,7 +44,7 @@ class Table:
 
 
 @dataclass(frozen=True)
-class _Decided(Table):
+class Decided(Table):
     """The claims that one chapter decides, as a list of links into the ledger."""
 
     def _repr_html_(self):
@@ -55,16 +54,6 @@ class _Decided(Table):
             for c in self.claims
         )
         return f'<ul class="modbp-decided">{rows}</ul>'
-
-
-def table(claims: Iterable[dict]) -> Table:
-    """Return claims as a table that a notebook shows."""
-    return Table(list(claims))
-
-
-def decided(claims: Iterable[dict]) -> Table:
-    """Return claims as the list at the end of a chapter."""
-    return _Decided(list(claims))
 
 
 def _row(claim):
