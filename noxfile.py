@@ -28,6 +28,9 @@ VERBS = {
     "clean": "delete what the other verbs made, except the environment",
 }
 
+# Of the user's settings, those that would lead an install or an import elsewhere.
+ASTRAY = ("PIP_PREFIX", "PIP_TARGET", "PIP_USER", "PYTHONHOME", "PYTHONPATH")
+
 # Settings and history of programs stay in the environment, and foreign ones outside.
 OWN = {
     "IPYTHONDIR": str(ENVIRONMENT / "home" / "ipython"),
@@ -63,11 +66,13 @@ def digest(*patterns):
 
 def prepare():
     """Make the shared environment, or bring it up to date."""
+    for name in ASTRAY:
+        os.environ.pop(name, None)
     stamp = ENVIRONMENT / "installed"
     # Its programs name their folder and Python: elsewhere it has to be made anew.
     origin = "%s Python %d.%d" % (ROOT, *sys.version_info[:2])
     wanted = origin + "\n" + digest("requirements.txt", "pyproject.toml")
-    found = stamp.read_text() if stamp.exists() else ""
+    found = stamp.read_text(encoding="utf-8") if stamp.exists() else ""
     if found == wanted:
         return
     import venv
@@ -75,14 +80,19 @@ def prepare():
     print(
         "Preparing the environment in .venv (once; this takes minutes) ...", flush=True
     )
-    clear = found.split("\n")[0] not in ("", origin)
+    # Without its stamp it is what an install left that was interrupted: begin again.
+    clear = found.split("\n")[0] != origin
     if found:
         stamp.unlink()
     venv.create(ENVIRONMENT, clear=clear, with_pip=True, symlinks=os.name != "nt")
     install = [BIN / "python", "-m", "pip", "install", "-r", "requirements.txt"]
-    subprocess.check_call([*map(str, install), "-e", "."], cwd=ROOT)
+    if subprocess.call([*map(str, install), "-e", "."], cwd=str(ROOT)):
+        raise SystemExit(
+            "noxfile.py: the install stopped; the lines above say why. Mend that, and "
+            "give the same command again."
+        )
     # Last: an install that was interrupted is done again.
-    stamp.write_text(wanted)
+    stamp.write_text(wanted, encoding="utf-8")
 
 
 def images():
@@ -97,16 +107,20 @@ def drop_stale_results():
     stamp = BUILD / "made-from"
     sources = "modbp/**/*.py modbp/zoo/weights/* book/results/**/* book/ledger.json"
     wanted = digest("requirements.txt", *sources.split()) + " " + images()
-    if not stamp.exists() or stamp.read_text() != wanted:
+    if not stamp.exists() or stamp.read_text(encoding="utf-8") != wanted:
         shutil.rmtree(BUILD / ".jupyter_cache", ignore_errors=True)
         BUILD.mkdir(exist_ok=True)
-        stamp.write_text(wanted)
+        stamp.write_text(wanted, encoding="utf-8")
 
 
 def chapters():
     """Return the pages that have cells."""
     texts = sorted((ROOT / "book").glob("*.md"))
-    return [path for path in texts if "format_name: myst" in path.read_text()]
+    return [
+        path
+        for path in texts
+        if "format_name: myst" in path.read_text(encoding="utf-8")
+    ]
 
 
 def execute(session):
@@ -129,7 +143,7 @@ def execute(session):
 
 def pages():
     """Return the pages that the table of contents names."""
-    text = (ROOT / "book" / "_toc.yml").read_text()
+    text = (ROOT / "book" / "_toc.yml").read_text(encoding="utf-8")
     names = re.findall(r"^[\s-]*(?:root|file): *(\S+)", text, re.MULTILINE)
     return [PAGES / (name + ".html") for name in names]
 
@@ -175,8 +189,8 @@ def book(session):
     wanted = digest(
         *"_config.yml noxfile.py book/* book/static/* book/_ext/*.py".split()
     )
-    wanted += (BUILD / "made-from").read_text()
-    if stamp.exists() and stamp.read_text() == wanted:
+    wanted += (BUILD / "made-from").read_text(encoding="utf-8")
+    if stamp.exists() and stamp.read_text(encoding="utf-8") == wanted:
         if all(page.exists() for page in pages()):
             print("\nNothing has changed. The book: %s" % (PAGES / "index.html"))
             return
@@ -191,7 +205,7 @@ def book(session):
     for page in pages():
         if not page.exists():
             session.error("the build did not make %s" % page)
-    stamp.write_text(wanted)
+    stamp.write_text(wanted, encoding="utf-8")
     print("\nThe book: %s" % (PAGES / "index.html"))
 
 
@@ -247,7 +261,8 @@ def lab(session):
         OWN["JUPYTER_CONFIG_DIR"], "labconfig", "default_setting_overrides.json"
     )
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps({"@jupyterlab/" + k: v for k, v in settings.items()}))
+    text = json.dumps({"@jupyterlab/" + k: v for k, v in settings.items()})
+    path.write_text(text, encoding="utf-8")
     session.run(BIN / "jupyter-lab", "book", *session.posargs, env=OWN)
 
 

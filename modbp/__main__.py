@@ -35,8 +35,10 @@ def _parser():
     )
     explain.add_argument(
         "--weights",
-        default="DEFAULT",
-        help="DEFAULT, trained; cifar10, ours; none, random",
+        default="trained",
+        type=choices.weights,
+        help="cifar10, ours; imagenet, torchvision's; none, random; or a .safetensors "
+        "file [ours where there are, or else torchvision's]",
     )
     explain.add_argument("--seed", type=int, default=0, help="of random weights [0]")
     explain.add_argument("--size", type=int, help="side in pixels [the network's]")

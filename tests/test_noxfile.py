@@ -29,13 +29,13 @@ def nox(noxfile, monkeypatch, tmp_path):
     monkeypatch.setattr(noxfile, "ENVIRONMENT", tmp_path / ".venv")
     monkeypatch.setattr(noxfile, "BUILD", tmp_path / "_build")
     monkeypatch.setenv("MODBP_DATA", str(tmp_path / "data"))
-    (tmp_path / "requirements.txt").write_text("numpy\n")
+    (tmp_path / "requirements.txt").write_text("numpy\n", encoding="utf-8")
     return noxfile
 
 
 def run(*arguments):
     command = [sys.executable, FILE, *arguments]
-    return subprocess.run(command, capture_output=True, text=True, check=False)
+    return subprocess.run(command, capture_output=True, encoding="utf-8", check=False)
 
 
 @pytest.mark.parametrize("arguments", [[], ["nonsense"]])
@@ -50,7 +50,7 @@ def test_every_verb_is_a_session(nox):
 
 
 def test_an_old_python_gets_as_far_as_being_told(nox, monkeypatch):
-    ast.parse(FILE.read_text(), feature_version=(3, 7))
+    ast.parse(FILE.read_text(encoding="utf-8"), feature_version=(3, 7))
     monkeypatch.setattr(sys, "version_info", (3, 8, 10))
     assert nox.missing().startswith("this is Python 3.8; install Python 3.11")
     assert "\n" not in nox.missing()
@@ -63,32 +63,60 @@ def test_a_python_without_venv_is_told(nox, monkeypatch, module):
     assert repr(module) in nox.missing()
 
 
-def test_an_interrupted_install_is_done_again(nox, monkeypatch):
-    calls = []
+@pytest.fixture
+def install(nox, monkeypatch):
+    """Instead of an install: what each one did, and how the next ones end."""
 
-    def install(command, cwd):
-        calls.append(command)
-        if len(calls) == 1:
-            raise KeyboardInterrupt
+    class Install:
+        cleared, endings = [], []
 
-    monkeypatch.setattr(
-        "venv.create", lambda path, **options: path.mkdir(exist_ok=True)
-    )
-    monkeypatch.setattr(nox.subprocess, "check_call", install)
+        def venv(self, path, *, clear, **options):
+            path.mkdir(exist_ok=True)
+            self.cleared.append(clear)
+
+        def pip(self, command, cwd):
+            ending = self.endings.pop(0) if self.endings else 0
+            if isinstance(ending, type):
+                raise ending
+            return ending
+
+    found = Install()
+    monkeypatch.setattr("venv.create", found.venv)
+    monkeypatch.setattr(nox.subprocess, "call", found.pip)
+    return found
+
+
+def test_an_interrupted_install_begins_again_from_nothing(nox, install):
+    install.endings = [KeyboardInterrupt]
     with pytest.raises(KeyboardInterrupt):
         nox.prepare()
     nox.prepare()
     nox.prepare()
-    assert len(calls) == 2
-    (nox.ROOT / "requirements.txt").write_text("numpy==2\n")
+    assert install.cleared == [True, True]
+    (nox.ROOT / "requirements.txt").write_text("numpy==2\n", encoding="utf-8")
     nox.prepare()
-    assert len(calls) == 3
+    assert install.cleared == [True, True, False]
+
+
+def test_a_failed_install_is_one_sentence_and_is_done_again(nox, install):
+    install.endings = [1]
+    with pytest.raises(SystemExit, match=r"^noxfile.py: the install stopped; .*\.$"):
+        nox.prepare()
+    nox.prepare()
+    assert len(install.cleared) == 2
+
+
+@pytest.mark.parametrize("name", ["PIP_USER", "PIP_TARGET", "PYTHONPATH"])
+def test_what_leads_an_install_astray_is_forgotten(nox, install, monkeypatch, name):
+    monkeypatch.setenv(name, "elsewhere")
+    nox.prepare()
+    assert name not in nox.os.environ
 
 
 @pytest.mark.parametrize(
     "changed",
     [
-        "modbp/trace/layers.py",
+        "modbp/backprop/trace/layers.py",
         "modbp/zoo/weights/cifar10.safetensors",
         "book/results/csc/cifar10.json",
         "requirements.txt",
@@ -104,7 +132,7 @@ def test_outputs_are_forgotten_when_what_they_rest_on_changes(nox, changed):
     assert output.exists()
     path = nox.ROOT / changed
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text("changed")
+    path.write_text("changed", encoding="utf-8")
     nox.drop_stale_results()
     assert not output.exists()
 
@@ -117,6 +145,6 @@ def test_the_table_of_contents_names_the_pages(nox, monkeypatch):
 
 
 def test_the_readme_names_the_two_commands():
-    text = (ROOT / "README.md").read_text()
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
     assert "python3 noxfile.py book" in text
     assert "python3 noxfile.py tests" in text

@@ -5,7 +5,7 @@ import argparse
 from modbp.errors import InputError
 from modbp.study.experiments.images import CHUNK
 
-__all__ = ["add_arguments", "check"]
+__all__ = ["add_arguments", "check", "weights"]
 
 _NETWORK = {"network", "weights", "seed", "folder", "patterns"}
 _IMAGES = _NETWORK | {"images", "size", "scale", "target", "device"}
@@ -19,6 +19,11 @@ _TAKES = {
     "patterns": _NETWORK | {"images"},
     "learned": _NETWORK | {"repetitions"},
 }
+
+
+def weights(word):
+    """Return what a word of the command line says of weights; none is None."""
+    return None if word == "none" else word
 
 
 def add_arguments(run):
@@ -38,8 +43,10 @@ def add_arguments(run):
     )
     run.add_argument(
         "--weights",
-        help="cifar10, ours; DEFAULT, the library's; none, random; or a .safetensors "
-        "file [ours where there are]",
+        default="trained",
+        type=weights,
+        help="cifar10, ours; imagenet, torchvision's; none, random; or a .safetensors "
+        "file [ours where there are, or else torchvision's]",
     )
     run.add_argument(
         "--methods",

@@ -23,7 +23,7 @@ def explain(
     *,
     names=("gradient-x-input", "lrp-a1b0"),
     target=None,
-    weights="DEFAULT",
+    weights="trained",
     seed=0,
     size=None,
     mean=None,

@@ -5,21 +5,27 @@ watch the angle between them. If it closes, what arrives below cannot depend on 
 went in, and so not on any layer above.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from numbers import Integral
 
 import numpy as np
 import torch
+from torch import nn
 
 from modbp.backprop.chain import Chain
+from modbp.backprop.methods import Method
 from modbp.errors import check_option
 from modbp.measures.seeds import per_image
 from modbp.measures.similarity import pairwise, random_floor
 
-__all__ = ["CSCResult", "csc", "measure", "median", "random_relevance"]
+__all__ = ["BINS", "PERCENTILES", "CSCResult", "csc", "measure", "median"]
+__all__ += ["random_relevance"]
 
-# The percentiles that the 2020 code stored.
+# The percentiles that the 2020 code stored, and the bins of the paper's histogram
+# figure; everything below 0.9 is one.
 PERCENTILES = (0, 1, 5, 10, 20, 50, 80, 95, 99, 100)
+BINS = (0.0, 0.9, 0.99, 0.999, 0.9999, 1.0)
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,67 +34,90 @@ class CSCResult:
 
     Attributes
     ----------
-    method, start : str
+    method, start
         Which method, and where the random relevances entered.
-    cosines : dict of str to numpy.ndarray
+    cosines
         For each layer ``[N, pairs, locations]`` in [0, 1], with the precision of the
         network; NaN where a vector is exactly zero.
-    channels : dict of str to int
+    channels
         The length of the vectors compared at each layer.
+
+    Examples
+    --------
+    >>> found = modbp.csc(net, x, "gradient", "fc2", ["fc2", "input"])
+    >>> found.cosines["input"].shape
+    (1, 10, 1)
     """
 
     method: str
     start: str
-    cosines: dict
-    channels: dict
+    cosines: dict[str, np.ndarray]
+    channels: dict[str, int]
 
     @property
     def layers(self):
         """The measured layers, from the start down."""
         return list(self.cosines)
 
-    def median(self):
-        """Return the median per layer, over samples, pairs and locations together."""
-        return {layer: median(self.cosines[layer]) for layer in self.layers}
-
-    def percentiles(self, at=PERCENTILES):
-        """Return percentiles per layer, over samples, pairs and locations together."""
-        return {layer: _percentile(self.cosines[layer], at) for layer in self.layers}
-
-    def per_sample(self):
-        """Return each sample's own median per layer, as arrays of length N."""
-        return {
-            layer: np.array([median(entry) for entry in value])
-            for layer, value in self.cosines.items()
-        }
-
-    def floor(self):
-        """Return what unrelated directions would score, per layer."""
-        return {layer: random_floor(count) for layer, count in self.channels.items()}
-
-    def dropped(self):
-        """Return the share of pairs without an angle, per layer, in [0, 1]."""
-        return {k: float(np.isnan(v).mean()) for k, v in self.cosines.items()}
-
-    @staticmethod
-    def join(parts):
-        """Return one result for the samples of several.
-
-        Parameters
-        ----------
-        parts : sequence of CSCResult
-            Of one method and start.
+    def median(self) -> dict[str, float]:
+        """Return the median per layer, over samples, pairs and locations together.
 
         Returns
         -------
-        CSCResult
+        dict
+            In [0, 1]; NaN where no vector has a direction.
+
+        Examples
+        --------
+        >>> modbp.csc(net, x, "lrp-a1b0", "fc2").median()["relu1"]
+        1.0
         """
-        first = parts[0]
-        cosines = {
-            layer: np.concatenate([part.cosines[layer] for part in parts])
-            for layer in first.layers
+        return {layer: median(self.cosines[layer]) for layer in self.layers}
+
+    def floor(self) -> dict[str, float]:
+        """Return what unrelated directions would score, per layer.
+
+        Returns
+        -------
+        dict
+            As :func:`modbp.similarity.random_floor` gives it.
+
+        Examples
+        --------
+        >>> round(modbp.csc(net, x, "gradient", "fc2").floor()["input"], 3)
+        0.707
+        """
+        return {layer: random_floor(count) for layer, count in self.channels.items()}
+
+    def summary(self) -> dict:
+        """Return what a result file stores of one method.
+
+        Returns
+        -------
+        dict
+            ``{start: {layer: …}}`` in plain JSON values: median, mean, `PERCENTILES`,
+            histogram over `BINS`, channels, and which share of pairs has no angle.
+
+        Examples
+        --------
+        >>> found = modbp.csc(net, x, "lrp-a1b0", "fc2").summary()
+        >>> found["fc2"]["relu1"]["histogram"]
+        [0, 0, 0, 0, 10]
+        """
+        return {self.start: {layer: self._described(layer) for layer in self.layers}}
+
+    def _described(self, layer):
+        values = self.cosines[layer]
+        kept = values[~np.isnan(values)].astype(np.float64)
+        at = np.percentile(kept, PERCENTILES).tolist() if kept.size else None
+        return {
+            "median": at and at[PERCENTILES.index(50)],
+            "mean": float(kept.mean()) if kept.size else None,
+            "percentiles": at or [None] * len(PERCENTILES),
+            "histogram": np.histogram(kept, BINS)[0].tolist(),
+            "dropped": 1 - kept.size / values.size,
+            "channels": self.channels[layer],
         }
-        return CSCResult(first.method, first.start, cosines, first.channels)
 
     def __str__(self):
         rows = [f"{self.method}, random relevance at {self.start}"]
@@ -100,7 +129,11 @@ class CSCResult:
         return "\n".join(rows)
 
 
-def csc(net, x, method, start, to=None, relevances=5, generator=None, fold=True):
+def csc(
+    net: nn.Module, x: torch.Tensor, method: str | Method, start: str,
+    to: Sequence[str] | None = None, relevances: int = 5, seed: int = 0, *,
+    fold: bool = True,
+) -> CSCResult:  # fmt: skip
     """Measure how far random relevances converge on their way down.
 
     Equation: the median of ``|cos(r_i, r_j)|`` over pairs, locations and samples, with
@@ -108,23 +141,22 @@ def csc(net, x, method, start, to=None, relevances=5, generator=None, fold=True)
 
     Parameters
     ----------
-    net : torch.nn.Module
+    net
         A ReLU network in evaluation mode.
-    x : torch.Tensor
+    x
         ``[N, …]`` inputs.
-    method : str or Method
-        A name of `modbp.methods.names()`, or a method of yours.
-    start : str
+    method
+        A name of :func:`modbp.methods.names`, or a method of yours.
+    start
         The layer where random relevance enters.
-    to : sequence of str, optional
+    to
         The layers to measure at; all that feed `start` if left out.
-    relevances : int
+    relevances
         How many random relevances per sample, at least 2.
-    generator : torch.Generator or int, optional
-        Gives the seed, 0 if left out; it is not advanced. Every image draws from a
-        seed of its own, made of this one, the layer and the image's pixels, so that
-        batch size and order change nothing beyond rounding.
-    fold : bool
+    seed
+        Every image draws from a seed of its own, made of this one, the layer and the
+        image's pixels, so that batch size and order change nothing beyond rounding.
+    fold
         Whether batch norm becomes part of the linear layer before it, where it can; if
         not, it is a layer of its own, which can be measured too.
 
@@ -140,33 +172,18 @@ def csc(net, x, method, start, to=None, relevances=5, generator=None, fold=True)
     References
     ----------
     :cite:t:`sixt2020lie`, section 4.1.
+
+    Examples
+    --------
+    >>> found = modbp.csc(net, x, "lrp-a1b0", "fc2")
+    >>> {layer: round(value, 3) for layer, value in found.median().items()}
+    {'fc2': 0.816, 'relu1': 1.0, 'fc1': 1.0, 'input': 1.0}
     """
-    seed = getattr(generator, "initial_seed", lambda: generator or 0)()
-    check_option(
-        "generator",
-        seed,
-        lambda value: isinstance(value, Integral),
-        "give a torch.Generator or an int.",
-    )
-    return measure(Chain(net, x, method, fold), start, to, relevances, seed)
+    return measure(Chain(net, x, method, fold=fold), start, to, relevances, seed)
 
 
 def measure(chain, start, to=None, relevances=5, seed=0):
-    """Measure convergence in a chain that is already there; see :func:`csc`.
-
-    Parameters
-    ----------
-    chain : Chain
-        A method bound to a forward pass.
-    start, to, relevances
-        As in :func:`csc`.
-    seed : int
-        The seed that is common to all images.
-
-    Returns
-    -------
-    CSCResult
-    """
+    """Measure convergence in a chain that is already there; see :func:`csc`."""
     check_option(
         "relevances",
         relevances,
@@ -182,24 +199,7 @@ def measure(chain, start, to=None, relevances=5, seed=0):
 
 
 def random_relevance(chain, layer, count, seed=0):
-    """Draw independent standard normal relevance for a layer.
-
-    Parameters
-    ----------
-    chain : Chain
-        A method bound to a forward pass.
-    layer : str
-        Name of the layer.
-    count : int
-        How many per sample.
-    seed : int
-        The seed that is common to all images.
-
-    Returns
-    -------
-    torch.Tensor
-        ``[count, N, *shape]``.
-    """
+    """Draw independent standard normal relevance, ``[count, N, *shape]``."""
     z = chain.output(layer)
     draws = [
         torch.randn(count, *z.shape[1:], generator=own, dtype=torch.float64)
@@ -209,18 +209,7 @@ def random_relevance(chain, layer, count, seed=0):
 
 
 def median(cosines):
-    """Return the median of cosines that are there.
-
-    Parameters
-    ----------
-    cosines : numpy.ndarray
-        NaN is left out.
-
-    Returns
-    -------
-    float
-        In [0, 1]; NaN if nothing is left.
-    """
+    """Return the median of cosines that are there, NaN if none is left."""
     return _percentile(cosines, 50)
 
 

@@ -1,54 +1,78 @@
-"""What neurons see, the leading directions of its covariance, and one power step.
-
-A pattern is a neuron's weights after one step of power iteration with that covariance.
-"""
-
-from typing import NamedTuple
+"""What the neurons of each layer see, and the matrices of a plain chain's weights."""
 
 import numpy as np
 import torch
-from scipy.sparse.linalg import svds
+from torch import nn
 
 from modbp.backprop.checks import check_input
 from modbp.backprop.trace import Trace
 from modbp.errors import InputError, MethodError
 
-__all__ = ["Seen", "Step", "leading", "power_step", "seen"]
+__all__ = ["Seen", "seen", "taps"]
 
-# Up to this size decompositions are exact: Lanczos wants fewer vectors than there are.
-_SMALL = 64
-# Relative, of singular values; networks compute in float32, which has no more to give.
-_TOLERANCE = 1e-5
 # Neighbouring locations see nearly the same, so more pictures serve better than more
 # locations.
 _PER_PICTURE = 100
 
 
+class Seen:
+    """What the neurons of one layer see, zero padding included; see :func:`seen`."""
+
+    def __init__(self, layer, x):
+        self.x = x.cpu().numpy()
+        self.weight = layer.weight.flatten(1).detach().cpu().numpy()
+        zeros = torch.zeros(len(self.weight))
+        self.bias = (zeros if layer.bias is None else layer.bias).cpu().numpy()
+
+    def on(self, neuron):
+        """Return where a neuron is on, wᵀx + b > 0, or several, as columns."""
+        return self.x @ self.weight[neuron].T + self.bias[neuron] > 0
+
+    def centred(self, neuron=None):
+        """Return what is seen, minus its mean, where a neuron is on, or anywhere."""
+        x = self.x if neuron is None else self.x[self.on(neuron)]
+        if len(x) < 2:
+            raise InputError(
+                f"neuron {neuron} is on at {len(x)} of {len(self.x)} locations, and a "
+                "covariance needs two. Give more inputs, or choose another neuron."
+            )
+        return x - x.mean(axis=0)
+
+
 @torch.no_grad()
-def seen(net, x, most=20_000, seed=0):
+def seen(
+    net: nn.Module, x: torch.Tensor, most: int = 20_000, seed: int = 0
+) -> dict[str, Seen]:
     """Record what the neurons of every convolution and dense layer see.
 
     Parameters
     ----------
-    net : torch.nn.Module
+    net
         A network in evaluation mode; it is only read.
-    x : torch.Tensor
+    x
         ``[N, …]`` inputs.
-    most : int
+    most
         How many locations at most; of a picture at most 100, chosen at random.
-    seed : int
+    seed
         Of the choice.
 
     Returns
     -------
-    dict of str to Seen
-        By layer, input first.
+    dict
+        By layer, input first, with ``x``, ``[locations, d]`` and zero padding included,
+        ``weight``, ``[neurons, d]``, and ``bias``; ``on(neuron)`` says where a neuron
+        is on, and ``centred(neuron)`` returns `x` there, minus its mean.
 
     Raises
     ------
     ModbpError
         If the network or the input does not fit, or neurons of one layer see different
         channels.
+
+    Examples
+    --------
+    >>> modbp.measures.neurons.seen(net, x)["fc2"].x
+    array([[0., 4.]])
     """
     found, rng = {}, np.random.default_rng(seed)
     check_input(net, x)
@@ -83,151 +107,43 @@ def _patches(call, a, most, rng):
     return torch.cat(rows)[:most]
 
 
-class Seen:
-    """What the neurons of one layer see, zero padding included.
+@torch.no_grad()
+def taps(net, x, weights=None):
+    """Return one matrix ``[in, out]`` for each layer of a plain chain, input first.
 
-    Attributes
-    ----------
-    x : numpy.ndarray
-        ``[locations, d]``.
-    weight : numpy.ndarray
-        ``[neurons, d]``.
-    bias : numpy.ndarray
-        ``[neurons]``.
+    As in the 2020 code it is a convolution's central tap, and behind a flattened
+    picture the central position, at ``(size - 1) // 2``; of `weights`, by layer, such
+    as patterns, or else of the network's own. Of `x` only the shape counts.
     """
+    found, shapes = {}, []
 
-    def __init__(self, layer, x):
-        self.x = x.cpu().numpy()
-        self.weight = layer.weight.flatten(1).detach().cpu().numpy()
-        zeros = torch.zeros(len(self.weight))
-        self.bias = (zeros if layer.bias is None else layer.bias).cpu().numpy()
+    def visit(call, a, *more):
+        shapes.append(a.shape[1:])
+        if call.kind in ("conv", "dense"):
+            W = (call.layer.weight if weights is None else weights[call.name]).double()
+            # Of a picture that was flattened on the way from the layer below.
+            flat = [shape for shape in shapes if len(shape) > 1]
+            if call.kind == "dense" and flat and flat[-1].numel() == W.shape[1]:
+                W = W.unflatten(1, flat[-1])
+            shapes.clear()
+            found[call.name] = _centre(W).T.cpu().numpy()
+        return call.layer.forward(a, *more)
 
-    def on(self, neuron):
-        """Return where a neuron is on: wᵀx + b > 0.
-
-        Parameters
-        ----------
-        neuron : int or slice
-            Which, or several.
-
-        Returns
-        -------
-        numpy.ndarray
-            ``[locations]`` bool, with a second axis for several.
-        """
-        return self.x @ self.weight[neuron].T + self.bias[neuron] > 0
-
-    def centred(self, neuron=None):
-        """Return what is seen minus its mean.
-
-        Parameters
-        ----------
-        neuron : int, optional
-            Keep only locations where this neuron is on; all of them if left out.
-
-        Returns
-        -------
-        numpy.ndarray
-            ``[locations, d]``, float64 where the network is.
-
-        Raises
-        ------
-        InputError
-            If the neuron is on at fewer than two locations.
-        """
-        x = self.x if neuron is None else self.x[self.on(neuron)]
-        if len(x) < 2:
-            raise InputError(
-                f"neuron {neuron} is on at {len(x)} of {len(self.x)} locations, and a "
-                "covariance needs two. Give more inputs, or choose another neuron."
+    check_input(net, x)
+    Trace(net).run(x[:1], visit)
+    names = list(found)
+    for below, above in zip(names, names[1:], strict=False):
+        if found[below].shape[1] != found[above].shape[0]:
+            raise MethodError(
+                f"{below} gives {found[below].shape[1]} channels and {above} reads "
+                f"{found[above].shape[0]}: no plain chain. Choose a network without "
+                "branches and groups."
             )
-        return x - x.mean(axis=0)
+    return found
 
 
-def leading(x, count=2):
-    r"""Return the largest eigenvalues of :math:`X^\top X / n`, with eigenvectors.
-
-    For the rows of :meth:`Seen.centred` this is the covariance; it is not written out.
-
-    Parameters
-    ----------
-    x : numpy.ndarray
-        ``[n, d]``.
-    count : int
-        How many.
-
-    Returns
-    -------
-    values : numpy.ndarray
-        ``[count]``, largest first.
-    vectors : numpy.ndarray
-        ``[d, count]``, of length one.
-    """
-    if min(x.shape) <= _SMALL:
-        _, s, vectors = np.linalg.svd(x, full_matrices=False)
-    else:
-        start = np.random.default_rng(0).standard_normal(min(x.shape))
-        _, s, vectors = svds(x, count, v0=start.astype(x.dtype), tol=_TOLERANCE)
-    order = np.argsort(s)[::-1][:count]
-    return s[order].astype(np.float64) ** 2 / len(x), vectors[order].T
-
-
-class Step(NamedTuple):
-    """One step of power iteration.
-
-    Attributes
-    ----------
-    before, after : numpy.ndarray
-        ``|cos|`` to the first eigenvector of the weights, and of the covariance times
-        the weights, which is the direction of the pattern; one value per neuron.
-    ratio : float
-        The first eigenvalue over the second.
-    scale : numpy.ndarray
-        ``‖cov^½ w‖ / ‖cov w‖``, one value per neuron.
-    """
-
-    before: np.ndarray
-    after: np.ndarray
-    ratio: float
-    scale: np.ndarray
-
-
-def power_step(layer, neuron=None):
-    r"""Measure what one step of power iteration does to weights.
-
-    .. math:: w \mapsto \frac{\operatorname{cov}[x]\,w}{\|\operatorname{cov}[x]\,w\|}
-
-    Parameters
-    ----------
-    layer : Seen
-        What the layer's neurons see.
-    neuron : int, optional
-        This neuron, where it is on; all neurons at all locations if left out.
-
-    Returns
-    -------
-    Step
-
-    Raises
-    ------
-    InputError
-        As :meth:`Seen.centred`.
-
-    References
-    ----------
-    :cite:t:`sixt2020lie`, equations (42) to (44).
-    """
-    x = layer.centred(neuron)
-    w = (layer.weight if neuron is None else layer.weight[neuron : neuron + 1]).T
-    values, vectors = leading(x)
-    y = x @ w
-    after = x.T @ y / len(x)
-    length = np.linalg.norm(after, axis=0)
-    e = vectors[:, 0]
-    return Step(
-        before=np.abs(e @ w) / np.linalg.norm(w, axis=0),
-        after=np.abs(e @ after) / length,
-        ratio=float(values[0] / values[1]),
-        # ‖cov^½ w‖² = wᵀ cov w, the mean square of y.
-        scale=np.sqrt(np.mean(y**2, axis=0)) / length,
-    )
+def _centre(W):
+    """Return the central tap of ``[out, in, …]`` weights, ``[out, in]``."""
+    for _ in range(W.ndim - 2):
+        W = W[:, :, (W.shape[2] - 1) // 2]
+    return W

@@ -7,6 +7,7 @@ pattern is estimated from data: by regression of the neuron's input on its outpu
 from collections.abc import Iterable
 
 import torch
+from torch import nn
 
 from modbp.backprop.checks import check_input
 from modbp.backprop.trace import Trace
@@ -19,7 +20,10 @@ _ESTIMATORS = ("code", "eq41")
 
 
 @torch.no_grad()
-def fit(net, batches, kind="relu", estimator="code", fold=True):
+def fit(
+    net: nn.Module, batches: Iterable, kind: str = "relu", estimator: str = "code",
+    *, fold: bool = True,
+) -> dict[str, torch.Tensor]:  # fmt: skip
     r"""Fit the patterns of all convolutions and dense layers to data, in one pass.
 
     .. math:: c = E_+[x y] - E_+[x]\,E[y], \qquad a = \frac{c}{w^\top c}
@@ -33,16 +37,16 @@ def fit(net, batches, kind="relu", estimator="code", fold=True):
 
     Parameters
     ----------
-    net : torch.nn.Module
+    net
         A network in evaluation mode; it is only read.
-    batches : iterable of torch.Tensor
+    batches
         Inputs ``[N, …]``, or pairs whose first entry is the inputs, as a DataLoader
         gives them. How they are cut changes nothing beyond rounding.
-    kind : {"relu", "linear"}
-        Whether only locations count where the neuron is on, or all.
-    estimator : {"code", "eq41"}
-        Which mean of `y`; the same for ``"linear"``.
-    fold : bool
+    kind
+        Whether only locations count where the neuron is on, "relu", or all, "linear".
+    estimator
+        Which mean of `y`, "code" or "eq41"; the same for "linear".
+    fold
         As for :func:`modbp.chain`; patterns belong to chains with the same choice.
 
     Returns
@@ -55,6 +59,12 @@ def fit(net, batches, kind="relu", estimator="code", fold=True):
     ModbpError
         If the network or a batch does not fit, there is no batch, or a layer is a
         transposed convolution.
+
+    Examples
+    --------
+    >>> inputs = torch.tensor([[1.0, 2.0], [3.0, 2.0], [-2.0, 5.0]]).double()
+    >>> modbp.patterns.fit(modbp.models.dense([[1, 0]]), inputs, estimator="eq41")
+    {'fc1': tensor([[1., 0.]], dtype=torch.float64)}
     """
     if kind not in _KINDS:
         raise unknown_name("kind of pattern", kind, _KINDS)

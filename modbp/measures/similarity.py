@@ -2,8 +2,6 @@
 
 import numpy as np
 import torch
-from scipy import stats
-from skimage.metrics import structural_similarity
 
 from modbp.errors import InputError
 
@@ -13,16 +11,16 @@ __all__ = ["cosine", "pairwise", "random_floor", "ssim"]
 _WINDOW = 5
 
 
-def cosine(u, v, dim=-1):
+def cosine(u: torch.Tensor, v: torch.Tensor, dim: int = -1) -> torch.Tensor:
     """Return the cosine of the angle between vectors.
 
     Equation: ``⟨u, v⟩ / (‖u‖ ‖v‖)``, computed in float64.
 
     Parameters
     ----------
-    u, v : torch.Tensor
+    u, v
         Of the same shape.
-    dim : int
+    dim
         The dimension along which a vector runs.
 
     Returns
@@ -35,6 +33,11 @@ def cosine(u, v, dim=-1):
     ------
     InputError
         If the shapes differ.
+
+    Examples
+    --------
+    >>> modbp.similarity.cosine(torch.tensor([3, 4]), torch.tensor([4, 3])).item()
+    0.96
     """
     if u.shape != v.shape:
         raise InputError(
@@ -44,7 +47,7 @@ def cosine(u, v, dim=-1):
     return (_unit(u, dim) * _unit(v, dim)).sum(dim).clamp(-1, 1)
 
 
-def pairwise(r):
+def pairwise(r: torch.Tensor) -> torch.Tensor:
     """Return the absolute cosine of all pairs among `K` relevances.
 
     A dense layer's relevance is one vector. A convolution's is one vector over the
@@ -52,7 +55,7 @@ def pairwise(r):
 
     Parameters
     ----------
-    r : torch.Tensor
+    r
         ``[K, N, C]`` or ``[K, N, C, H, W]``, with ``K ≥ 2``.
 
     Returns
@@ -64,6 +67,11 @@ def pairwise(r):
     ------
     InputError
         If there are fewer than two relevances.
+
+    Examples
+    --------
+    >>> modbp.similarity.pairwise(torch.tensor([[[3, 4]], [[-4, -3]]])).item()
+    0.96
     """
     if r.ndim < 3 or len(r) < 2:
         raise InputError(
@@ -87,7 +95,7 @@ def _unit(r, dim):
     return r / r.norm(dim=dim, keepdim=True)
 
 
-def random_floor(channels):
+def random_floor(channels: int) -> float:
     """Return the median absolute cosine of two random directions.
 
     Equation: the square of the cosine follows a Beta distribution with parameters
@@ -95,27 +103,38 @@ def random_floor(channels):
 
     Parameters
     ----------
-    channels : int
+    channels
         The dimension `C`, at least 1.
 
     Returns
     -------
     float
-        In (0, 1]; 0.5 for three channels.
+        In (0, 1].
 
     Raises
     ------
     InputError
         If `channels` is below 1.
+
+    Examples
+    --------
+    >>> round(modbp.similarity.random_floor(3), 12)
+    0.5
     """
     if channels < 1:
         raise InputError(f"channels is {channels}; a direction needs at least one.")
     if channels == 1:
         return 1.0
+    # Only here, so that a chain does without SciPy.
+    from scipy import stats
+
     return float(stats.beta.median(0.5, (channels - 1) / 2) ** 0.5)
 
 
-def ssim(a, b, paper=True, percentile=99.5):
+def ssim(
+    a: torch.Tensor | np.ndarray, b: torch.Tensor | np.ndarray, paper: bool = True,
+    percentile: float = 99.5,
+) -> np.ndarray:  # fmt: skip
     r"""Return the structural similarity of maps, whatever their sign and size.
 
     .. math:: \frac{(2 μ_a μ_b + C_1)(2 σ_{ab} + C_2)}
@@ -131,11 +150,11 @@ def ssim(a, b, paper=True, percentile=99.5):
 
     Parameters
     ----------
-    a, b : torch.Tensor or numpy.ndarray
+    a, b
         ``[N, H, W]``, one number per pixel, at least 5 × 5.
-    paper : bool
+    paper
         The settings of the 2020 code, or the corrected ones.
-    percentile : float
+    percentile
         The upper one, in (50, 100]; the lower is ``100 − percentile``.
 
     Returns
@@ -151,6 +170,12 @@ def ssim(a, b, paper=True, percentile=99.5):
     References
     ----------
     :cite:t:`sixt2020lie`.
+
+    Examples
+    --------
+    >>> map = torch.arange(36.0).reshape(1, 6, 6)
+    >>> modbp.similarity.ssim(map, -2 * map).round(6)
+    array([1.])
     """
     a, b = (np.asarray(torch.as_tensor(m).cpu(), dtype=np.float64) for m in (a, b))
     if a.shape != b.shape or a.ndim != 3 or min(a.shape[1:]) < _WINDOW:
@@ -169,6 +194,9 @@ def ssim(a, b, paper=True, percentile=99.5):
 
 
 def _structure(one, two, paper):
+    # Only here, so that a chain does without scikit-image.
+    from skimage.metrics import structural_similarity
+
     if np.isnan(one + two).any():
         return np.nan
     size = 2 if paper else 1

@@ -1,26 +1,137 @@
-"""How near matrices are to rank one: the first singular value over the second."""
+"""Leading directions, one power step towards them, and how near matrices are to rank 1.
+
+A pattern is a neuron's weights after one step of power iteration with the covariance of
+what the neuron sees; a product of matrices near rank one forgets what went in.
+"""
+
+from typing import NamedTuple
 
 import numpy as np
 import torch
 from scipy.sparse.linalg import LinearOperator, svds
 
-from modbp.backprop.checks import check_input
-from modbp.backprop.trace import Trace
-from modbp.errors import InputError, MethodError
+from modbp.backprop.operator import Operator
+from modbp.errors import InputError
+from modbp.measures.neurons import Seen
 
-__all__ = ["as_linear_operator", "between", "ratio", "taps"]
+__all__ = ["Step", "between", "leading", "power_step", "ratio"]
 
+# Up to this size decompositions are exact: Lanczos wants fewer vectors than there are.
+_SMALL = 64
 # Relative, of singular values; networks compute in float32, which has no more to give.
 _TOLERANCE = 1e-5
 
 
-def ratio(M):
+def leading(x: np.ndarray, count: int = 2) -> tuple[np.ndarray, np.ndarray]:
+    r"""Return the largest eigenvalues of :math:`X^\top X / n`, with eigenvectors.
+
+    For rows of mean zero this is the covariance; it is not written out.
+
+    Parameters
+    ----------
+    x
+        ``[n, d]``.
+    count
+        How many.
+
+    Returns
+    -------
+    values : numpy.ndarray
+        ``[count]``, largest first.
+    vectors : numpy.ndarray
+        ``[d, count]``, of length one.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> values, _ = modbp.measures.spectra.leading(np.array([[3.0, 0], [0, 1]]))
+    >>> values
+    array([4.5, 0.5])
+    """
+    if min(x.shape) <= _SMALL:
+        _, s, vectors = np.linalg.svd(x, full_matrices=False)
+    else:
+        _, s, vectors = svds(x, count, v0=_start(x).astype(x.dtype), tol=_TOLERANCE)
+    order = np.argsort(s)[::-1][:count]
+    return s[order].astype(np.float64) ** 2 / len(x), vectors[order].T
+
+
+def _start(M):
+    """Return where Lanczos starts: at random, and the same every time."""
+    return np.random.default_rng(0).standard_normal(min(M.shape))
+
+
+class Step(NamedTuple):
+    """One step of power iteration; see :func:`power_step`."""
+
+    before: np.ndarray
+    after: np.ndarray
+    ratio: float
+    scale: np.ndarray
+
+
+def power_step(layer: Seen, neuron: int | None = None) -> Step:
+    r"""Measure what one step of power iteration does to weights.
+
+    .. math:: w \mapsto \frac{\operatorname{cov}[x]\,w}{\|\operatorname{cov}[x]\,w\|}
+
+    Parameters
+    ----------
+    layer
+        What the layer's neurons see.
+    neuron
+        This neuron, where it is on; all neurons at all locations if left out.
+
+    Returns
+    -------
+    before, after : numpy.ndarray
+        ``|cos|`` to the first eigenvector of the weights, and of the covariance times
+        the weights, which is the direction of the pattern; one value per neuron.
+    ratio : float
+        The first eigenvalue over the second.
+    scale : numpy.ndarray
+        ``‖cov^½ w‖ / ‖cov w‖``, one value per neuron.
+
+    Raises
+    ------
+    InputError
+        If the neuron is on at fewer than two locations.
+
+    References
+    ----------
+    :cite:t:`sixt2020lie`, equations (42) to (44).
+
+    Examples
+    --------
+    >>> seen = torch.tensor([[2.0, 1], [2, -1], [-2, 1], [-2, -1]]).double()
+    >>> layer = modbp.measures.neurons.seen(net, seen)["fc1"]
+    >>> round(modbp.measures.spectra.power_step(layer).ratio, 6)
+    4.0
+    """
+    x = layer.centred(neuron)
+    w = (layer.weight if neuron is None else layer.weight[neuron : neuron + 1]).T
+    values, vectors = leading(x)
+    y = x @ w
+    after = x.T @ y / len(x)
+    length = np.linalg.norm(after, axis=0)
+    e = vectors[:, 0]
+    return Step(
+        before=np.abs(e @ w) / np.linalg.norm(w, axis=0),
+        after=np.abs(e @ after) / length,
+        ratio=float(values[0] / values[1]),
+        # ‖cov^½ w‖² = wᵀ cov w, the mean square of y.
+        scale=np.sqrt(np.mean(y**2, axis=0)) / length,
+    )
+
+
+def ratio(M: np.ndarray | Operator) -> float:
     """Return the first singular value of a matrix over its second.
 
     Parameters
     ----------
-    M : numpy.ndarray or scipy.sparse.linalg.LinearOperator
-        ``[rows, columns]``, at least two of both.
+    M
+        ``[rows, columns]``, at least two of both; also as an operator of one sample,
+        ``chain.operator(layer, sample=0)``, which is never written out.
 
     Returns
     -------
@@ -31,6 +142,12 @@ def ratio(M):
     ------
     InputError
         If there is no second singular value.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> modbp.measures.spectra.ratio(np.diag([6.0, 3.0, 1.0]))
+    2.0
     """
     if min(M.shape) < 2:
         raise InputError(
@@ -40,46 +157,24 @@ def ratio(M):
     if isinstance(M, np.ndarray):
         values = np.linalg.svd(M, compute_uv=False)
     else:
-        start = np.random.default_rng(0).standard_normal(min(M.shape))
-        options = {"v0": start, "tol": _TOLERANCE, "return_singular_vectors": False}
-        values = np.sort(svds(M, 2, **options))[::-1]
+        options = {"tol": _TOLERANCE, "return_singular_vectors": False}
+        values = np.sort(svds(_linear(M), 2, v0=_start(M), **options))[::-1]
     return float(values[0] / values[1]) if values[1] else float("inf")
 
 
 def between(left, right):
-    r"""Return σ₁/σ₂ of what joins two neighbouring layers.
+    r"""Return σ₁/σ₂ of what joins two neighbouring layers, ``[in, out]`` each.
 
     .. math:: S_l^{1/2}\, V_l^\top U_{l+1}\, S_{l+1}^{1/2},
               \qquad M_l = U_l S_l V_l^\top
-
-    Parameters
-    ----------
-    left, right : numpy.ndarray
-        ``[in, out]``, the one nearer to the input first.
-
-    Returns
-    -------
-    float
-        At least 1.
     """
     _, s, v = np.linalg.svd(left, full_matrices=False)
     u, t, _ = np.linalg.svd(right, full_matrices=False)
     return ratio(np.sqrt(s)[:, None] * (v @ u) * np.sqrt(t))
 
 
-def as_linear_operator(operator):
-    """Return one sample's layer operator in the form that scipy wants.
-
-    Parameters
-    ----------
-    operator : modbp.operators.Operator
-        Of a single sample, as ``chain.operator(layer, sample=0)`` gives it.
-
-    Returns
-    -------
-    scipy.sparse.linalg.LinearOperator
-        ``[in, out]``, float64 outside.
-    """
+def _linear(operator):
+    """Return one sample's layer operator as SciPy wants it, float64 outside."""
 
     def through(function):
         def apply(v):
@@ -94,62 +189,3 @@ def as_linear_operator(operator):
         rmatvec=through(operator.adjoint),
         dtype=np.float64,
     )
-
-
-@torch.no_grad()
-def taps(net, x, weights=None):
-    """Return one matrix from channels to channels for each layer of a plain chain.
-
-    Of a convolution it is the central tap, of a dense layer behind a flattened picture
-    the central position, at ``(size - 1) // 2``: the matrices of the 2020 code.
-
-    Parameters
-    ----------
-    net : torch.nn.Module
-        A network without branches, in evaluation mode.
-    x : torch.Tensor
-        ``[N, …]``, inputs, for their shape only.
-    weights : dict of str to torch.Tensor, optional
-        Tensors of the weights' shapes, instead of the weights: patterns, say.
-
-    Returns
-    -------
-    dict of str to numpy.ndarray
-        ``[in, out]`` float64, input first.
-
-    Raises
-    ------
-    MethodError
-        If sizes do not fit, as where a network branches.
-    """
-    found, shapes = {}, []
-
-    def visit(call, a, *more):
-        shapes.append(a.shape[1:])
-        if call.kind in ("conv", "dense"):
-            W = (call.layer.weight if weights is None else weights[call.name]).double()
-            # Of a picture that was flattened on the way from the layer below.
-            flat = [shape for shape in shapes if len(shape) > 1]
-            if call.kind == "dense" and flat and flat[-1].numel() == W.shape[1]:
-                W = W.unflatten(1, flat[-1])
-            shapes.clear()
-            found[call.name] = _centre(W).T.cpu().numpy()
-        return call.layer.forward(a, *more)
-
-    check_input(net, x)
-    Trace(net).run(x[:1], visit)
-    names = list(found)
-    for below, above in zip(names, names[1:], strict=False):
-        if found[below].shape[1] != found[above].shape[0]:
-            raise MethodError(
-                f"{below} gives {found[below].shape[1]} channels and {above} reads "
-                f"{found[above].shape[0]}: no plain chain. Choose a network without "
-                "branches and groups."
-            )
-    return found
-
-
-def _centre(W):
-    for _ in range(W.ndim - 2):
-        W = W[:, :, (W.shape[2] - 1) // 2]
-    return W

@@ -1,13 +1,17 @@
-"""Import torchvision even where its compiled operators cannot be loaded.
+"""torchvision and its classifiers, even where its compiled operators do not load.
 
 The torchvision wheel that pip finds first on Linux is linked against CUDA. Beside a
 CPU build of torch its import stops, because two operators of box suppression, which no
 classifier calls, were never registered. Where the wheel fits, nothing is done here.
 """
 
+from pathlib import Path
+
 import torch
 
-__all__ = ["load_torchvision"]
+from modbp.errors import WeightsError
+
+__all__ = ["classifier", "load_torchvision"]
 
 _placeholders = None
 
@@ -23,14 +27,7 @@ def _declare_missing_operators():
 
 
 def load_torchvision():
-    """Return the torchvision module, whichever build of torch is installed.
-
-    Returns
-    -------
-    module
-        torchvision. Its detection operators raise an error when they are called and
-        missing; classifiers, transforms and data sets work.
-    """
+    """Return the torchvision module, whose detectors alone may not work."""
     try:
         import torchvision
     except RuntimeError as error:
@@ -41,3 +38,24 @@ def load_torchvision():
         _declare_missing_operators()
         import torchvision
     return torchvision
+
+
+def classifier(name, weights=None, seed=0):
+    """Return torchvision's network with these weights of its own, or random ones."""
+    library = load_torchvision().models
+    # These two want to be told whether to draw their weights, and warn otherwise.
+    draws = weights is None and name in ("googlenet", "inception_v3")
+    options = {"init_weights": True} if draws else {}
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        try:
+            return library.get_model(name, weights=weights, **options).eval()
+        except (OSError, RuntimeError) as error:
+            if weights is None:
+                raise
+            folder = Path(torch.hub.get_dir()) / "checkpoints"
+            raise WeightsError(
+                f"the ImageNet weights of {name} cannot be had ({error}). Put the file "
+                f"from {weights.url} into {folder}, or ask for random ones, with "
+                "weights=None (--weights none)."
+            ) from None

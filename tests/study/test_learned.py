@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from modbp import data, models, patterns, theory
-from modbp.measures import spectra as singular
+from modbp.measures import neurons
 from modbp.study import experiments
 from modbp.study.experiments.learned import LEARNED
 from modbp.study.experiments.subject import weights_fingerprint
@@ -55,7 +55,7 @@ def test_the_trained_chain_has_the_networks_shape(trained):
 @pytest.mark.parametrize("label", ["learned", "ReLU learned"])
 def test_curves_of_trained_weights_can_be_recomputed(trained, label):
     x = data.images(1, folder="photographs").x  # for its shape only
-    mats = list(singular.taps(network(trained), x).values())
+    mats = list(neurons.taps(network(trained), x).values())
     for name, found in curves(trained, mats, LEARNED[label][1]):
         np.testing.assert_allclose(found, kept(trained, name, label), rtol=1e-3)
 

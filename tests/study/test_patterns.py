@@ -8,8 +8,7 @@ import pytest
 
 import modbp
 from modbp import data, models, patterns
-from modbp.measures import neurons as eigen
-from modbp.measures import spectra as singular
+from modbp.measures import neurons, spectra
 from modbp.study import experiments
 from modbp.study.experiments import cells
 from modbp.study.experiments import patterns as experiment
@@ -64,7 +63,7 @@ def test_power_steps_of_the_stored_result_can_be_recomputed(stored, layer):
     # A convolution's locations come from the first 200 images, however many there are.
     x = fitting_images(stored, 200).x
     part = models.cifar10()[:3].eval()
-    cell = cells.step_cell(eigen.seen(part, x)[layer])
+    cell = cells.step_cell(neurons.seen(part, x)[layer])
     wanted = stored["results"]["layers"][layer]
     assert close(cell, {key: wanted[key] for key in cell})
 
@@ -74,9 +73,9 @@ def test_gradients_of_the_stored_result_can_be_recomputed(stored, layer):
     net, x = models.cifar10(), data.images(1, folder="photographs").x
     # Without patterns it depends on the weights alone, so any image will do.
     chain = experiment.backward(net, x, "W", {})
-    operator = singular.as_linear_operator(chain.operator(layer, 0))
+    operator = chain.operator(layer, 0)
     cell = stored["results"]["layers"][layer]
-    assert singular.ratio(operator) == pytest.approx(cell["operator"]["W"], **CLOSE)
+    assert spectra.ratio(operator) == pytest.approx(cell["operator"]["W"], **CLOSE)
     W = net.get_submodule(layer).weight.detach().flatten(1).double().numpy()
     kernel = cells.sign_cell({"W": W})
     for key, value in kernel.items():

@@ -5,8 +5,7 @@ from itertools import pairwise
 import numpy as np
 
 from modbp.errors import InputError
-from modbp.measures import neurons as eigen
-from modbp.measures import spectra as singular
+from modbp.measures import neurons, spectra
 
 __all__ = ["ESTIMATORS", "KINDS", "in_place", "matrices", "short", "sign_cell"]
 __all__ += ["spread", "step_cell"]
@@ -22,7 +21,7 @@ def step_cell(layer, neurons=8):
 
     Parameters
     ----------
-    layer : modbp.eigen.Seen
+    layer : modbp.neurons.Seen
         What its neurons see.
     neurons : int
         How many get a covariance of their own, over where they are on.
@@ -33,8 +32,8 @@ def step_cell(layer, neurons=8):
         ``all``: every neuron, with the covariance over all locations; ``on``: each with
         its own. Spreads are the 5th, 50th and 95th percentile over neurons.
     """
-    values, _ = eigen.leading(layer.x)
-    whole = eigen.power_step(layer)
+    values, _ = spectra.leading(layer.x)
+    whole = spectra.power_step(layer)
     count = layer.on(slice(None)).sum(axis=0)
     often = np.flatnonzero(count >= max(10, len(layer.x) / 100))
     if not len(often):
@@ -43,7 +42,7 @@ def step_cell(layer, neurons=8):
             f"{len(count)} neurons. Give more images."
         )
     chosen = often[:: max(1, len(often) // neurons)][:neurons]
-    own = [eigen.power_step(layer, int(neuron)) for neuron in chosen]
+    own = [spectra.power_step(layer, int(neuron)) for neuron in chosen]
     return {
         "shape": list(layer.weight.shape),
         "locations": len(layer.x),
@@ -83,7 +82,7 @@ def sign_cell(mats):
     """
     size = {kind: np.abs(M) for kind, M in mats.items()}
     return {
-        "kernel": {kind: short(singular.ratio(M)) for kind, M in mats.items()},
+        "kernel": {kind: short(spectra.ratio(M)) for kind, M in mats.items()},
         "positive": {kind: short(np.mean(M > 0)) for kind, M in mats.items()},
         "positive mass": {
             kind: short(M[M > 0].sum() / size[kind].sum()) for kind, M in mats.items()
@@ -111,18 +110,18 @@ def matrices(net, x, fitted):
         For each of `KINDS`: "layers", "between", "product" of those between, and
         "chain", the ratio of the product of all matrices.
     """
-    W = singular.taps(net, x)
-    A = {e: singular.taps(net, x, entry) for e, entry in fitted.items()}
+    W = neurons.taps(net, x)
+    A = {e: neurons.taps(net, x, entry) for e, entry in fitted.items()}
     apart = [in_place(W[name], name, A) for name in W]
     found = {}
     for kind in KINDS:
         mats = [layer[kind] for layer in apart]
-        joints = [singular.between(*pair) for pair in pairwise(mats)]
+        joints = [spectra.between(*pair) for pair in pairwise(mats)]
         found[kind] = {
-            "layers": [short(singular.ratio(M)) for M in mats],
+            "layers": [short(spectra.ratio(M)) for M in mats],
             "between": [short(value) for value in joints],
             "product": short(np.prod(joints)),
-            "chain": short(singular.ratio(np.linalg.multi_dot(mats))),
+            "chain": short(spectra.ratio(np.linalg.multi_dot(mats))),
         }
     return found
 

@@ -5,14 +5,13 @@ from tqdm import tqdm
 
 from modbp import theory
 from modbp.files import write_json
-from modbp.measures import patterns
-from modbp.measures import spectra as singular
+from modbp.measures import neurons, patterns
 from modbp.study.experiments.images import CHUNK
 from modbp.study.runs.provenance import facts
 from modbp.study.runs.store import read
 from modbp.zoo import data
 from modbp.zoo.models.weights import weights_fingerprint
-from modbp.zoo.named import default_weights, find_network
+from modbp.zoo.named import find_network
 
 __all__ = ["LEARNED", "learned_chains", "run_learned"]
 
@@ -43,8 +42,8 @@ def learned_chains(net, x, fitted):
     dict of str to list of numpy.ndarray
         ``W``, ``A`` and ``AW``: ``[in, out]`` each, input first.
     """
-    W = list(singular.taps(net, x).values())
-    A = list(singular.taps(net, x, fitted).values())
+    W = list(neurons.taps(net, x).values())
+    A = list(neurons.taps(net, x, fitted).values())
     return {"W": W, "A": A, "AW": [a * w for a, w in zip(A, W, strict=True)]}
 
 
@@ -81,7 +80,7 @@ def run_learned(
         As of the simulation, with the curves of `LEARNED` as well.
     """
     images = images or data.images(indices=range(2000), split="train")
-    net = net or find_network(network, default_weights(network)).net
+    net = net or find_network(network).net
     fitted = patterns.fit(net, images.x.split(CHUNK))
     chains = learned_chains(net, images.x, fitted)
     widths = [chains["W"][0].shape[0], *(M.shape[1] for M in chains["W"])]

@@ -9,10 +9,9 @@ from modbp.backprop import methods
 from modbp.backprop.chain import Chain
 from modbp.errors import ResultError
 from modbp.files import write_json
-from modbp.measures import neurons as eigen
-from modbp.measures import patterns
-from modbp.measures import spectra as singular
+from modbp.measures import patterns, spectra
 from modbp.measures.csc import measure
+from modbp.measures.neurons import seen
 from modbp.study.experiments.cells import (
     ESTIMATORS,
     KINDS,
@@ -28,7 +27,7 @@ from modbp.study.runs.provenance import facts
 from modbp.study.runs.store import read
 from modbp.zoo import data
 from modbp.zoo.models.weights import weights_fingerprint
-from modbp.zoo.named import default_weights, find_network
+from modbp.zoo.named import find_network
 
 __all__ = ["backward", "patterns_config", "run_patterns"]
 
@@ -95,12 +94,12 @@ def run_patterns(
     """
     images = images or data.images(indices=range(2000), split="train")
     tested = tested or data.images(20)
-    net = net or find_network(network, default_weights(network)).net
+    net = net or find_network(network).net
     config = patterns_config(network, net, images, tested, neurons)
     results = _started(output, config)
     batches = images.x.split(CHUNK)
     fitted = {e: patterns.fit(net, batches, estimator=e) for e in ESTIMATORS}
-    layers = eigen.seen(net, images.x)
+    layers = seen(net, images.x)
     single = {kind: backward(net, tested.x[:1], kind, fitted) for kind in KINDS}
 
     def keep():
@@ -157,7 +156,7 @@ def backward(net, x, kind, fitted):
 
 
 def _operator_ratio(chain, layer):
-    return singular.ratio(singular.as_linear_operator(chain.operator(layer, 0)))
+    return spectra.ratio(chain.operator(layer, 0))
 
 
 def _convergence(chain, start, layers):
@@ -167,7 +166,7 @@ def _convergence(chain, start, layers):
     M = chain.pull(unit, start)["input"].flatten(2).double().numpy()
     medians = measure(chain, start, [*layers[::-1], "input"]).median()
     return {
-        "ratio": spread([singular.ratio(M[:, n].T) for n in range(images)]),
+        "ratio": spread([spectra.ratio(M[:, n].T) for n in range(images)]),
         "csc": {name: short(value) for name, value in medians.items()},
     }
 

@@ -10,7 +10,7 @@ from modbp.errors import check_option
 from modbp.measures import patterns
 from modbp.zoo import data
 from modbp.zoo.models.weights import weights_fingerprint
-from modbp.zoo.named import default_weights, find_network
+from modbp.zoo.named import find_network
 
 __all__ = ["Subject", "subject"]
 
@@ -136,7 +136,7 @@ class Subject:
 
 def subject(
     network="cifar10",
-    weights=None,
+    weights="trained",
     *,
     count=None,
     folder=None,
@@ -153,9 +153,8 @@ def subject(
     ----------
     network : str
         As for :func:`modbp.commands.find_network`.
-    weights : str, optional
-        As there; if left out, "cifar10" for a network of `modbp.models`, and the
-        library's for others.
+    weights : str or None
+        As there.
     count : int, optional
         How many images; 200, or as many as there are, if left out.
     folder : path or "photographs", optional
@@ -183,7 +182,7 @@ def subject(
     ModbpError
         If network, weights, images or an option do not fit.
     """
-    found = find_network(network, weights or default_weights(network), seed)
+    found = find_network(network, weights, seed)
     images = data.listed(count, folder=folder, size=size or found.size)
     if target is None:
         ours = folder in (None, "photographs") and found.classes == data.CLASSES

@@ -6,8 +6,7 @@ import torch
 from modbp import figures
 from modbp.backprop import methods
 from modbp.backprop.chain import Chain
-from modbp.measures import neurons as eigen
-from modbp.measures import patterns
+from modbp.measures import neurons, patterns
 from modbp.measures.csc import csc
 from modbp.measures.similarity import cosine
 from modbp.zoo import data, models
@@ -185,7 +184,7 @@ def pattern_identity(layer="fc5", images=200):
     """
     net, x = models.cifar10().double(), test_images(images).x.double()
     fitted = patterns.fit(net, [x], estimator="eq41")[layer].numpy()
-    found, worst = eigen.seen(net, x)[layer], 0.0
+    found, worst = neurons.seen(net, x)[layer], 0.0
     for neuron in np.flatnonzero(found.on(slice(None)).sum(axis=0) >= 10):
         seen, w = found.x[found.on(neuron)], found.weight[neuron]
         # Never the covariance itself, which has sixteen million entries here.

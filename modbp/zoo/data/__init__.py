@@ -1,7 +1,9 @@
 """Real images: CIFAR-10 where it is, and photographs that came with the libraries."""
 
 import operator
+from collections.abc import Sequence
 from dataclasses import dataclass
+from os import PathLike
 
 import numpy as np
 import torch
@@ -31,14 +33,19 @@ class Images:
 
     Attributes
     ----------
-    x : torch.Tensor
+    x
         ``[N, 3, S, S]`` float32 in [0, 1].
-    y : torch.Tensor
+    y
         ``[N]`` int64 class indices.
-    names : tuple of str
+    names
         One short name per image, for captions and seeds.
-    source : str
+    source
         Where the images come from, as a figure's caption says it.
+
+    Examples
+    --------
+    >>> modbp.data.images(2, folder="photographs").names
+    ('cat Chelsea', 'rocket')
     """
 
     x: torch.Tensor
@@ -56,17 +63,7 @@ class Images:
 
 @dataclass(frozen=True, eq=False)
 class Listing:
-    """Images that have not been read yet, for when there are many.
-
-    ``listing[:8]`` is a listing again; ``len(listing)`` is how many they are.
-
-    Attributes
-    ----------
-    indices : list of int
-        Which images of the place where they come from.
-    size : int
-        Side in pixels.
-    """
+    """Images of a place, by index, not read yet; ``listing[:8]`` is a listing again."""
 
     place: object
     indices: list
@@ -89,13 +86,7 @@ class Listing:
         return self.place.text
 
     def read(self):
-        """Return the images.
-
-        Raises
-        ------
-        DataError
-            If one cannot be read.
-        """
+        """Return the images."""
         pairs = [self.place.read(index, self.size) for index in self.indices]
         return Images(
             x=pixels([picture for picture, _ in pairs]),
@@ -108,7 +99,7 @@ class Listing:
         return f"{len(self)} images, {self.size}×{self.size} pixels: {self.source}"
 
 
-def paper_indices(count=200):
+def paper_indices(count: int = 200) -> list[int]:
     """Return the indices of the CIFAR-10 test images that the paper's code used.
 
     Index 30 comes first, then draws of numpy's legacy generator, seed 0, with
@@ -116,7 +107,7 @@ def paper_indices(count=200):
 
     Parameters
     ----------
-    count : int
+    count
         How many, at least 1.
 
     Returns
@@ -127,6 +118,11 @@ def paper_indices(count=200):
     ------
     InputError
         If `count` is less than 1.
+
+    Examples
+    --------
+    >>> modbp.data.paper_indices(3)
+    [30, 2733, 9846]
     """
     if not isinstance(count, int) or count < 1:
         raise InputError(f"count is {count!r}; ask for at least one index.")
@@ -135,27 +131,31 @@ def paper_indices(count=200):
     return [first, *(int(draw + (draw >= first)) for draw in draws)]
 
 
-def images(n=None, *, indices=None, split="test", size=32, folder=None, download=False):
+def images(
+    n: int | None = None, *, indices: Sequence[int] | None = None, split: str = "test",
+    size: int = 32, folder: str | PathLike | None = None, download: bool = False,
+) -> Images:  # fmt: skip
     """Return real images, from the best source that this machine has.
 
-    In this order: ``folder``, CIFAR-10 as an image folder in ``$MODBP_DATA``, CIFAR-10
-    as torchvision stores it, photographs that came with scikit-image and scikit-learn.
+    In this order: `folder`, CIFAR-10 as an image folder in ``$MODBP_DATA`` (or in
+    ``~/.cache/modbp``), CIFAR-10 as torchvision stores it there, photographs that came
+    with scikit-image and scikit-learn.
 
     Parameters
     ----------
-    n : int, optional
+    n
         How many; up to 8 if neither this nor `indices` is given. CIFAR-10's test images
         come in the order of the paper, photographs repeat with other crops.
-    indices : sequence of int, optional
+    indices
         Which ones, instead of the first `n`.
-    split : {"test", "train"}
-        Which part of CIFAR-10.
-    size : int
+    split
+        Which part of CIFAR-10, "test" or "train".
+    size
         Side of the images in pixels; others are cropped square and resized.
-    folder : path or "photographs", optional
-        A folder of your own with one sub-folder per class, or the built-in photographs
-        even where CIFAR-10 is present.
-    download : bool
+    folder
+        A folder of your own with one sub-folder per class, or "photographs" for the
+        built-in ones even where CIFAR-10 is present.
+    download
         Let torchvision fetch CIFAR-10 if it is not there.
 
     Returns
@@ -169,6 +169,11 @@ def images(n=None, *, indices=None, split="test", size=32, folder=None, download
         If the folder holds no images, or an image cannot be read.
     InputError
         If `n`, `indices` or `size` is out of range.
+
+    Examples
+    --------
+    >>> modbp.data.images(2, folder="photographs")
+    2 images, 32×32 pixels: photographs from scikit-image and scikit-learn
     """
     found = listed(
         n, indices=indices, split=split, size=size, folder=folder, download=download
@@ -177,24 +182,7 @@ def images(n=None, *, indices=None, split="test", size=32, folder=None, download
 
 
 def listed(n=None, *, indices=None, split="test", size=32, folder=None, download=False):
-    """Return the images that :func:`images` would read, without reading them.
-
-    Parameters
-    ----------
-    n : int, optional
-        How many; all that there are if neither this nor `indices` is given.
-    indices, split, size, folder, download
-        As for :func:`images`.
-
-    Returns
-    -------
-    Listing
-
-    Raises
-    ------
-    ModbpError
-        As for :func:`images`.
-    """
+    """Return what `images` would read, unread; all there are if none are asked for."""
     if indices is not None and n is not None:
         raise InputError("give `n` or `indices`, not both.")
     if n is not None and (not isinstance(n, int) or n < 1):
@@ -233,48 +221,14 @@ def _stack(pictures):
 
 
 def pixels(pictures):
-    """Return pictures as networks take them.
-
-    Parameters
-    ----------
-    pictures : sequence of PIL.Image.Image
-        RGB, all of one size.
-
-    Returns
-    -------
-    torch.Tensor
-        ``[N, 3, S, S]`` float32 in [0, 1].
-    """
+    """Return RGB pictures of one size as ``[N, 3, S, S]`` float32 in [0, 1]."""
     return _stack(pictures).float().div(255).contiguous()
 
 
 def dataset(split, *, size=32, folder=None, download=False):
-    """Return a whole split in memory, for training and evaluation.
+    """Return a whole split in memory: ``[N, 3, S, S]`` uint8, ``[N]``, and the source.
 
-    Parameters
-    ----------
-    split : {"train", "test"}
-        Which part.
-    size : int
-        Side of the images in pixels.
-    folder : path, optional
-        An image folder of your own that holds ``train/<class>/`` and ``test/<class>/``.
-    download : bool
-        Let torchvision fetch CIFAR-10 if it is not there.
-
-    Returns
-    -------
-    x : torch.Tensor
-        ``[N, 3, S, S]`` uint8.
-    y : torch.Tensor
-        ``[N]`` int64.
-    source : str
-        Where they come from.
-
-    Raises
-    ------
-    DataError
-        If CIFAR-10 is nowhere to be found.
+    A `folder` of your own holds ``train/<class>/`` and ``test/<class>/``.
     """
     folder = None if folder is None else as_path(folder) / split
     source = find(split, folder, download)

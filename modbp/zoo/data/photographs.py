@@ -28,17 +28,7 @@ COUNT = _ROUNDS * len(_PHOTOGRAPHS)
 
 
 def title(index):
-    """Return what a caption calls a photograph.
-
-    Parameters
-    ----------
-    index : int
-        Below `COUNT`.
-
-    Returns
-    -------
-    str
-    """
+    """Return what a caption calls a photograph."""
     turn, which = divmod(index, len(_PHOTOGRAPHS))
     return _PHOTOGRAPHS[which][0] + (f" (crop {turn + 1})" if turn else "")
 
@@ -50,22 +40,10 @@ def _read(package, file):
 
 
 def crop(index):
-    """Return a square out of one of the photographs.
+    """Return a square out of one of the photographs, and its CIFAR-10 class.
 
     The first squares hold each subject as far as it fits. Later rounds are smaller and
     lie off the centre; every second one is mirrored.
-
-    Parameters
-    ----------
-    index : int
-        Below `COUNT`.
-
-    Returns
-    -------
-    picture : PIL.Image.Image
-        RGB.
-    name : str
-        The CIFAR-10 class to explain.
     """
     turn, which = divmod(index, len(_PHOTOGRAPHS))
     _, file, package, (x, y), side, name = _PHOTOGRAPHS[which]

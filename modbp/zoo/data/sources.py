@@ -18,59 +18,22 @@ _ENDINGS = (".jpg", ".jpeg", ".png", ".ppm", ".bmp", ".pgm", ".tif", ".tiff", ".
 
 
 def root():
-    """Return the folder for data: ``$MODBP_DATA``, else ``~/.cache/modbp``.
-
-    Returns
-    -------
-    pathlib.Path
-    """
+    """Return the folder for data: ``$MODBP_DATA``, else ``~/.cache/modbp``."""
     return Path(os.environ.get("MODBP_DATA") or Path.home() / ".cache" / "modbp")
 
 
 def as_path(folder):
-    """Return a folder's name as a path, whether or not the folder exists.
-
-    Parameters
-    ----------
-    folder : str or path
-        The name.
-
-    Returns
-    -------
-    pathlib.Path
-
-    Raises
-    ------
-    InputError
-        If it is no name.
-    """
+    """Return a folder's name as a path, whether or not the folder exists."""
     if not isinstance(folder, (str, os.PathLike)):
         raise InputError(f"folder is {folder!r}; give a path.")
     return Path(folder)
 
 
 def find(split, folder, download):
-    """Return the best source of images that this machine has.
+    """Return the best source of images that this machine has, or the one asked for.
 
-    Parameters
-    ----------
-    split : {"test", "train"}
-        Which part of CIFAR-10.
-    folder : path, "photographs" or None
-        One place, instead of the best.
-    download : bool
-        Let torchvision fetch CIFAR-10 if it is not there.
-
-    Returns
-    -------
-    source
-        With ``text``, ``count``, ``is_cifar10``, ``name(index)`` and
-        ``read(index, size)``, which gives a picture and its label.
-
-    Raises
-    ------
-    DataError
-        If the place holds no images, or not those of CIFAR-10.
+    It has ``text``, ``count``, ``is_cifar10``, ``name(index)`` and ``read(index,
+    size)``, which gives a picture and its label.
     """
     if split not in ("train", "test"):
         raise InputError(f"split is {split!r}; choose 'test' or 'train'.")
@@ -180,23 +143,7 @@ class Photographs:
 
 
 def opened(path):
-    """Return a picture from a file.
-
-    Parameters
-    ----------
-    path : path
-        The file.
-
-    Returns
-    -------
-    PIL.Image.Image
-        RGB.
-
-    Raises
-    ------
-    DataError
-        If it is no image.
-    """
+    """Return a picture from a file, as RGB."""
     try:
         with Image.open(path) as picture:
             return picture.convert("RGB")
@@ -209,19 +156,7 @@ def opened(path):
 def square(picture, size, part=1.0):
     """Crop the middle square and resize it, unless the picture already fits.
 
-    Parameters
-    ----------
-    picture : PIL.Image.Image
-        Any picture.
-    size : int
-        Side of the result in pixels.
-    part : float
-        Side of the square in units of the picture's shorter side.
-
-    Returns
-    -------
-    PIL.Image.Image
-        ``size`` × ``size``.
+    `part` is the square's side in units of the picture's shorter side.
     """
     if picture.size == (size, size) and part == 1:
         return picture

@@ -2,7 +2,7 @@
 
 from collections import OrderedDict
 from contextlib import contextmanager
-from pathlib import Path
+from os import PathLike
 
 import torch
 from torch import nn
@@ -10,7 +10,7 @@ from torch import nn
 from modbp.errors import InputError, WeightsError, unknown_name
 from modbp.zoo.models import architectures
 from modbp.zoo.models.weights import SHIPPED, load, provenance, rounded, save
-from modbp.zoo.vision import load_torchvision
+from modbp.zoo.vision import classifier, load_torchvision
 
 __all__ = [
     "SHIPPED",
@@ -34,17 +34,22 @@ _BUILDERS = {
 }
 
 
-def names():
+def names() -> list[str]:
     """Return the networks for CIFAR-10, which `build` knows.
 
     Returns
     -------
     list of str
+
+    Examples
+    --------
+    >>> modbp.models.names()
+    ['cifar10', 'resnet50', 'vgg16']
     """
     return sorted(_BUILDERS)
 
 
-def build(name, seed=0, *, training=False):
+def build(name: str, seed: int = 0, *, training: bool = False) -> nn.Module:
     """Return a fresh network for CIFAR-10 images, with random weights.
 
     Those of ``cifar10`` and ``vgg16`` are Glorot-uniform with zero biases, those of
@@ -52,12 +57,12 @@ def build(name, seed=0, *, training=False):
 
     Parameters
     ----------
-    name : str
+    name
         One of `names()`.
-    seed : int
+    seed
         Seed of the weights; the global generator is left alone.
-    training : bool
-        Give ``vgg16`` the batch norms that it is trained with; `finished` folds them.
+    training
+        Give ``vgg16`` the batch norms that it is trained with.
 
     Returns
     -------
@@ -70,6 +75,11 @@ def build(name, seed=0, *, training=False):
         If there is no such network.
     InputError
         If the seed is no seed.
+
+    Examples
+    --------
+    >>> modbp.models.build("cifar10", seed=1).fc6
+    Linear(in_features=1024, out_features=10, bias=True)
     """
     if name not in _BUILDERS:
         raise unknown_name("network", name, names())
@@ -79,24 +89,10 @@ def build(name, seed=0, *, training=False):
 
 
 def finished(name, net):
-    """Return a trained network as it is shipped.
-
-    Parameters
-    ----------
-    name : str
-        One of `names()`.
-    net : torch.nn.Module
-        As ``build(name, training=True)`` gave it, then trained; it is left as it is.
-
-    Returns
-    -------
-    torch.nn.Module
-        In evaluation mode, float32, on the CPU; ``vgg16`` without batch norms.
-    """
-    with _seeded(0):
-        twin = _BUILDERS[name](**({"norms": True} if name == "vgg16" else {}))
+    """Return a copy of a network trained as `build` made it, as it is shipped."""
+    twin = build(name, training=True)
     twin.load_state_dict(net.state_dict())
-    return architectures.without_norms(twin.eval()) if name == "vgg16" else twin.eval()
+    return architectures.without_norms(twin) if name == "vgg16" else twin
 
 
 @contextmanager
@@ -108,7 +104,7 @@ def _seeded(seed):
         yield
 
 
-def cifar10(weights="cifar10"):
+def cifar10(weights: str | PathLike | None = "cifar10") -> nn.Sequential:
     """Return the network of appendix D: four convolutions, two dense layers.
 
     It maps ``[N, 3, 32, 32]`` images with values in [0, 1] to ``[N, 10]`` logits. Its
@@ -116,39 +112,8 @@ def cifar10(weights="cifar10"):
 
     Parameters
     ----------
-    weights : {"cifar10", None} or path
-        The trained weights shipped with modbp, fresh random ones, or a file of yours.
-
-    Returns
-    -------
-    torch.nn.Sequential
-        In evaluation mode, float32, on the CPU.
-
-    Raises
-    ------
-    WeightsError
-        If the weights file is missing, damaged or made for another network.
-
-    References
-    ----------
-    :cite:t:`sixt2020lie`, appendix D.
-    """
-    return _trained("cifar10", weights)
-
-
-def vgg16(weights="cifar10"):
-    """Return VGG-16, with layers ``conv1_1`` … ``pool5``, ``fc1``, ``fc2``, ``fc3``.
-
-    For CIFAR-10 it maps ``[N, 3, 32, 32]`` images with values in [0, 1] to ten logits,
-    and its hidden dense layers have 512 units instead of 4096. It was trained with
-    batch norm, which is folded.
-
-    Parameters
-    ----------
-    weights : {"cifar10", "imagenet", None} or path
-        The trained weights shipped with modbp; those of torchvision, which may have to
-        download them, for ``[N, 3, 224, 224]`` images normalised as torchvision wants
-        them; fresh random ones for CIFAR-10; or a file of yours for CIFAR-10.
+    weights
+        "cifar10" for ours, None for those of :func:`build`, or a .safetensors file.
 
     Returns
     -------
@@ -163,6 +128,52 @@ def vgg16(weights="cifar10"):
     References
     ----------
     :cite:t:`sixt2020lie`, appendix D.
+
+    Examples
+    --------
+    >>> modbp.models.cifar10()(torch.zeros(1, 3, 32, 32)).shape
+    torch.Size([1, 10])
+    """
+    if weights == "imagenet":
+        raise WeightsError(
+            "cifar10 was made for small images, and has no ImageNet weights. Choose "
+            "cifar10, none, or another network."
+        )
+    return _trained("cifar10", weights)
+
+
+def vgg16(weights: str | PathLike | None = "cifar10") -> nn.Sequential:
+    """Return VGG-16, with layers ``conv1_1`` … ``pool5``, ``fc1``, ``fc2``, ``fc3``.
+
+    For CIFAR-10 it maps ``[N, 3, 32, 32]`` images with values in [0, 1] to ten logits,
+    and its hidden dense layers have 512 units instead of 4096. It was trained with
+    batch norm, which is folded.
+
+    Parameters
+    ----------
+    weights
+        As for :func:`cifar10`, or "imagenet" for those of torchvision, which may have
+        to download them, for ``[N, 3, 224, 224]`` images normalised as torchvision
+        wants them.
+
+    Returns
+    -------
+    torch.nn.Sequential
+        In evaluation mode, float32, on the CPU.
+
+    Raises
+    ------
+    WeightsError
+        If the weights are missing, damaged or made for another network.
+
+    References
+    ----------
+    :cite:t:`sixt2020lie`, appendix D.
+
+    Examples
+    --------
+    >>> modbp.models.vgg16(None).fc1
+    Linear(in_features=512, out_features=512, bias=True)
     """
     if weights != "imagenet":
         return _trained("vgg16", weights)
@@ -175,7 +186,7 @@ def vgg16(weights="cifar10"):
     return net.eval()
 
 
-def resnet50(weights="cifar10"):
+def resnet50(weights: str | PathLike | None = "cifar10") -> nn.Module:
     """Return ResNet-50, with torchvision's layer names.
 
     For CIFAR-10 it maps ``[N, 3, 32, 32]`` images with values in [0, 1] to ten logits,
@@ -183,7 +194,7 @@ def resnet50(weights="cifar10"):
 
     Parameters
     ----------
-    weights : {"cifar10", "imagenet", None} or path
+    weights
         As for :func:`vgg16`.
 
     Returns
@@ -195,10 +206,15 @@ def resnet50(weights="cifar10"):
     ------
     WeightsError
         If the weights are missing, damaged or made for another network.
+
+    Examples
+    --------
+    >>> modbp.models.resnet50(None).fc
+    Linear(in_features=2048, out_features=10, bias=True)
     """
     if weights != "imagenet":
         return _trained("resnet50", weights)
-    return _imagenet("resnet50").eval()
+    return _imagenet("resnet50")
 
 
 def _trained(name, weights):
@@ -209,26 +225,18 @@ def _trained(name, weights):
 
 
 def _imagenet(name):
-    library = load_torchvision().models
-    weights = library.get_model_weights(name).DEFAULT
-    try:
-        return library.get_model(name, weights=weights)
-    except (OSError, RuntimeError) as error:
-        folder = Path(torch.hub.get_dir()) / "checkpoints"
-        raise WeightsError(
-            f"the ImageNet weights of {name} cannot be had ({error}). Put the file "
-            f"from {weights.url} into {folder}, or choose other weights."
-        ) from None
+    best = load_torchvision().models.get_model_weights(name).DEFAULT
+    return classifier(name, best)
 
 
-def dense(*weights):
+def dense(*weights: torch.Tensor | list) -> nn.Sequential:
     """Return a bias-free ReLU network with the given weight matrices.
 
     Equation: ``f(x) = W_L relu(… relu(W_1 x))``; its layers are ``fc1``, ``relu1``…
 
     Parameters
     ----------
-    *weights : torch.Tensor or nested list
+    *weights
         ``[out, in]`` each, first layer first.
 
     Returns
@@ -240,6 +248,11 @@ def dense(*weights):
     ------
     InputError
         If there are no matrices, or neighbouring sizes do not fit.
+
+    Examples
+    --------
+    >>> modbp.models.dense([[1, -1], [2, 1]], [[1, 1]])(torch.ones(2).double())
+    tensor([3.], dtype=torch.float64)
     """
     try:
         matrices = [torch.as_tensor(entry, dtype=torch.float64) for entry in weights]

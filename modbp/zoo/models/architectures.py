@@ -31,12 +31,7 @@ def _glorot(net):
 
 
 def appendix_d():
-    """Return the network of appendix D, untrained.
-
-    Returns
-    -------
-    torch.nn.Sequential
-    """
+    """Return the network of appendix D, untrained."""
     return _glorot(
         nn.Sequential(
             OrderedDict(
@@ -64,21 +59,9 @@ def appendix_d():
 def vgg16(*, classes=CLASSES, width=512, side=1, norms=False):
     """Return VGG-16 with the paper's layer names, untrained.
 
-    Parameters
-    ----------
-    classes : int
-        How many logits.
-    width : int
-        Units of ``fc1`` and ``fc2``; 4096 in the network for ImageNet.
-    side : int
-        Side of what the last pooling gives: 1 for images of 32 pixels, 7 for 224.
-    norms : bool
-        Whether a batch norm stands behind each layer with weights but the last, and
-        nothing is dropped out, as during training.
-
-    Returns
-    -------
-    torch.nn.Sequential
+    Its last pooling gives ``[512, side, side]``: 1 for images of 32 pixels, 7 for 224.
+    With `norms`, as during training, a batch norm stands behind each layer with weights
+    but the last, and nothing is dropped out.
     """
     layers, below = OrderedDict(), 3
     for block, (count, channels) in enumerate(_BLOCKS, start=1):
@@ -111,10 +94,6 @@ def resnet50():
     It is torchvision's, but for two things: ten logits, and a first convolution of 3×3
     pixels and stride 1 instead of 7×7 and 2, which on so small an image would leave
     the last block a single pixel.
-
-    Returns
-    -------
-    torchvision.models.ResNet
     """
     net = load_torchvision().models.resnet50(weights=None, num_classes=CLASSES)
     net.conv1 = _conv(3, 64, bias=False)
@@ -122,19 +101,9 @@ def resnet50():
 
 
 def without_norms(net):
-    """Return a chain of layers with each batch norm folded into the layer before it.
+    """Return a copy of a chain of layers, each batch norm folded into the one before.
 
     Equation: ``W' = γ/σ W`` and ``b' = γ/σ (b − μ) + β`` per output channel.
-
-    Parameters
-    ----------
-    net : torch.nn.Sequential
-        In evaluation mode; it is left as it is.
-
-    Returns
-    -------
-    torch.nn.Sequential
-        The same function, without batch norms.
     """
     layers = OrderedDict()
     for name, layer in net.named_children():

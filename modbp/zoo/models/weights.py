@@ -2,11 +2,12 @@
 
 import hashlib
 import json
-import os
+from os import PathLike
 from pathlib import Path
 
 import safetensors
 import safetensors.torch
+from torch import nn
 
 from modbp.errors import WeightsError
 from modbp.files import fingerprint, write_bytes, write_json
@@ -17,35 +18,30 @@ SHIPPED = Path(__file__).parents[1] / "weights"
 
 
 def rounded(state):
-    """Return a network's numbers as a file holds them: floats rounded to float16.
-
-    Parameters
-    ----------
-    state : dict of str to torch.Tensor
-        As ``net.state_dict()`` gives it.
-
-    Returns
-    -------
-    dict of str to torch.Tensor
-        On the CPU. Counters, such as those of batch norm, stay whole numbers.
-    """
+    """Return a network's state as a file holds it: float16, but counters stay whole."""
     return {
         key: (value.half() if value.is_floating_point() else value).cpu().contiguous()
         for key, value in state.items()
     }
 
 
-def save(net, path, **history):
+def save(net: nn.Module, path: str | PathLike, **history) -> None:
     """Write a network's weights as float16, and their history beside them as JSON.
 
     Parameters
     ----------
-    net : torch.nn.Module
+    net
         The network.
-    path : path
+    path
         A file name that ends in ``.safetensors``.
     **history
         Plain JSON values: command, seed, accuracy and the like.
+
+    Examples
+    --------
+    >>> modbp.models.save(net, "net.safetensors", command="by hand")
+    >>> modbp.models.provenance("net.safetensors")["command"]
+    'by hand'
     """
     path = Path(path)
     content = safetensors.torch.save(rounded(net.state_dict()))
@@ -53,13 +49,13 @@ def save(net, path, **history):
     write_json(path.with_suffix(".json"), {"sha256": fingerprint(content), **history})
 
 
-def provenance(path=None):
+def provenance(path: str | PathLike | None = None) -> dict:
     """Return the history written beside a weights file.
 
     Parameters
     ----------
-    path : path, optional
-        The weights file; the shipped CIFAR-10 weights if left out.
+    path
+        The weights file; the shipped weights of ``cifar10`` if left out.
 
     Returns
     -------
@@ -70,10 +66,15 @@ def provenance(path=None):
     ------
     WeightsError
         If there is no such file, or it cannot be read.
+
+    Examples
+    --------
+    >>> modbp.models.provenance()["settings"]["name"]
+    'cifar10'
     """
     path = Path(path or SHIPPED / "cifar10.safetensors").with_suffix(".json")
     try:
-        history = json.loads(path.read_text())
+        history = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise WeightsError(
             f"{path}: no such file. It belongs beside the weights and holds their "
@@ -91,24 +92,29 @@ def provenance(path=None):
     return history
 
 
-def load(net, path):
+def load(net: nn.Module, path: str | PathLike) -> None:
     """Fill a network with weights from a file, checking checksum, names and shapes.
 
     Parameters
     ----------
-    net : torch.nn.Module
+    net
         The network; changed only if every check passes.
-    path : path
+    path
         A ``.safetensors`` file with its JSON history beside it.
 
     Raises
     ------
     WeightsError
         If the file is missing, damaged or made for another network.
+
+    Examples
+    --------
+    >>> modbp.models.save(net, "net.safetensors")
+    >>> modbp.models.load(net, "net.safetensors")
     """
-    if not isinstance(path, (str, os.PathLike)):
+    if not isinstance(path, (str, PathLike)):
         raise WeightsError(
-            f"weights is {path!r}; give the path of a .safetensors file, the name of "
+            f"weights is {path!r}; give the path of a .safetensors file, cifar10 for "
             "the shipped ones, or None for random weights."
         )
     path = Path(path)
@@ -144,18 +150,7 @@ def load(net, path):
 
 
 def weights_fingerprint(net):
-    """Hash the values of all weights, whatever file they came from.
-
-    Parameters
-    ----------
-    net : torch.nn.Module
-        The network.
-
-    Returns
-    -------
-    str
-        SHA-256, hexadecimal.
-    """
+    """Return SHA-256 of the values of all weights, whatever file they came from."""
     total = hashlib.sha256()
     for key, value in sorted(net.state_dict().items()):
         # What one computes with says nothing about where weights came from.
