@@ -202,8 +202,9 @@ def test_the_smallest_cosine_may_fall_under_left_multiplication():
     before, after = theory.min_cosine(M), theory.min_cosine(A @ M)
     assert before == pytest.approx(0.99523, abs=5e-6)
     assert after == pytest.approx(0.99253, abs=5e-6)
-    assert theory.hilbert_distance(*M.T) == pytest.approx(0.6931, abs=5e-5)
-    assert theory.hilbert_distance(*(A @ M).T) == pytest.approx(0.3185, abs=5e-5)
+    # Hilbert's distance never grows: log 2, and log 11/8.
+    assert theory.birkhoff(M) == pytest.approx(math.tanh(math.log(2) / 4))
+    assert theory.birkhoff(A @ M) == pytest.approx(math.tanh(math.log(11 / 8) / 4))
 
 
 @holds_for(chains(length=3), st.data())
