@@ -29,6 +29,8 @@ def test_the_quantities_of_a_step_by_hand():
     assert (true.q, true.r(0, 1)) == (pytest.approx(12), pytest.approx(10))
     # 2·5·1·2² + 0 - 0 = 40.
     assert true.r_prime(0, 1) == pytest.approx(40)
+    # a = (1, 1), b = (2, 3): 2·1·5² + 2·6·2² - 4·1·6 = 74.
+    assert theory.proof_step(np.eye(2), [[1, 2], [1, 3]]).r_prime(0, 1) == 74
 
 
 @holds_for(chains(length=2))
