@@ -14,12 +14,7 @@ __all__ = [
     "directions",
     "one_hots",
     "rescaled",
-    "sums_are_one",
 ]
-
-# Columns that were divided by their sums in float64 miss one by far less than this;
-# columns that were never normalised miss it by far more.
-SUM_TOLERANCE = 1e-9
 
 
 def as_matrix(
@@ -79,11 +74,6 @@ def as_chain(mats, name="A", **required):
                 f"{name}_1 next to the input: transpose them, or reverse the list."
             )
     return mats
-
-
-def sums_are_one(mats):
-    """Say whether every column of every matrix sums to one, up to rounding."""
-    return all(np.abs(A.sum(axis=0) - 1).max() <= SUM_TOLERANCE for A in mats)
 
 
 def rescaled(M, axis=None):

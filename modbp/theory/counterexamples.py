@@ -1,7 +1,6 @@
 """Sequences that satisfy the published hypotheses and still refute something.
 
-Every factor is exact: an array of fractions. Numbering starts at k = 1, as in the
-paper.
+Every factor is exact, an array of fractions. Numbering starts at k = 1.
 """
 
 from collections.abc import Callable
@@ -63,7 +62,7 @@ def exact_products(mats):
     return list(accumulate(mats, matmul))
 
 
-def _constant(name, says, rows, s_squared, limit_squared, rank):
+def _constant(name, says, rows, s_squared, limit_squared, rank=1):
     A, limit = exact(rows), Fraction(limit_squared)
     return Counterexample(name, says, lambda k: A, s_squared, limit, rank)
 
@@ -79,9 +78,7 @@ def slow_pair(epsilon):
         q = (1 - 2 * epsilon) ** n
         return ((1 - q**2) / (1 + q**2)) ** 2
 
-    return _constant(
-        "F10", "true, but slow: ε of mixing per layer", rows, s_squared, 1, 1
-    )
+    return _constant("F10", "true, but slow: ε of mixing per layer", rows, s_squared, 1)
 
 
 def spatial_blur(positions):
@@ -96,7 +93,7 @@ def spatial_blur(positions):
     for j in range(positions):
         for i in (j - 1, j, j + 1):
             A[min(max(i, 0), positions - 1), j] += Fraction(1, 3)
-    return _constant("F11", "true, but slow: positions diffuse", A, None, 1, 1)
+    return _constant("F11", "true, but slow: positions diffuse", A, None, 1)
 
 
 def _f4(n):
@@ -123,14 +120,12 @@ COUNTEREXAMPLES = {
             [[1, 1], [0, 2]],
             lambda n: Fraction((2**n - 1) ** 2, (2**n - 1) ** 2 + 4**n),
             Fraction(1, 2),
-            1,
         ),
         _constant(
             "F2",
             "converges, but only like 1/n²",
             [[1, 1], [0, 1]],
             lambda n: Fraction(n**2, n**2 + 1),
-            1,
             1,
         ),
         _constant(
@@ -139,7 +134,7 @@ COUNTEREXAMPLES = {
             [[2, 0, 0], [0, 2, 0], [1, 1, 1]],
             _f3,
             Fraction(1, 4),
-            2,
+            rank=2,
         ),
         _constant(
             "F4",
@@ -147,7 +142,6 @@ COUNTEREXAMPLES = {
             [[3, 0, 0], [1, 1, 1], [1, 1, 1]],
             _f4,
             Fraction(2, 3),
-            1,
         ),
         _constant(
             "F5",
@@ -155,7 +149,7 @@ COUNTEREXAMPLES = {
             _HEAVY_PAIR,
             lambda n: _f4(n) ** 2,
             Fraction(4, 9),
-            2,
+            rank=2,
         ),
         Counterexample(
             "F6",
@@ -181,14 +175,13 @@ COUNTEREXAMPLES = {
                 Fraction(3 * (3**n - 1) ** 2, 2 * 9**n + 3 * (3**n - 1) ** 2) ** 2
             ),
             Fraction(9, 25),
-            2,
+            rank=2,
         ),
         _constant(
             "F9",
             "excluded by the theorem (orthogonal columns), and yet it converges",
             [[1, 0, 0, 1], [1, 1, 0, 0], [0, 1, 1, 0], [0, 0, 1, 1]],
             None,
-            1,
             1,
         ),
         slow_pair(Fraction(1, 100)),
@@ -199,7 +192,7 @@ COUNTEREXAMPLES = {
             [[0, 2, 0], [2, 0, 0], [1, 1, 1]],
             _f3,
             Fraction(1, 4),
-            2,
+            rank=2,
         ),
     ]
 }

@@ -73,9 +73,8 @@ class Structure:
     def condition_e(self):
         """Whether s_n → 1 for every sequence that tends to A (Theorem E).
 
-        So it is if and only if there is one final class, it is primitive, and every
-        other class has a smaller radius: the spectral radius is a simple and dominant
-        eigenvalue, and its left eigenvector is strictly positive.
+        So it is if and only if there is one final class, it is primitive, and all other
+        radii are smaller: some power is mixing, and the left Perron vector positive.
         """
         return self._one_primitive_final() and all(
             c.final or c.radius < self.final[0].radius * (1 - TIE)

@@ -94,9 +94,8 @@ def search_counterexample(
         The largest entry. There are (largest + 1) ** (size²) matrices; with more than
         three million the search is refused.
     conclusion : {"rank", "angle"}
-        What is claimed and to be refuted: "rank", the product divided by its norm tends
-        to matrices of rank one, as the theorem says; "angle", s_n → 1, as its proof
-        says.
+        What is to be refuted: "rank", the normalised product tends to rank one, as the
+        theorem says; "angle", s_n → 1, as its proof says.
 
     Returns
     -------

@@ -36,8 +36,7 @@ VGG16 = (3, 64, 64, 128, 128, *[256] * 3, *[512] * 6, 4096, 4096, 1000)
 class Protocol:
     """What is started with, and what is made of the cosines between the vectors."""
 
-    # Start with single logits, so that vectors are columns of the product; or else with
-    # independent N(0, 1) vectors, signs included.
+    # Start with single logits, as the columns of the product do; or with N(0, 1).
     one_hot: bool
     # Take |cos|; count each vector's cosine with itself.
     absolute: bool
@@ -144,8 +143,7 @@ def simulate_learned(
     Parameters
     ----------
     mats : iterable of array_like
-        A_1, …, A_n, each ``[in, out]``: for a dense layer the transposed weight of
-        torch.
+        A_1, …, A_n, each ``[in, out]``: for a dense layer, torch's weight transposed.
     relu : bool
         Whether to clip at zero after every multiplication.
     protocol, vectors, repetitions, seed
@@ -180,9 +178,8 @@ def simulate(
     All variants of a repetition share the same W and the same start: their curves may
     be compared point by point, and one draw of 25 million numbers serves them all.
 
-    >>> curves = modbp.theory.simulate(widths=(8, 64, 64, 64), repetitions=3)
-    >>> print({name: curve.shape for name, curve in curves.items() if "pos" in name})
-    {'positive': (3, 4)}
+    >>> modbp.theory.simulate(widths=(8, 64, 64, 64), repetitions=3)["ReLU"].shape
+    (3, 4)
 
     Parameters
     ----------

@@ -52,8 +52,7 @@ class GammaLayer:
     Attributes
     ----------
     z, output : numpy.ndarray
-        ``[out]``: pre-activations, bias included; the surrogate's activations, NaN at a
-        pole.
+        ``[out]``: pre-activations with bias; the surrogate's own, NaN at a pole.
     positive, negative : numpy.ndarray
         ``[out]``: P and N. A bias counts as a weight from a unit with activation 1.
     c : numpy.ndarray
