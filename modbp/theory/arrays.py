@@ -1,7 +1,4 @@
-"""What a matrix must be before the theory speaks about it, and what all of it needs.
-
-Refusals name the matrix, what was found in it, and the remedy.
-"""
+"""What a matrix must be before the theory speaks about it, and what all of it needs."""
 
 import numpy as np
 

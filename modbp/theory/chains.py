@@ -1,8 +1,5 @@
-"""Products of a chain: rescaled, in the gauge where columns sum to one, and far below
-the resolution of floating point.
-
-M_n = A_1 A_2 … A_n, with A_1 next to the input: a relevance vector at layer n is mapped
-to the input by M_n, and column j of M_n is the explanation of output j.
+"""Products M_n = A_1 A_2 … A_n: rescaled, in the gauge where columns sum to one, and
+far below the resolution of floating point.
 """
 
 from collections.abc import Callable, Iterable

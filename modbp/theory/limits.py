@@ -102,7 +102,7 @@ def mixing(A: ArrayLike) -> Mixing:
     Returns
     -------
     Mixing
-        True or false, with the columns that are zero and the pairs that are orthogonal.
+        True or false; ``zero`` are the columns that are, ``orthogonal`` other pairs.
     """
     support = (as_matrix(A, nonnegative=True) > 0).astype(np.float64)
     zero = ~support.any(axis=0)
@@ -114,13 +114,14 @@ def mixing(A: ArrayLike) -> Mixing:
 
 
 def structure(A: ArrayLike) -> Structure:
-    """Return the strongly connected classes of a square non-negative matrix.
+    """Return the classes of a square non-negative matrix, and what they decide.
 
-    They decide whether its powers forget (U. G. Rothblum, Algebraic eigenspaces of
-    nonnegative matrices, 1975).
+    Class: indices that reach each other along the edges j → i with a_ij > 0 (U. G.
+    Rothblum, Algebraic eigenspaces of nonnegative matrices, 1975).
 
-    >>> [each.indices for each in modbp.theory.structure([[1, 1], [0, 1]]).components]
-    [(0,), (1,)]
+    >>> F2 = modbp.theory.structure([[1, 1], [0, 1]])
+    >>> [each.indices for each in F2.components], F2.constant_converges, F2.condition_e
+    ([(0,), (1,)], True, False)
 
     Parameters
     ----------
@@ -130,6 +131,10 @@ def structure(A: ArrayLike) -> Structure:
     Returns
     -------
     Structure
+        ``constant_converges``: whether s_n → 1 for A, A, …; ``condition_e``: for every
+        sequence that tends to A (Theorem E). ``components``: the classes, each with its
+        ``indices``, the spectral ``radius`` of its block, whether no edge leaves it,
+        ``final``, and whether a power of the block is positive, ``primitive``.
     """
     A = as_matrix(A, nonnegative=True, square=True)
     reach = _reach(A)

@@ -158,7 +158,7 @@ def gamma_rate(gamma: float, width: int) -> float:
     gamma : float
         In [0, ∞].
     width : int
-        N.
+        The number N of units of a layer.
 
     Returns
     -------

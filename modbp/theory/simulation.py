@@ -1,8 +1,7 @@
 """The simulation of appendix B: a chain of matrices shaped like VGG-16, output first.
 
 A backward pass starts with some vectors at the logits and multiplies them by A_16,
-A_15, …, A_1, where A_k is ``[in, out]``. A `Protocol` says what it starts with and what
-is measured: three readings of one figure.
+A_15, …, A_1, where A_k is ``[in, out]``. A `Protocol` says with which, and what counts.
 """
 
 from collections.abc import Callable, Iterable, Sequence

@@ -62,7 +62,7 @@ class GammaLayer:
         w^+_{ji})\,c_j`, and the same for the bias.
     backward, bias_share : numpy.ndarray
         ``[in, out]``, ``[out]``: :math:`B_{ij}=h_i(w_{ji}+\gamma w^+_{ji})/z^\gamma_j`,
-        with zero columns at inactive units, and what the bias keeps: together one.
+        zero columns at inactive units, and what the bias keeps; the sum of both is one.
     nu : numpy.ndarray
         ``[out]``: N / z^γ. The rule is LRP-αβ with β_j = ν_j, α_j = 1 + ν_j.
     p, n : numpy.ndarray
