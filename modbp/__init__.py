@@ -3,7 +3,7 @@
 >>> import modbp
 >>> net = modbp.models.cifar10()
 >>> x, y = modbp.data.images(2)
->>> modbp.explain(net, x, method="lrp-a1b0", target=y).shape
+>>> modbp.explain(net, x, "lrp-a1b0", target=y).shape
 torch.Size([2, 3, 32, 32])
 
 What stands behind a name is loaded when it is first used: `modbp.theory` and

@@ -76,7 +76,7 @@ def with_layer(layer):
 
 @refused(UnknownName, "method 'lrp-a1b1'", "Did you mean", "'lrp-a1b0'", "Known: ")
 def an_unknown_method(tmp_path):
-    modbp.explain(net(), x(), method="lrp-a1b1")
+    modbp.explain(net(), x(), "lrp-a1b1")
 
 
 @refused(UnknownName, "unknown method 7", "Known: ")
@@ -164,9 +164,9 @@ def a_count_that_is_a_truth_value(tmp_path):
     methods.get("smoothgrad", samples=True)
 
 
-@refused(InputError, "generator is 'a'", "torch.Generator or an int")
-def a_generator_that_is_a_word(tmp_path):
-    modbp.csc(net(), x(), "gradient", "fc", generator="a")
+@refused(InputError, "seed is 'a'", "give a whole number")
+def a_seed_that_is_a_word(tmp_path):
+    modbp.csc(net(), x(), "gradient", "fc", seed="a")
 
 
 @refused(UnknownName, "unknown layer 3", "Known: input, conv1")
@@ -264,127 +264,131 @@ def an_unknown_network(tmp_path):
 
 @refused(InputError, "the input is a ndarray", "torch.Tensor")
 def an_array(tmp_path):
-    modbp.explain(net(), x().numpy())
+    modbp.explain(net(), x().numpy(), "lrp-a1b0")
 
 
 @refused(InputError, "the input is torch.uint8", "x.float()", "255")
 def an_input_in_bytes(tmp_path):
-    modbp.explain(net(), x().byte())
+    modbp.explain(net(), x().byte(), "lrp-a1b0")
 
 
 @refused(InputError, "the input is torch.float16", "float32 or float64")
 def an_input_in_half_precision(tmp_path):
-    modbp.explain(net(), x().half())
+    modbp.explain(net(), x().half(), "lrp-a1b0")
 
 
 @refused(InputError, "the input is torch.bfloat16", "float32 or float64")
 def a_network_and_an_input_in_half_precision(tmp_path):
-    modbp.explain(nn.Sequential(nn.Linear(3, 2)).bfloat16().eval(), x().bfloat16())
+    modbp.explain(
+        nn.Sequential(nn.Linear(3, 2)).bfloat16().eval(), x().bfloat16(), "lrp-a1b0"
+    )
 
 
 @refused(InputError, "the input is torch.float64", "the network torch.float32", ".to(")
 def an_input_of_another_precision_than_the_network(tmp_path):
-    modbp.explain(net(), x(dtype=torch.float64))
+    modbp.explain(net(), x(dtype=torch.float64), "lrp-a1b0")
 
 
 @refused(InputError, "torch.float32, the network torch.float64", "first at '1.weight'")
 def a_network_of_two_precisions(tmp_path):
-    modbp.explain(nn.Sequential(nn.Flatten(), nn.Linear(192, 2).double()).eval(), x())
+    modbp.explain(
+        nn.Sequential(nn.Flatten(), nn.Linear(192, 2).double()).eval(), x(), "lrp-a1b0"
+    )
 
 
 @refused(InputError, "the network's meta (first at '1.weight')", "net.to('cpu')")
 def a_network_with_a_layer_without_values(tmp_path):
     parts = nn.Flatten(), nn.Linear(192, 2, device="meta")
-    modbp.explain(nn.Sequential(*parts).eval(), x())
+    modbp.explain(nn.Sequential(*parts).eval(), x(), "lrp-a1b0")
 
 
 @refused(InputError, "autocast is on", "Leave the block")
 def half_precision_by_autocast(tmp_path):
     with torch.autocast("cpu"):
-        modbp.explain(net(), x())
+        modbp.explain(net(), x(), "lrp-a1b0")
 
 
 @refused(InputError, "the input is torch.sparse_coo", "x.to_dense()")
 def a_sparse_input(tmp_path):
-    modbp.explain(net(), x().to_sparse())
+    modbp.explain(net(), x().to_sparse(), "lrp-a1b0")
 
 
 @refused(InputError, "the input's device is meta", "the network's cpu", "x.to('cpu')")
 def an_input_on_another_device(tmp_path):
-    modbp.explain(net(), x().to("meta"))
+    modbp.explain(net(), x().to("meta"), "lrp-a1b0")
 
 
 @refused(InputError, "device is meta", "values")
 def a_network_and_an_input_without_values(tmp_path):
-    modbp.explain(nn.Linear(8, 2, device="meta").eval(), x().to("meta"))
+    modbp.explain(nn.Linear(8, 2, device="meta").eval(), x().to("meta"), "lrp-a1b0")
 
 
 @refused(InputError, "'conv1' (Conv2d)", "[2, 4, 8, 8]", "channels that it was made")
 def too_many_channels(tmp_path):
-    modbp.explain(net(), torch.rand(2, 4, 8, 8))
+    modbp.explain(net(), torch.rand(2, 4, 8, 8), "lrp-a1b0")
 
 
 @refused(InputError, "'fc' (Linear)", "[2, 400]", "images of the size")
 def an_image_that_is_too_large(tmp_path):
-    modbp.explain(net(), torch.rand(2, 3, 10, 10))
+    modbp.explain(net(), torch.rand(2, 3, 10, 10), "lrp-a1b0")
 
 
 @refused(InputError, "'conv1' (Conv2d)", "[3, 8, 8]", "4 dimensions, samples")
 def an_image_without_a_batch(tmp_path):
-    modbp.explain(net(), x()[0])
+    modbp.explain(net(), x()[0], "lrp-a1b0")
 
 
 @refused(InputError, "shape [0, 3, 8, 8]", "at least one sample")
 def an_empty_batch(tmp_path):
-    modbp.explain(net(), x()[:0])
+    modbp.explain(net(), x()[:0], "lrp-a1b0")
 
 
 @refused(InputError, "shape [2, 3, 8, 0]", "nothing of size 0")
 def an_image_without_a_column(tmp_path):
-    modbp.explain(net(), x()[..., :0])
+    modbp.explain(net(), x()[..., :0], "lrp-a1b0")
 
 
 @refused(InputError, "shape [2, 0, 8, 8]", "nothing of size 0")
 def an_image_without_a_channel(tmp_path):
-    modbp.explain(net(), x()[:, :0])
+    modbp.explain(net(), x()[:, :0], "lrp-a1b0")
 
 
 @refused(InputError, "torch.complex64", "float32 or float64")
 def an_input_of_complex_numbers(tmp_path):
-    modbp.explain(net(), x().to(torch.complex64))
+    modbp.explain(net(), x().to(torch.complex64), "lrp-a1b0")
 
 
 @refused(InputError, "the input is a NoneType", "torch.Tensor")
 def no_input(tmp_path):
-    modbp.explain(net(), None)
+    modbp.explain(net(), None, "lrp-a1b0")
 
 
 @refused(InputError, "the input is torch.float32", "the network torch.float16")
 def a_network_in_half_precision(tmp_path):
-    modbp.explain(nn.Sequential(nn.Linear(8, 2)).half().eval(), x())
+    modbp.explain(nn.Sequential(nn.Linear(8, 2)).half().eval(), x(), "lrp-a1b0")
 
 
 @refused(InputError, "'pool' (MaxPool2d)", "[2, 3, 1, 1]", "images of the size")
 def an_image_smaller_than_a_pooling(tmp_path):
     pool = Function(lambda m, x: m.pool(x), pool=nn.MaxPool2d(2)).eval()
-    modbp.explain(pool, x()[..., :1, :1])
+    modbp.explain(pool, x()[..., :1, :1], "lrp-a1b0")
 
 
 @refused(InputError, "shape []", "x[None]")
 def a_single_number(tmp_path):
-    modbp.explain(net(), torch.tensor(1.0))
+    modbp.explain(net(), torch.tensor(1.0), "lrp-a1b0")
 
 
 @refused(InputError, "NaN or infinite", "samples [1]", "preprocessing")
 def an_input_with_nan(tmp_path):
     images = x()
     images[1, 0, 0, 0] = float("nan")
-    modbp.explain(net(), images)
+    modbp.explain(net(), images, "lrp-a1b0")
 
 
 @refused(InputError, "NaN or infinite", "samples [0, 1]", "preprocessing")
 def an_input_with_infinity(tmp_path):
-    modbp.explain(net(), x() * float("inf"))
+    modbp.explain(net(), x() * float("inf"), "lrp-a1b0")
 
 
 # The model ----------------------------------------------------------------------------
@@ -392,29 +396,29 @@ def an_input_with_infinity(tmp_path):
 
 @refused(InputError, "training mode", "itself", "net.eval()")
 def a_model_in_training_mode(tmp_path):
-    modbp.explain(nn.Sequential(nn.Linear(8, 2)), x())
+    modbp.explain(nn.Sequential(nn.Linear(8, 2)), x(), "lrp-a1b0")
 
 
 @refused(InputError, "training mode", "'drop' (Dropout)", "net.eval()")
 def a_model_with_one_part_in_training_mode(tmp_path):
     whole = nn.Sequential(nn.Linear(8, 2)).eval()
     whole.add_module("drop", nn.Dropout())
-    modbp.explain(whole, x())
+    modbp.explain(whole, x(), "lrp-a1b0")
 
 
 @refused(TraceError, "the model is a _lru_cache_wrapper", "torch.nn.Module")
 def a_model_that_is_a_function(tmp_path):
-    modbp.explain(net, x())
+    modbp.explain(net, x(), "lrp-a1b0")
 
 
 @refused(TraceError, "'0' (LazyLinear)", "no weights yet", "net(x)")
 def a_network_that_was_never_called(tmp_path):
-    modbp.explain(nn.Sequential(nn.LazyLinear(2)).eval(), x())
+    modbp.explain(nn.Sequential(nn.LazyLinear(2)).eval(), x(), "lrp-a1b0")
 
 
 @refused(TraceError, "returns a dict", "returns the logits alone")
 def a_model_that_returns_a_dict(tmp_path):
-    modbp.explain(Function(lambda m, x: {"out": x}).eval(), x())
+    modbp.explain(Function(lambda m, x: {"out": x}).eval(), x(), "lrp-a1b0")
 
 
 @refused(InputError, "'0' (Conv2d + BatchNorm2d)", "not finite", "weights")
@@ -422,7 +426,7 @@ def a_batch_norm_with_a_negative_variance(tmp_path):
     parts = nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.Flatten()
     whole = nn.Sequential(*parts).eval()
     whole[1].running_var[0] = -1
-    modbp.explain(whole, x())
+    modbp.explain(whole, x(), "lrp-a1b0")
 
 
 class Chooses(nn.Module):
@@ -438,7 +442,7 @@ class Chooses(nn.Module):
     "Replace what depends on the values",
 )
 def a_model_that_decides_by_values(tmp_path):
-    modbp.explain(Chooses().eval(), x())
+    modbp.explain(Chooses().eval(), x(), "lrp-a1b0")
 
 
 class Function(nn.Module):
@@ -454,19 +458,19 @@ class Function(nn.Module):
 
 @refused(TraceError, "returns a tuple", "returns the logits alone")
 def a_model_with_two_outputs(tmp_path):
-    modbp.explain(Function(lambda m, x: (x, x)).eval(), x())
+    modbp.explain(Function(lambda m, x: (x, x)).eval(), x(), "lrp-a1b0")
 
 
 @refused(InputError, "'fc' (Linear)", "not finite", "Check the network's weights")
 def a_network_with_nan_weights(tmp_path):
     broken = Function(lambda m, x: m.fc(x), fc=nn.Linear(8, 2)).eval()
     broken.fc.weight.data[0, 0] = float("nan")
-    modbp.explain(broken, x())
+    modbp.explain(broken, x(), "lrp-a1b0")
 
 
 @refused(InputError, "[2, 4, 6, 6] instead of [N, classes]", "chain.pull")
 def a_network_without_logits(tmp_path):
-    modbp.explain(nn.Sequential(nn.Conv2d(3, 4, 3)).eval(), x())
+    modbp.explain(nn.Sequential(nn.Conv2d(3, 4, 3)).eval(), x(), "lrp-a1b0")
 
 
 # Layers without a rule ----------------------------------------------------------------
@@ -474,33 +478,35 @@ def a_network_without_logits(tmp_path):
 
 @refused(MethodError, "'6' (Softmax)", "'lrp-a1b0' has no rule", "Explain the logits")
 def a_softmax(tmp_path):
-    modbp.explain(with_layer(nn.Softmax(1)), x())
+    modbp.explain(with_layer(nn.Softmax(1)), x(), "lrp-a1b0")
 
 
 @refused(MethodError, "'softmax' (softmax)", "has no rule", "Explain the logits")
 def a_softmax_as_a_function(tmp_path):
-    modbp.explain(Function(lambda m, x: m.f(x).softmax(1), f=net()).eval(), x())
+    modbp.explain(
+        Function(lambda m, x: m.f(x).softmax(1), f=net()).eval(), x(), "lrp-a1b0"
+    )
 
 
 @refused(MethodError, "'6' (GELU)", "'gradient' has no rule", "Replace the layer")
 def a_gelu(tmp_path):
-    modbp.explain(with_layer(nn.GELU()), x(), method="gradient")
+    modbp.explain(with_layer(nn.GELU()), x(), "gradient")
 
 
 @refused(MethodError, "'6' (Sigmoid)", "has no rule", "Replace the layer")
 def a_sigmoid(tmp_path):
-    modbp.explain(with_layer(nn.Sigmoid()), x())
+    modbp.explain(with_layer(nn.Sigmoid()), x(), "lrp-a1b0")
 
 
 @refused(MethodError, "'6' (LayerNorm)", "has no rule", "Replace the layer")
 def a_layer_norm(tmp_path):
-    modbp.explain(with_layer(nn.LayerNorm(5)), x())
+    modbp.explain(with_layer(nn.LayerNorm(5)), x(), "lrp-a1b0")
 
 
 @refused(MethodError, "'lstm' (LSTM)", "has no rule", "Replace the layer")
 def an_lstm(tmp_path):
     recurrent = Function(lambda m, x: m.lstm(x)[0], lstm=nn.LSTM(8, 4)).eval()
-    modbp.explain(recurrent, torch.rand(2, 3, 8))
+    modbp.explain(recurrent, torch.rand(2, 3, 8), "lrp-a1b0")
 
 
 @refused(MethodError, "'mha' (MultiheadAttention)", "has no rule", "Replace the layer")
@@ -509,29 +515,32 @@ def an_attention(tmp_path):
     modbp.explain(
         Function(lambda m, x: m.mha(x, x, x)[0], mha=attention).eval(),
         torch.rand(2, 3, 8),
+        "lrp-a1b0",
     )
 
 
 @refused(MethodError, "'mul' (mul)", "has no rule", "Replace the layer")
 def a_product_of_two_activations(tmp_path):
-    modbp.explain(Function(lambda m, x: m.f(x) * m.f(x), f=net()).eval(), x())
+    modbp.explain(
+        Function(lambda m, x: m.f(x) * m.f(x), f=net()).eval(), x(), "lrp-a1b0"
+    )
 
 
 @refused(MethodError, "'sub' (sub)", "has no rule", "Replace the layer")
 def a_difference_of_two_activations(tmp_path):
-    modbp.explain(Function(lambda m, x: m.f(x) - m.f(x), f=net()).eval(), x())
+    modbp.explain(
+        Function(lambda m, x: m.f(x) - m.f(x), f=net()).eval(), x(), "lrp-a1b0"
+    )
 
 
 @refused(MethodError, "'getitem' (getitem)", "has no rule", "Replace the layer")
 def a_slice(tmp_path):
-    modbp.explain(Function(lambda m, x: m.f(x)[:, :2], f=net()).eval(), x())
+    modbp.explain(Function(lambda m, x: m.f(x)[:, :2], f=net()).eval(), x(), "lrp-a1b0")
 
 
 @refused(MethodError, "'relu1' (ReLU)", "kind 'relu'", "'mine'", "a rule for 'relu'")
 def a_table_without_a_rule_for_relu(tmp_path):
-    modbp.explain(
-        net(), x(), method=methods.Method("mine", {"linear": rules.Epsilon()})
-    )
+    modbp.explain(net(), x(), methods.Method("mine", {"linear": rules.Epsilon()}))
 
 
 @refused(UnknownName, "kind of call 'other'", "Known: conv, dense")
@@ -541,7 +550,7 @@ def a_table_with_a_rule_for_everything_else(tmp_path):
 
 @refused(MethodError, "'conv1' (Conv2d)", "down to -", "'lrp-a1b0'", "[0, 1]")
 def a_negative_input_to_excitation_backprop(tmp_path):
-    modbp.explain(net(), x() - 0.5, method="excitation-bp")
+    modbp.explain(net(), x() - 0.5, "excitation-bp")
 
 
 # Targets and relevance ----------------------------------------------------------------
@@ -549,42 +558,42 @@ def a_negative_input_to_excitation_backprop(tmp_path):
 
 @refused(InputError, "target 5 is out of range", "classes 0…4")
 def a_target_beyond_the_last_class(tmp_path):
-    modbp.explain(net(), x(), target=[0, 5])
+    modbp.explain(net(), x(), "lrp-a1b0", target=[0, 5])
 
 
 @refused(InputError, "target -1 is out of range", "classes 0…4")
 def a_target_that_counts_from_the_end(tmp_path):
-    modbp.explain(net(), x(), target=-1)
+    modbp.explain(net(), x(), "lrp-a1b0", target=-1)
 
 
 @refused(InputError, "target is torch.float32", "integers")
 def a_target_that_is_a_fraction(tmp_path):
-    modbp.explain(net(), x(), target=1.0)
+    modbp.explain(net(), x(), "lrp-a1b0", target=1.0)
 
 
 @refused(InputError, "target is torch.bool", "integers")
 def a_target_that_is_a_mask(tmp_path):
-    modbp.explain(net(), x(), target=[True, False])
+    modbp.explain(net(), x(), "lrp-a1b0", target=[True, False])
 
 
 @refused(InputError, "shape [3]", "one for each of the 2 samples")
 def a_target_too_many(tmp_path):
-    modbp.explain(net(), x(), target=[0, 1, 2])
+    modbp.explain(net(), x(), "lrp-a1b0", target=[0, 1, 2])
 
 
 @refused(InputError, "shape [2, 5]", "one for each of the 2 samples")
 def a_target_in_one_hot_form(tmp_path):
-    modbp.explain(net(), x(), target=torch.eye(5, dtype=torch.int64)[:2])
+    modbp.explain(net(), x(), "lrp-a1b0", target=torch.eye(5, dtype=torch.int64)[:2])
 
 
 @refused(InputError, "target is {0, 1}", "integers")
 def a_target_that_is_a_set(tmp_path):
-    modbp.explain(net(), x(), target={0, 1})
+    modbp.explain(net(), x(), "lrp-a1b0", target={0, 1})
 
 
 @refused(InputError, "target is 'cat'", "integers")
 def a_target_by_name(tmp_path):
-    modbp.explain(net(), x(), target="cat")
+    modbp.explain(net(), x(), "lrp-a1b0", target="cat")
 
 
 @refused(InputError, "'fc'", "shape [2, 4]", "[2, 5], or [K, 2, 5]")

@@ -11,7 +11,7 @@ from modbp.errors import InputError, MethodError, ModbpError
 __all__ = ["Chain", "chain"]
 
 
-def chain(net, x, method, fold=True):
+def chain(net, x, method, *, fold=True):
     """Run the network once and keep what the method needs to carry relevance back.
 
     Equation: ``r[l-1] = M_l(x) r[l]``, one operator per layer, fixed by the input.
@@ -37,7 +37,7 @@ def chain(net, x, method, fold=True):
     ModbpError
         If the input, the network or the method does not fit; see `modbp.errors`.
     """
-    return Chain(net, x, method, fold)
+    return Chain(net, x, method, fold=fold)
 
 
 class Chain:
@@ -56,7 +56,7 @@ class Chain:
     """
 
     @torch.no_grad()
-    def __init__(self, net, x, method, fold=True):
+    def __init__(self, net, x, method, *, fold=True):
         self.method = methods.get(method)
         if isinstance(self.method, methods.Averaged):
             raise MethodError(

@@ -10,7 +10,7 @@ from modbp.errors import InputError
 __all__ = ["explain", "reduce"]
 
 
-def explain(net, x, target=None, method="lrp-a1b0", fold=True):
+def explain(net, x, method, target=None, *, fold=True):
     """Explain one logit per sample by relevance of the input.
 
     Parameters
@@ -19,11 +19,11 @@ def explain(net, x, target=None, method="lrp-a1b0", fold=True):
         A classifier in evaluation mode; it is only read.
     x : torch.Tensor
         ``[N, …]`` inputs.
+    method : str or Method
+        A name of `modbp.methods.names()`, or a method of yours.
     target : int or sequence of int, optional
         The class to explain, one for all or one per sample; the largest logit if left
         out.
-    method : str or Method
-        A name of `modbp.methods.names()`, or a method of yours.
     fold : bool
         Whether batch norm becomes part of the linear layer before it, where it can.
 
@@ -40,7 +40,7 @@ def explain(net, x, target=None, method="lrp-a1b0", fold=True):
     method = methods.get(method)
     if isinstance(method, methods.Averaged):
         return _average(net, x, target, method, fold)
-    return Chain(net, x, method, fold).explain(target)
+    return Chain(net, x, method, fold=fold).explain(target)
 
 
 @torch.no_grad()
@@ -48,7 +48,7 @@ def _average(net, x, target, method, fold):
     """Explain several inputs by the class of the one that is given."""
 
     def chain(point):
-        return Chain(net, point, method.method, fold)
+        return Chain(net, point, method.method, fold=fold)
 
     target = check_target(target, chain(x).logits)[:, 0]
     return method.average(x, lambda point: chain(point).explain(target))

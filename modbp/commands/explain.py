@@ -85,7 +85,7 @@ def explain(
     kind = next((entry.dtype for entry in found.net.parameters()), x.dtype)
     x, maps = x.to(kind), {}
     for name in names:
-        r = explained(found.net, x, target, name, fold)
+        r = explained(found.net, x, name, target, fold=fold)
         maps[name] = figures.reduce(r, name)
     with torch.no_grad():
         logits = found.net(x)

@@ -29,7 +29,7 @@ __all__ = [
 ]
 
 
-def random_logit(net, x, y=None, method="lrp-a1b0", generator=None):
+def random_logit(net, x, method, target=None, seed=0, *, fold=True):
     """Compare the explanation of one logit with that of a random other one.
 
     Parameters
@@ -38,13 +38,15 @@ def random_logit(net, x, y=None, method="lrp-a1b0", generator=None):
         A classifier in evaluation mode, with two logits or more.
     x : torch.Tensor
         ``[N, C, H, W]`` images.
-    y : int or sequence of int, optional
-        The classes to explain; the largest logits if left out.
     method : str, Method or Averaged
         A name of `modbp.methods.names()`, or a method of yours.
-    generator : torch.Generator or int, optional
-        Gives the seed, 0 if left out; it is not advanced. The other logit of an image
-        is drawn by this seed and the image's pixels, the same for all methods.
+    target : int or sequence of int, optional
+        The classes to explain; the largest logits if left out.
+    seed : int
+        The other logit of an image is drawn by this seed and the image's pixels, the
+        same for all methods.
+    fold : bool
+        Whether batch norm becomes part of the linear layer before it, where it can.
 
     Returns
     -------
@@ -61,22 +63,22 @@ def random_logit(net, x, y=None, method="lrp-a1b0", generator=None):
     :cite:t:`sixt2020lie`, section 4.2.
     """
     logits = _logits(net, x)
-    target = check_target(y, logits)[:, 0]
+    target = check_target(target, logits)[:, 0]
     count = logits.shape[1]
     if count < 2:
         raise InputError("the network has a single logit, so there is no other one.")
     others = []
-    for own, label in zip(per_image(x, _seed(generator), "logit"), target, strict=True):
+    for own, label in zip(per_image(x, seed, "logit"), target, strict=True):
         draw = torch.randint(count - 1, (), generator=own).item()
         others.append(draw + (draw >= label.item()))
-    maps = _maps(net, x, target, method)
-    rows = [_maps(net, x, torch.tensor(others, device=x.device), method)]
+    maps = _maps(net, x, method, target, fold)
+    rows = [_maps(net, x, method, torch.tensor(others, device=x.device), fold)]
     return compare(methods.get(method), ["random logit"], maps, rows, np.array(others))
 
 
 def cascade(
-    net, x, y=None, method="lrp-a1b0", stages=None, generator=None, *, own=True,
-    stale=False,
+    net, x, method, target=None, stages=None, seed=0, *, own=True, stale=False,
+    fold=True,
 ):  # fmt: skip
     """Replace weights by random ones, from the top down, and compare explanations.
 
@@ -88,13 +90,13 @@ def cascade(
     ----------
     net : torch.nn.Module
         A classifier in evaluation mode; it is only read.
-    x, y, method
+    x, method, target, fold
         As for :func:`random_logit`.
     stages : sequence of str, optional
         Layers, or modules that hold several, top first; all layers with weights if left
         out.
-    generator : torch.Generator or int, optional
-        Gives the seed of the weights, 0 if left out; it is not advanced.
+    seed : int
+        Of the weights.
     own : bool
         Whether a stage that holds several layers, such as a block of a ResNet, draws
         those anew as well. In the 2020 code a block's name is that of its last ReLU, so
@@ -119,21 +121,23 @@ def cascade(
     :cite:t:`sixt2020lie`, section 4.2; :cite:t:`adebayo2018sanity`.
     """
     method = methods.get(method)
-    target = check_target(y, _logits(net, x))[:, 0]
+    target = check_target(target, _logits(net, x))[:, 0]
     back = _with_trained_weights(method, net) if stale else method
     rows = {
-        stage: _maps(twin, x, target, back)
-        for stage, twin in randomised(net, x, stages, generator, own=own)
+        stage: _maps(twin, x, back, target, fold)
+        for stage, twin in randomised(net, x, stages, seed, own=own)
     }
-    return compare(method, list(rows), _maps(net, x, target, method), rows.values())
+    return compare(
+        method, list(rows), _maps(net, x, method, target, fold), rows.values()
+    )
 
 
-def randomised(net, x, stages=None, generator=None, *, own=True):
+def randomised(net, x, stages=None, seed=0, *, own=True):
     """Yield a network after each stage of its randomisation.
 
     Parameters
     ----------
-    net, x, stages, generator, own
+    net, x, stages, seed, own
         As for :func:`cascade`.
 
     Yields
@@ -154,7 +158,7 @@ def randomised(net, x, stages=None, generator=None, *, own=True):
         raise InputError(
             f"the stages {', '.join(stages)} do not go down; give the top one first."
         )
-    twin, seed, before = copy.deepcopy(net), _seed(generator), len(calls)
+    twin, before = copy.deepcopy(net), len(calls)
     for stage, first in zip(stages, places, strict=True):
         randomise(twin, [call.name for call in calls[first:before]], seed)
         before = first
@@ -177,14 +181,10 @@ def _with_trained_weights(method, net):
     return methods.get("patternnet", patterns=kept, start=method.start)
 
 
-def _maps(net, x, target, method):
-    return reduce(explain(net, x, target, method), method)
+def _maps(net, x, method, target, fold):
+    return reduce(explain(net, x, method, target, fold=fold), method)
 
 
 @torch.no_grad()
 def _logits(net, x):
     return Chain(net, x, "gradient").logits
-
-
-def _seed(generator):
-    return getattr(generator, "initial_seed", lambda: generator or 0)()

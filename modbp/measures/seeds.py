@@ -1,8 +1,11 @@
 """Randomness that belongs to an image or a layer: batch and order change nothing."""
 
 import hashlib
+from numbers import Integral
 
 import torch
+
+from modbp.errors import check_option
 
 __all__ = ["generator", "per_image"]
 
@@ -24,6 +27,7 @@ def generator(seed, purpose, content=b""):
     torch.Generator
         On the CPU.
     """
+    check_option("seed", seed, _is_whole, "give a whole number, as in 0.")
     digest = hashlib.sha256(f"{seed} {purpose} ".encode() + content).digest()
     return torch.Generator().manual_seed(int.from_bytes(digest[:7], "big"))
 
@@ -47,3 +51,7 @@ def per_image(x, seed, purpose):
     """
     contents = (each.cpu().float().contiguous().numpy().tobytes() for each in x)
     return [generator(seed, purpose, content) for content in contents]
+
+
+def _is_whole(value):
+    return isinstance(value, Integral) and not isinstance(value, bool)

@@ -95,9 +95,9 @@ def test_the_limit_clips_what_each_branch_gets():
 def test_a_residual_network_is_explained_with_it():
     net, x = network("resnet18"), pictures("resnet18")
     table = dict(methods.get("lrp-a1b0").rules)
-    plain = modbp.explain(net, x, method=Method("plain", table))
+    plain = modbp.explain(net, x, Method("plain", table))
     signed = Method("signed", {**table, "add": AlphaBetaSplit()})
-    r = modbp.explain(net, x, method=signed)
+    r = modbp.explain(net, x, signed)
     assert (r >= 0).all()  # α1β0 makes nothing negative, the plain split does
     assert relative(r, plain) > 1e-2
 

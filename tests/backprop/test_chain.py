@@ -85,14 +85,14 @@ def test_one_target_counts_for_all_samples():
 def test_modbp_explain_is_the_short_form():
     net, x = zoo(), normal(1, 3, 2, 6, 6)
     expected = modbp.chain(net, x, "guided-bp").explain(1)
-    assert torch.equal(modbp.explain(net, x, 1, "guided-bp"), expected)
+    assert torch.equal(modbp.explain(net, x, "guided-bp", 1), expected)
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 @pytest.mark.parametrize("name", EXPLAINING)
 def test_an_explanation_has_the_shape_and_type_of_the_input(name, dtype):
     x = uniform(1, 3, 2, 6, 6).to(dtype)
-    found = modbp.explain(zoo(name).to(dtype), x, 1, name)
+    found = modbp.explain(zoo(name).to(dtype), x, name, 1)
     assert (found.shape, found.dtype, found.requires_grad) == (x.shape, dtype, False)
 
 
@@ -118,9 +118,9 @@ def test_the_first_dimension_of_the_result_is_that_of_the_relevance():
 @pytest.mark.parametrize("name", CHAINS)
 def test_a_batch_equals_one_sample_at_a_time(name):
     net, (x, y) = cifar10(BEST), photographs(2)
-    together = modbp.explain(net, x, y, name)
+    together = modbp.explain(net, x, name, y)
     for n in range(2):
-        alone = modbp.explain(net, x[n : n + 1], y[n : n + 1], name)
+        alone = modbp.explain(net, x[n : n + 1], name, y[n : n + 1])
         assert relative(together[n : n + 1], alone) < 1e-12
 
 
@@ -128,8 +128,8 @@ def test_a_sample_of_known_sign_does_not_change_its_neighbour():
     # Alone, the first takes the cheap form for inputs ≥ 0; beside the second it cannot.
     x = torch.cat([uniform(1, 1, 2, 6, 6), normal(2, 1, 2, 6, 6)])
     for name in ("lrp-a1b0", "lrp-a2b1", "lrp-gamma"):
-        together = modbp.explain(zoo(), x, 0, name)
-        assert relative(together[:1], modbp.explain(zoo(), x[:1], 0, name)) < 1e-12
+        together = modbp.explain(zoo(), x, name, 0)
+        assert relative(together[:1], modbp.explain(zoo(), x[:1], name, 0)) < 1e-12
 
 
 # DeepLIFT reads another quantity than what enters; see test_deeplift.py.
@@ -355,7 +355,7 @@ def test_a_rule_that_hands_down_something_else_is_named(back):
     net = modbp.models.dense([[1, 2, 3], [1, 1, 1]])
     x = torch.ones(1, 3, dtype=torch.float64)
     with pytest.raises(modbp.errors.MethodError, match="'fc1'.*tuple with one"):
-        modbp.explain(net, x, method=broken(back))
+        modbp.explain(net, x, broken(back))
 
 
 def test_a_rule_that_fails_is_blamed_itself_and_not_the_image():

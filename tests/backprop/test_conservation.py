@@ -238,8 +238,8 @@ def test_rules_for_pixels_conserve_and_keep_the_sign(widths, seed, first):
 @given(widths, seeds, signs)
 def test_without_biases_lrp_z_is_gradient_times_input(widths, seed, draw):
     net, x = mlp(*widths, seed=seed), draw(seed, 2, widths[0])
-    z = modbp.explain(net, x, 0, "lrp-z")
-    product = modbp.explain(net, x, 0, "gradient-x-input")
+    z = modbp.explain(net, x, "lrp-z", 0)
+    product = modbp.explain(net, x, "gradient-x-input", 0)
     torch.testing.assert_close(z, product, rtol=1e-9, atol=1e-12)
 
 
@@ -247,9 +247,9 @@ def test_without_biases_lrp_z_is_gradient_times_input(widths, seed, draw):
 @given(widths, seeds, signs)
 def test_lrp_eps_approaches_gradient_times_input_with_epsilon(widths, seed, draw):
     net, x = mlp(*widths, seed=seed), draw(seed, 2, widths[0])
-    limit = modbp.explain(net, x, 0, "gradient-x-input")
+    limit = modbp.explain(net, x, "gradient-x-input", 0)
     found = [
-        modbp.explain(net, x, 0, methods.get("lrp-eps", epsilon=epsilon))
+        modbp.explain(net, x, methods.get("lrp-eps", epsilon=epsilon), 0)
         for epsilon in (1e-1, 1e-4, 1e-7, 1e-10)
     ]
     away = [(r - limit).abs().max().item() for r in found]

@@ -83,7 +83,7 @@ def test_every_method_has_a_floor():
 @pytest.mark.parametrize("name", FLOORS)
 def test_an_explanation_costs_its_floor(name, net, x):
     unit = multiply_adds(lambda: gradient(net, x))
-    cost = multiply_adds(lambda: modbp.explain(net, x, 0, name))
+    cost = multiply_adds(lambda: modbp.explain(net, x, name, 0))
     assert cost / unit == pytest.approx(FLOORS[name], rel=0.02)
 
 
@@ -91,7 +91,7 @@ def test_an_explanation_costs_its_floor(name, net, x):
 def test_an_explanation_costs_its_floor_on_vgg16(name, x):
     deep = modbp.models.build("vgg16").requires_grad_(False)
     unit = multiply_adds(lambda: gradient(deep, x))
-    cost = multiply_adds(lambda: modbp.explain(deep, x, 0, name))
+    cost = multiply_adds(lambda: modbp.explain(deep, x, name, 0))
     assert cost / unit == pytest.approx(FLOORS[name], rel=0.02)
 
 
@@ -99,7 +99,7 @@ def test_an_explanation_costs_its_floor_on_vgg16(name, x):
 def test_an_explanation_by_patterns_costs_a_gradient(name, net, x):
     method = methods.get(name, patterns=modbp.patterns.fit(net, [x]))
     unit = multiply_adds(lambda: gradient(net, x))
-    assert multiply_adds(lambda: modbp.explain(net, x, 0, method)) == unit
+    assert multiply_adds(lambda: modbp.explain(net, x, method, 0)) == unit
 
 
 def test_gamma_favours_the_negative_only_where_relevance_asks_for_it(net, x):
@@ -117,7 +117,7 @@ def test_gamma_favours_the_negative_only_where_relevance_asks_for_it(net, x):
 def test_inputs_of_either_sign_cost_more_in_the_first_layer_only(name, net, x):
     # Products with a⁺ and with a⁻ there, which is 1 % of the network.
     unit = multiply_adds(lambda: gradient(net, x))
-    cost = multiply_adds(lambda: modbp.explain(net, x - 0.5, 0, name))
+    cost = multiply_adds(lambda: modbp.explain(net, x - 0.5, name, 0))
     assert FLOORS[name] < cost / unit < FLOORS[name] * 1.02
 
 

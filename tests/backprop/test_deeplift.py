@@ -64,7 +64,7 @@ def smaller():
 def test_rescale_on_two_units_by_hand():
     # At x = (2, 1), from 0: z = (2, 1), both slopes 2/2 = 1/1 = 1, so the multipliers
     # are 1 − 1 = 0 for x₁ and 1 for x₂: the minimum is said to be all due to x₂.
-    found = modbp.explain(smaller(), row(2, 1), 0, "deeplift-rescale")
+    found = modbp.explain(smaller(), row(2, 1), "deeplift-rescale", 0)
     assert found.tolist() == [[0, 1]]
 
 
@@ -75,7 +75,7 @@ def test_revealcancel_on_two_units_by_hand():
     # From above it gets −1, so m⁺ = −(3/2)/2 = −3/4 and m⁻ = −(−1/2)/(−1) = −1/2.
     # z₁ = x₁ has m⁺ = 1. Hence x₁ has 1 − 3/4 = 1/4, by Δ = 2 is 1/2, and x₂, whose
     # weight is negative, has −1 · m⁻ = 1/2. Both are due one half of the minimum.
-    found = modbp.explain(smaller(), row(2, 1), 0, "deeplift-revealcancel")
+    found = modbp.explain(smaller(), row(2, 1), "deeplift-revealcancel", 0)
     assert found.tolist() == [[1 / 2, 1 / 2]]
 
 
@@ -84,13 +84,13 @@ def test_revealcancel_with_a_reference_that_is_on_by_hand():
     #   out⁺ = ½[f(5/2) − f(1/2) + f(−1/2) − f(−5/2)] = ½[2 + 0] = 1
     #   out⁻ = ½[f(−5/2) − f(1/2) + f(−1/2) − f(5/2)] = ½[−1/2 − 5/2] = −3/2.
     net = nn.Sequential(linear([[2, -3]], [1 / 2]), nn.ReLU()).eval()
-    found = modbp.explain(net, row(1, 1), 0, "deeplift-revealcancel")
+    found = modbp.explain(net, row(1, 1), "deeplift-revealcancel", 0)
     torch.testing.assert_close(found, row(1, -3 / 2), rtol=1e-15, atol=0)
 
 
 def test_the_ablation_on_two_units_by_hand():
     # Of the multipliers 1, −1 at the top only W⁺ is kept: (1, 0), and below (1, 0).
-    found = modbp.explain(smaller(), row(2, 1), 0, "deeplift-ablation")
+    found = modbp.explain(smaller(), row(2, 1), "deeplift-ablation", 0)
     assert found.tolist() == [[2, 0]]
 
 
@@ -171,7 +171,7 @@ def test_a_negative_scale_of_a_batch_norm_exchanges_the_parts():
     last, chains = filled(nn.Linear(4, 2), seed=4), []
     for head in ([first, norm], [folded]):
         net = nn.Sequential(*head, nn.ReLU(), last).eval()
-        chains.append(modbp.explain(net, x, 1, "deeplift-revealcancel"))
+        chains.append(modbp.explain(net, x, "deeplift-revealcancel", 1))
     assert relative(*chains) < 1e-13
 
 
@@ -192,7 +192,7 @@ def test_an_addition_is_a_linear_layer_whose_weights_are_one(name):
 
     x, options = normal(3, 5, 4), {"reference": normal(4, 4)}
     method = methods.get(name, **options)
-    plus, matrix = (modbp.explain(Adding(w).eval(), x, 1, method) for w in (1, 0))
+    plus, matrix = (modbp.explain(Adding(w).eval(), x, method, 1) for w in (1, 0))
     assert relative(plus, matrix) < 1e-13
 
 
@@ -248,7 +248,7 @@ def test_rescale_is_captums(peer, baseline):
         "one each": normal(2, 5, *shape),
     }[baseline]
     method = methods.get("deeplift-rescale", reference=reference, maxpool=rule)
-    found = modbp.explain(net, x, target, method)
+    found = modbp.explain(net, x, method, target)
     wanted = by_captum(net, x, reference.expand_as(x), target)
     assert relative(found, wanted) < 1e-9
 
@@ -257,7 +257,7 @@ def test_rescale_is_captums(peer, baseline):
 def test_rescale_is_captums_on_the_papers_net(weights):
     net, (x, y) = modbp.models.cifar10(weights).double(), photographs(2)
     method = methods.get("deeplift-rescale", maxpool="winner")
-    found = modbp.explain(net, x, y, method)
+    found = modbp.explain(net, x, method, y)
     wanted = by_captum(net, x, torch.zeros_like(x), y)
     assert relative(found, wanted) < 1e-9
 
@@ -276,7 +276,7 @@ def test_captum_does_not_sum_there_and_modbp_does(where):
     with torch.no_grad():
         wanted = (net(x) - net(reference))[:, 1]
     method = methods.get("deeplift-rescale", reference=reference)
-    ours = modbp.explain(net, x, 1, method).flatten(1).sum(1)
+    ours = modbp.explain(net, x, method, 1).flatten(1).sum(1)
     theirs = by_captum(net, x, reference, 1).flatten(1).sum(1)
     assert relative(ours, wanted) < 1e-12 < 1e-2 < relative(theirs, wanted)
 
@@ -360,8 +360,8 @@ def test_by_the_winner_max_pooling_misses_what_the_reference_had_more():
         rule: modbp.explain(
             net,
             x,
-            0,
             methods.get("deeplift-rescale", reference=reference, maxpool=rule),
+            0,
         )
         for rule in ("difference", "winner")
     }
@@ -399,18 +399,18 @@ def test_without_biases_and_from_zero_rescale_is_gradient_x_input(weights):
     # derivative whatever the pattern, except for 0 < |z| < 1e-7. Behind a ReLU the
     # maximum only rises, and its winner is the derivative's.
     net, (x, y) = cifar10(weights), photographs(2)
-    wanted = modbp.explain(net, x, y, "gradient-x-input")
-    assert relative(modbp.explain(net, x, y, "deeplift-rescale"), wanted) < 1e-11
+    wanted = modbp.explain(net, x, "gradient-x-input", y)
+    assert relative(modbp.explain(net, x, "deeplift-rescale", y), wanted) < 1e-11
 
 
 def test_it_is_not_where_max_pooling_reads_negative_values():
     # There the maximum can fall, and the reference, all zeros, won anywhere.
     layers = [nn.Conv2d(1, 2, 3), nn.MaxPool2d(2), nn.Flatten(), nn.Linear(8, 3)]
     net, x = filled(nn.Sequential(*layers), bias=none), normal(1, 2, 1, 6, 6)
-    wanted = modbp.explain(net, x, 1, "gradient-x-input")
-    assert relative(modbp.explain(net, x, 1, "deeplift-rescale"), wanted) > 0.1
+    wanted = modbp.explain(net, x, "gradient-x-input", 1)
+    assert relative(modbp.explain(net, x, "deeplift-rescale", 1), wanted) > 0.1
     by_winner = methods.get("deeplift-rescale", maxpool="winner")
-    assert relative(modbp.explain(net, x, 1, by_winner), wanted) < 1e-12
+    assert relative(modbp.explain(net, x, by_winner, 1), wanted) < 1e-12
 
 
 @pytest.mark.parametrize("layer", ["left", "stem_relu", "largest", "mean", "up", "fc"])
@@ -472,7 +472,7 @@ def test_for_revealcancel_a_multiplier_enters_for_both_parts():
 def test_one_reference_for_all_is_one_for_each(name):
     net, x, reference = zoo(), normal(1, 3, 2, 6, 6), normal(2, 2, 6, 6)
     found = [
-        modbp.explain(net, x, 1, methods.get(name, reference=entry))
+        modbp.explain(net, x, methods.get(name, reference=entry), 1)
         for entry in (reference, reference[None], reference.expand_as(x))
     ]
     assert torch.equal(found[0], found[1])
@@ -514,7 +514,7 @@ def test_random_multipliers_converge_under_the_ablation_alone():
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 def test_a_reference_equal_to_the_input_gives_zeros(name, dtype):
     x, net = uniform(1, 2, 2, 6, 6).to(dtype), zoo().to(dtype)
-    found = modbp.explain(net, x, 1, methods.get(name, reference=x))
+    found = modbp.explain(net, x, methods.get(name, reference=x), 1)
     assert torch.equal(found, torch.zeros_like(x))
 
 
@@ -541,7 +541,7 @@ def test_a_reference_that_does_not_fit_is_refused_with_what_would(wrong, name):
     net, x = zoo(), uniform(1, 3, 2, 6, 6)
     net.stem.weight.data *= 10
     with pytest.raises(InputError, match=message):
-        modbp.explain(net, x, 1, methods.get(name, reference=reference))
+        modbp.explain(net, x, methods.get(name, reference=reference), 1)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -592,7 +592,7 @@ def test_two_parts_have_no_single_multiplier_to_read():
 def test_the_reference_is_left_as_it_was(name):
     reference, x = normal(2, 2, 6, 6).requires_grad_(), normal(1, 3, 2, 6, 6)
     net, before = zoo(), fingerprint(Only(zoo()), reference)["input"]
-    found = modbp.explain(net, x, 1, methods.get(name, reference=reference))
+    found = modbp.explain(net, x, methods.get(name, reference=reference), 1)
     assert fingerprint(net, reference)["input"] == before
     assert not found.requires_grad
 

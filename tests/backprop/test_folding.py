@@ -151,7 +151,7 @@ def test_the_users_model_is_left_as_it_was():
         normal(1, 2, 4, 5, 5),
     )
     before = fingerprint(net, x)
-    modbp.explain(net, x, 0, "lrp-a2b1")
+    modbp.explain(net, x, "lrp-a2b1", 0)
     assert fingerprint(net, x) == before
 
 
@@ -192,11 +192,11 @@ def test_explain_folds_or_leaves_batch_norm_as_the_chain_does(method):
     net, x = trained(nn.Sequential(*parts)), normal(1, 3, 4)
     before, found = fingerprint(net, x), {}
     for fold in (True, False):
-        found[fold] = modbp.explain(net, x, [0, 1, 2], method, fold=fold)
+        found[fold] = modbp.explain(net, x, method, [0, 1, 2], fold=fold)
         if method != "smoothgrad":
             link = modbp.chain(net, x, method, fold=fold)
             assert torch.equal(found[fold], link.explain([0, 1, 2]))
-    assert torch.equal(found[True], modbp.explain(net, x, [0, 1, 2], method))
+    assert torch.equal(found[True], modbp.explain(net, x, method, [0, 1, 2]))
     difference = relative(found[False], found[True])
     assert difference > 1e-2 if method == "lrp-a2b1" else difference < 1e-12
     assert fingerprint(net, x) == before

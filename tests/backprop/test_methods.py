@@ -166,8 +166,8 @@ def test_the_names_say_alpha_and_beta():
 def test_the_start_scales_the_explanation_by_the_logit():
     net, x = mlp(4, 5, 3), normal(1, 2, 4)
     logit = net(x).detach()[:, 2:]
-    one = modbp.explain(net, x, 2, methods.get("lrp-z", start="one"))
-    own = modbp.explain(net, x, 2, methods.get("lrp-z", start="logit"))
+    one = modbp.explain(net, x, methods.get("lrp-z", start="one"), 2)
+    own = modbp.explain(net, x, methods.get("lrp-z", start="logit"), 2)
     torch.testing.assert_close(own, one * logit)
 
 
@@ -182,14 +182,14 @@ def test_contrastive_lrp_is_the_difference_of_two_explanations():
     net, x = mlp(4, 6, 3), uniform(1, 2, 4)
     logit = net(x).detach()[:, :1]
     single = methods.get("lrp-a1b0", start="one")
-    one, two, three = (modbp.explain(net, x, target, single) for target in range(3))
-    found = modbp.explain(net, x, 0, "contrastive-lrp")
+    one, two, three = (modbp.explain(net, x, single, target) for target in range(3))
+    found = modbp.explain(net, x, "contrastive-lrp", 0)
     torch.testing.assert_close(found, logit * (one - two / 2 - three / 2))
 
 
 def test_a_contrast_needs_another_class():
     with pytest.raises(InputError, match="'contrastive-lrp'.*single logit.*'logit'"):
-        modbp.explain(mlp(2, 3, 1), uniform(0, 1, 2), 0, "contrastive-lrp")
+        modbp.explain(mlp(2, 3, 1), uniform(0, 1, 2), "contrastive-lrp", 0)
 
 
 @pytest.mark.parametrize("name", COMPOSITES)
@@ -341,7 +341,7 @@ def test_a_rule_of_ones_own_is_a_function_of_a_few_lines():
     net = nn.Linear(2, 2, bias=False)
     net.weight.data = torch.tensor([[2.0, -1.0], [1.0, 1.0]])
     mine = Method("gamma", {**TABLE, "linear": gamma})
-    found = modbp.explain(nn.Sequential(net).eval(), torch.ones(1, 2), 0, mine)
+    found = modbp.explain(nn.Sequential(net).eval(), torch.ones(1, 2), mine, 0)
     torch.testing.assert_close(found, torch.tensor([[5 / 3, -2 / 3]]))
 
 
@@ -353,8 +353,8 @@ def test_a_rule_of_ones_own_can_inherit_an_equation():
 
     net, x = mlp(3, 4, 2), uniform(0, 2, 3)
     mine = Method("half", {**TABLE, "linear": Half()})
-    whole = modbp.explain(net, x, 0, "lrp-z")
-    torch.testing.assert_close(modbp.explain(net, x, 0, mine), whole / 4)
+    whole = modbp.explain(net, x, "lrp-z", 0)
+    torch.testing.assert_close(modbp.explain(net, x, mine, 0), whole / 4)
 
 
 def test_a_method_prints_as_a_table():

@@ -68,12 +68,12 @@ def test_every_method_explains_each_image_on_its_own_and_changes_nothing(name):
     for method in SINGLE:
         if method == "excitation-bp" and name in SIGNED:
             with pytest.raises(MethodError, match="negative inputs.*Use 'lrp-a1b0'"):
-                modbp.explain(net, x, method=method)
+                modbp.explain(net, x, method)
             continue
-        both = modbp.explain(net, x, method=method)
+        both = modbp.explain(net, x, method)
         assert both.isfinite().all() and both.abs().max() > 0, method
         if method in ("guided-bp", "lrp-a1b0"):
-            second = modbp.explain(net, x[1:], method=method)
+            second = modbp.explain(net, x[1:], method)
             assert relative(second, both[1:]) < 1e-8, method
     assert fingerprint(net, x) == before
 
@@ -192,7 +192,7 @@ def test_every_addition_and_concatenation_hands_on_what_it_gets(name):
 def test_what_has_no_rule_is_refused_by_its_name(name, layer, found):
     assert name in FOREIGN
     with pytest.raises(MethodError) as caught:
-        modbp.explain(foreign(name), torch.rand(1, 3, 64, 64))
+        modbp.explain(foreign(name), torch.rand(1, 3, 64, 64), "lrp-a1b0")
     assert f"layer '{layer}" in str(caught.value)
     assert f"({found}) is of kind 'other'" in str(caught.value)
     assert "Replace the layer by ones that modbp knows" in str(caught.value)

@@ -116,7 +116,7 @@ def test_lrp_is_zennits_on_the_papers_net_without_biases(name, weights, sign):
     (x, y), place = signed_and_not(), list(SIGNS).index(sign)
     x, y = x.chunk(2)[place], y.chunk(2)[place]
     method = methods.get(name, **PEERS[name][0])
-    found = modbp.explain(cifar10(weights), x, y, method)
+    found = modbp.explain(cifar10(weights), x, method, y)
     assert relative(found, zennit_on_the_papers_net(name, weights)[place]) < 1e-9
 
 
@@ -125,9 +125,9 @@ def test_lrp_is_zennits_on_the_papers_net_without_biases(name, weights, sign):
 def test_gradient_is_exactly_autograds(weights, sign):
     net, (x, y) = cifar10(weights), photographs()
     x = x - SIGNS[sign]
-    found = modbp.explain(net, x, y, "gradient")
+    found = modbp.explain(net, x, "gradient", y)
     assert torch.equal(found, by_autograd(net, x, y))
-    product = modbp.explain(net, x, y, "gradient-x-input")
+    product = modbp.explain(net, x, "gradient-x-input", y)
     assert torch.equal(product, x * by_autograd(net, x, y))
 
 
@@ -137,7 +137,7 @@ def test_gradient_is_exactly_autograds(weights, sign):
 )
 def test_rectifying_methods_are_captums(name, method, weights):
     net, (x, y) = cifar10(weights), photographs()
-    found = modbp.explain(net, x, y, name)
+    found = modbp.explain(net, x, name, y)
     assert found.abs().max() > 0
     assert relative(found, by_captum(method, net, x, y)) < 1e-12
 
@@ -147,16 +147,16 @@ def test_rectifying_methods_are_captums(name, method, weights):
 def test_without_biases_lrp_z_is_gradient_times_input_on_the_papers_net(weights, sign):
     net, (x, y) = cifar10(weights), photographs()
     x = x - SIGNS[sign]
-    found = modbp.explain(net, x, y, "lrp-z")
+    found = modbp.explain(net, x, "lrp-z", y)
     assert relative(found, x * by_autograd(net, x, y)) < 1e-9
 
 
 def test_with_biases_lrp_z_is_gradient_times_input_if_they_keep_their_share():
     net, x, y = mlp(5, 8, 3, bias=normal), normal(1, 4, 5), torch.tensor([0, 1, 2, 0])
     product = x * by_autograd(net, x, y)
-    found = modbp.explain(net, x, y, methods.get("lrp-z", bias="denominator"))
+    found = modbp.explain(net, x, methods.get("lrp-z", bias="denominator"), y)
     assert relative(found, product) < 1e-12
-    other = modbp.explain(net, x, y, methods.get("lrp-z", bias="ignore"))
+    other = modbp.explain(net, x, methods.get("lrp-z", bias="ignore"), y)
     assert relative(other, product) > 1e-2
 
 
@@ -169,16 +169,16 @@ def test_gradient_is_exactly_autograds_on_every_kind_of_layer(draw):
     y = torch.tensor([0, 1, 4, 4])
     wanted = by_autograd(net, x, y)
     # Batch norm is one product here and two in torch, so its last bits differ.
-    assert relative(modbp.explain(net, x, y, "gradient"), wanted) < 1e-14
+    assert relative(modbp.explain(net, x, "gradient", y), wanted) < 1e-14
     net = filled(Zoo())
-    found = modbp.explain(net, x, y, "gradient")
+    found = modbp.explain(net, x, "gradient", y)
     assert torch.equal(found, by_autograd(net, x, y))
 
 
 def test_guided_backprop_is_captums_on_every_kind_of_layer():
     net, x, y = filled(Zoo(norm=True)), normal(1, 3, 2, 6, 6), torch.tensor([0, 1, 4])
     wanted = by_captum(GuidedBackprop, net, x, y)
-    assert relative(modbp.explain(net, x, y, "guided-bp"), wanted) < 1e-12
+    assert relative(modbp.explain(net, x, "guided-bp", y), wanted) < 1e-12
 
 
 # Biases, where the conventions part ---------------------------------------------------
@@ -193,9 +193,9 @@ def test_zennit_splits_the_bias_by_sign(draw, beta):
     rule = zennit.AlphaBeta(1 + beta, beta, 1e-12)
     wanted = by_zennit(net, x, rule, start(net, x, y))
     name = f"lrp-a{1 + beta}b{beta}"
-    found = modbp.explain(net, x, y, methods.get(name, bias="unit"))
+    found = modbp.explain(net, x, methods.get(name, bias="unit"), y)
     assert relative(found, wanted) < 1e-8
-    other = modbp.explain(net, x, y, methods.get(name, bias="denominator"))
+    other = modbp.explain(net, x, methods.get(name, bias="denominator"), y)
     assert relative(other, wanted) > 1e-2
 
 
@@ -205,14 +205,14 @@ def test_zennit_without_biases_in_its_rule_is_ignoring_them(beta):
     rule = zennit.AlphaBeta(1 + beta, beta, 1e-12, zero_params="bias")
     wanted = by_zennit(net, x, rule, start(net, x, y))
     name = f"lrp-a{1 + beta}b{beta}"
-    found = modbp.explain(net, x, y, methods.get(name, bias="ignore"))
+    found = modbp.explain(net, x, methods.get(name, bias="ignore"), y)
     assert relative(found, wanted) < 1e-8
 
 
 @pytest.mark.parametrize("draw", [uniform, normal])
 def test_all_agree_on_the_bias_in_the_epsilon_rule(draw):
     net, x, y = mlp(*DENSE, bias=normal), draw(1, 4, 6), torch.tensor([0, 1, 2, 0])
-    found = modbp.explain(net, x, y, methods.get("lrp-eps", epsilon=0.1))
+    found = modbp.explain(net, x, methods.get("lrp-eps", epsilon=0.1), y)
     wanted = by_zennit(net, x, zennit.Epsilon(0.1), start(net, x, y))
     assert relative(found, wanted) < 1e-12
     for layer in net:
@@ -230,10 +230,10 @@ def captums_z_plus(net, x, y):
 def test_captum_adds_the_bias_as_it_is_to_the_positive_contributions():
     net, x, y = mlp(*DENSE, bias=normal), uniform(1, 4, 6), torch.tensor([0, 1, 2, 0])
     wanted = captums_z_plus(net, x, y)
-    found = modbp.explain(net, x, y, methods.get("lrp-a1b0", bias="denominator"))
+    found = modbp.explain(net, x, methods.get("lrp-a1b0", bias="denominator"), y)
     # Not closer: Captum adds 1e-9 to every denominator, with no option.
     assert relative(found, wanted) < 1e-6
-    other = modbp.explain(net, x, y, methods.get("lrp-a1b0", bias="unit"))
+    other = modbp.explain(net, x, methods.get("lrp-a1b0", bias="unit"), y)
     assert relative(other, wanted) > 1e-2
 
 
@@ -241,7 +241,7 @@ def test_captum_sorts_weights_by_sign_and_not_contributions():
     net, y = mlp(*DENSE), torch.tensor([0, 1, 2, 0])
     for draw, low, high in [(uniform, 0, 1e-6), (normal, 1e-2, 1e9)]:
         x = draw(1, 4, 6)
-        found = modbp.explain(net, x, y, "lrp-a1b0")
+        found = modbp.explain(net, x, "lrp-a1b0", y)
         assert low <= relative(found, captums_z_plus(net, x, y)) < high
 
 
@@ -295,7 +295,7 @@ def of_both_signs(bias):
 @pytest.mark.parametrize("name", PRESET)
 def test_the_preset_is_zennits_with_its_own_constants(name, bias):
     net, x, y, r = of_both_signs(bias)
-    found = modbp.explain(net, x, y, methods.get(name, preset="zennit"))
+    found = modbp.explain(net, x, methods.get(name, preset="zennit"), y)
     assert relative(found, by_zennit(net, x, PRESET[name], r)) < 1e-9
 
 
@@ -306,7 +306,7 @@ def test_rules_for_pixels_are_zennits(first, bias):
     own, theirs = PIXELS[first]
     method = methods.get("lrp-gamma", preset="zennit", first=own)
     wanted = by_zennit(net, x, with_first(zennit.Gamma(), theirs), r)
-    assert relative(modbp.explain(net, x, y, method), wanted) < 1e-9
+    assert relative(modbp.explain(net, x, method, y), wanted) < 1e-9
 
 
 @BIASES
@@ -315,7 +315,7 @@ def test_the_composite_with_a_box_is_zennits(bias):
     options = {"first": rules.Box(-1, 1), "stabiliser": 0}
     method = methods.get("lrp-eps-gamma-box", preset="zennit", **options)
     wanted = by_zennit(net, x, EpsilonGammaBox(-1, 1, stabilizer=NONE), r)
-    assert relative(modbp.explain(net, x, y, method), wanted) < 1e-9
+    assert relative(modbp.explain(net, x, method, y), wanted) < 1e-9
 
 
 GAMMA = zennit.Gamma(stabilizer=NONE)
@@ -337,7 +337,7 @@ def test_gamma_and_composites_are_zennits_on_the_papers_net(name, weights):
     first, composite = ON_THE_PAPERS_NET[name]
     method = methods.get(name.split(" and ")[0], first=first)
     wanted = by_zennit(net, x, composite, start(net, x, y))
-    assert relative(modbp.explain(net, x, y, method), wanted) < 1e-9
+    assert relative(modbp.explain(net, x, method, y), wanted) < 1e-9
 
 
 @pytest.mark.parametrize("draw", [uniform, normal])
@@ -347,9 +347,9 @@ def test_captums_gamma_sorts_weights_by_sign_and_not_contributions(draw):
         if isinstance(layer, nn.Linear):
             layer.rule = captum.GammaRule(0.25)
     wanted = by_captum(LRP, net, x, y)
-    found = modbp.explain(net, x, y, methods.get("lrp-gamma", preset="captum"))
+    found = modbp.explain(net, x, methods.get("lrp-gamma", preset="captum"), y)
     assert relative(found, wanted) < 1e-6
-    split = modbp.explain(net, x, y, "lrp-gamma")
+    split = modbp.explain(net, x, "lrp-gamma", y)
     assert relative(split, wanted) > 1e-2  # by negative logits alone, for inputs ≥ 0
 
 
@@ -438,4 +438,4 @@ def test_z_plus_is_a_loop_over_contributions():
     r = z_plus(dense(net[0], (2, 4, 4)), x.flatten().tolist(), r)
     wanted = torch.tensor(r, dtype=torch.float64).reshape(x.shape)
     assert wanted.abs().sum() > 0.1
-    assert relative(modbp.explain(net, x, 2, "lrp-a1b0"), wanted) < 1e-12
+    assert relative(modbp.explain(net, x, "lrp-a1b0", 2), wanted) < 1e-12

@@ -24,7 +24,7 @@ def test_every_spelling_of_a_network_gives_the_same_explanation(name, spelling):
     x, y = uniform(1, 3, 2, 6, 6), torch.tensor([0, 3, 4])
     twin, net = spelled(Modules), spelled(spelling)
     assert torch.equal(twin(x), net(x))
-    found, wanted = (modbp.explain(n, x, y, name) for n in (net, twin))
+    found, wanted = (modbp.explain(n, x, name, y) for n in (net, twin))
     assert relative(found, wanted) < 1e-13
 
 
@@ -49,9 +49,9 @@ def test_a_layer_used_twice_equals_two_with_the_same_weights(name, kind):
     else:
         layer, x = nn.Conv2d(1, 1, 3, padding=1), uniform(1, 3, 1, 4, 4)
     shared = filled(layer, seed=2)
-    found = modbp.explain(Twice(shared, shared).eval(), x, 1, name)
+    found = modbp.explain(Twice(shared, shared).eval(), x, name, 1)
     unshared = Twice(shared, copy.deepcopy(shared)).eval()
-    assert torch.equal(found, modbp.explain(unshared, x, 1, name))
+    assert torch.equal(found, modbp.explain(unshared, x, name, 1))
 
 
 def test_further_calls_of_a_layer_are_entries_of_their_own():

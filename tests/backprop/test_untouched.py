@@ -50,31 +50,31 @@ def failing(expected, call):
 USES = {
     "every method": used,
     "target out of range": failing(
-        InputError, lambda net, x: modbp.explain(net, x, 99, "lrp-z")
+        InputError, lambda net, x: modbp.explain(net, x, "lrp-z", 99)
     ),
     "target of a wrong shape": failing(
-        InputError, lambda net, x: modbp.explain(net, x, [1, 2, 3, 4], "lrp-z")
+        InputError, lambda net, x: modbp.explain(net, x, "lrp-z", [1, 2, 3, 4])
     ),
     "image of a wrong size": failing(
-        InputError, lambda net, x: modbp.explain(net, x[..., :4], 1, "lrp-z")
+        InputError, lambda net, x: modbp.explain(net, x[..., :4], "lrp-z", 1)
     ),
     "image of a wrong type": failing(
-        InputError, lambda net, x: modbp.explain(net, x.float(), 1, "lrp-z")
+        InputError, lambda net, x: modbp.explain(net, x.float(), "lrp-z", 1)
     ),
     "unknown method": failing(
-        UnknownName, lambda net, x: modbp.explain(net, x, 1, "lrp")
+        UnknownName, lambda net, x: modbp.explain(net, x, "lrp", 1)
     ),
     "method without a rule": failing(
-        MethodError, lambda net, x: modbp.explain(net, x, 1, Method("none", {}))
+        MethodError, lambda net, x: modbp.explain(net, x, Method("none", {}), 1)
     ),
     "negative input to excitation": failing(
-        MethodError, lambda net, x: modbp.explain(net, -x, 1, "excitation-bp")
+        MethodError, lambda net, x: modbp.explain(net, -x, "excitation-bp", 1)
     ),
     "a rule that breaks going up": failing(
-        Broken, lambda net, x: modbp.explain(net, x, 1, raising("forward"))
+        Broken, lambda net, x: modbp.explain(net, x, raising("forward"), 1)
     ),
     "a rule that breaks going down": failing(
-        Broken, lambda net, x: modbp.explain(net, x, 1, raising("back"))
+        Broken, lambda net, x: modbp.explain(net, x, raising("back"), 1)
     ),
     "relevance of a wrong shape": failing(
         InputError,
@@ -105,7 +105,7 @@ def test_after_a_refused_training_mode_the_network_is_as_before():
     net.norm.train()
     before = fingerprint(net, x)
     with pytest.raises(InputError, match="'norm'"):
-        modbp.explain(net, x, 1, "lrp-z")
+        modbp.explain(net, x, "lrp-z", 1)
     assert fingerprint(net, x) == before
 
 
@@ -137,7 +137,7 @@ def test_the_fingerprint_sees(change):
 def test_hooks_of_the_user_are_not_run():
     net = zoo()
     net.left.register_forward_hook(lambda *_: pytest.fail("the hook was run"))
-    modbp.explain(net, uniform(1, 2, 2, 6, 6), 1, "lrp-z")
+    modbp.explain(net, uniform(1, 2, 2, 6, 6), "lrp-z", 1)
 
 
 @pytest.mark.parametrize("name", CHAINS)
@@ -161,8 +161,8 @@ def test_a_chain_can_be_pulled_again_with_the_same_result():
 @pytest.mark.parametrize("name", CHAINS)
 def test_explaining_works_where_no_gradients_can_be_made(name):
     net, x = zoo(name), uniform(1, 2, 2, 6, 6)
-    wanted = modbp.explain(net, x, 1, name)
+    wanted = modbp.explain(net, x, name, 1)
     net.requires_grad_(False)
     with torch.inference_mode():
-        found = modbp.explain(net, x, 1, name)
+        found = modbp.explain(net, x, name, 1)
     assert torch.equal(found, wanted)

@@ -179,7 +179,7 @@ def test_patterns_take_the_place_of_the_weights_in_a_gradient(name):
             r = torch.autograd.grad(z, below, r)[0]
         else:
             r = chain.pull(r, layer, to=source)[source]
-    found = modbp.explain(net, x, 1, methods.get(name, patterns=fitted))
+    found = modbp.explain(net, x, methods.get(name, patterns=fitted), 1)
     assert found.abs().max() > 0
     assert relative(found, r) < 1e-12
 
@@ -188,7 +188,7 @@ def test_by_patternattribution_the_logit_of_one_linear_layer_is_conserved():
     # Σ a_i w_i = 1 for every neuron.
     net, x = mlp(4, 3), normal(1, 6, 4)
     fitted = patterns.fit(net, [x], "linear")
-    found = modbp.explain(net, x, 2, methods.get("patternattribution", patterns=fitted))
+    found = modbp.explain(net, x, methods.get("patternattribution", patterns=fitted), 2)
     torch.testing.assert_close(found.sum(1), net(x)[:, 2].detach())
 
 
@@ -200,14 +200,14 @@ def test_missing_patterns_are_refused_by_layer_and_remedy(name):
     for method, layer in ((name, 0), (methods.get(name, patterns=fitted), 3)):
         wanted = f"layer '{layer}' .Conv2d. has no pattern.*fit.*get.'{name}', patterns"
         with pytest.raises(MethodError, match=wanted):
-            modbp.explain(net, x, 1, method)
+            modbp.explain(net, x, method, 1)
 
 
 def test_patterns_of_another_network_are_refused_with_both_shapes():
     fitted = patterns.fit(mlp(4, 3, 2), [normal(1, 6, 4)])
     method = methods.get("patternnet", patterns=fitted)
     with pytest.raises(MethodError, match=r"'0' .Linear.*\[5, 4\].*pattern.*\[3, 4\]"):
-        modbp.explain(mlp(4, 5, 2), normal(1, 6, 4), 1, method)
+        modbp.explain(mlp(4, 5, 2), normal(1, 6, 4), method, 1)
 
 
 def test_fitting_leaves_the_network_and_the_data_as_they_were():

@@ -49,7 +49,7 @@ def same(first, second):
 def test_the_two_maps_of_a_linear_network_by_hand(flat):
     x = torch.rand(5, 1, 6, 6, generator=torch.Generator().manual_seed(1))
     y = [0, 1, 2, 0, 1]
-    found = sanity.random_logit(flat, x, y, "gradient")
+    found = sanity.random_logit(flat, x, "gradient", y)
     maps = flat[1].weight.detach().reshape(3, 6, 6).abs()
     for paper, values, floor in (
         (True, found.ssim, found.floor),
@@ -64,7 +64,7 @@ def test_the_two_maps_of_a_linear_network_by_hand(flat):
 def test_the_other_logit_is_never_the_explained_one_and_any_of_the_others(flat):
     x = torch.rand(90, 1, 6, 6, generator=torch.Generator().manual_seed(2))
     for label in range(3):
-        drawn = sanity.random_logit(flat, x, label, "gradient").logits
+        drawn = sanity.random_logit(flat, x, "gradient", label).logits
         counts = np.bincount(drawn, minlength=3)
         assert counts[label] == 0
         # 45 expected, with a standard deviation of 4.7.
@@ -73,23 +73,20 @@ def test_the_other_logit_is_never_the_explained_one_and_any_of_the_others(flat):
 
 def test_the_draw_belongs_to_seed_and_image_and_not_to_batch_or_method(net, images):
     x, y = images
-    all_of_them = sanity.random_logit(net, x, y, "gradient")
-    turned = sanity.random_logit(net, x.flip(0), y.flip(0), "lrp-z")
+    all_of_them = sanity.random_logit(net, x, "gradient", y)
+    turned = sanity.random_logit(net, x.flip(0), "lrp-z", y.flip(0))
     assert all_of_them.logits.tolist() == turned.logits.tolist()[::-1]
-    alone = sanity.random_logit(net, x[1:2], y[1:2], "gradient")
+    alone = sanity.random_logit(net, x[1:2], "gradient", y[1:2])
     assert alone.ssim[0, 0] == pytest.approx(all_of_them.ssim[0, 1], abs=1e-4)
     assert np.isnan(alone.floor).all()  # there is no other image
-    generator = torch.Generator().manual_seed(9)
-    one, two = (
-        sanity.random_logit(net, x, y, "gradient", generator=g) for g in (generator, 9)
-    )
-    assert one.logits.tolist() == two.logits.tolist() != all_of_them.logits.tolist()
+    other = sanity.random_logit(net, x, "gradient", y, seed=9)
+    assert other.logits.tolist() != all_of_them.logits.tolist()
 
 
 def test_a_converging_map_hardly_changes_and_the_gradient_does(net, images):
     x, y = images
     converging, other = (
-        sanity.random_logit(net, x, y, method) for method in ("lrp-a1b0", "gradient")
+        sanity.random_logit(net, x, method, y) for method in ("lrp-a1b0", "gradient")
     )
     assert converging.median()["random logit"] > 0.99
     assert other.median()["random logit"] < 0.8
@@ -101,7 +98,7 @@ def test_without_classes_the_predicted_ones_are_explained(net, images):
     x = images.x
     with torch.no_grad():
         y = net(x).argmax(1)
-    one, two = (sanity.random_logit(net, x, given, "gradient") for given in (None, y))
+    one, two = (sanity.random_logit(net, x, "gradient", given) for given in (None, y))
     assert np.array_equal(one.ssim, two.ssim)
 
 
@@ -112,16 +109,16 @@ def test_the_cascade_changes_a_copy_from_the_top_down(net, images):
     x, y = images
     before, randomness = weights(net), torch.random.get_rng_state()
     stages = ["fc6", "conv4", "conv1"]
-    found = sanity.cascade(net, x, y, "lrp-z", stages, 3)
+    found = sanity.cascade(net, x, "lrp-z", y, stages, 3)
     assert same(before, weights(net)) and not net.training
     assert torch.equal(randomness, torch.random.get_rng_state())
-    maps = reduce(modbp.explain(net, x, y, "lrp-z"), "lrp-z")
+    maps = reduce(modbp.explain(net, x, "lrp-z", y), "lrp-z")
     for number, layers in enumerate(
         (["fc6"], ["fc6", "fc5", "conv4"], [n for n, _ in net.named_children()])
     ):
         twin = copy.deepcopy(net)
         sanity.randomise(twin, layers, 3)
-        changed = reduce(modbp.explain(twin, x, y, "lrp-z"), "lrp-z")
+        changed = reduce(modbp.explain(twin, x, "lrp-z", y), "lrp-z")
         assert found.ssim[number] == pytest.approx(ssim(maps, changed), abs=1e-5)
         assert found.corrected[number] == pytest.approx(
             ssim(maps, changed, paper=False), abs=1e-5
@@ -130,7 +127,7 @@ def test_the_cascade_changes_a_copy_from_the_top_down(net, images):
 
 def test_stages_left_out_are_all_layers_with_weights(net, images):
     x, y = images
-    found = sanity.cascade(net, x[:2], y[:2], "gradient")
+    found = sanity.cascade(net, x[:2], "gradient", y[:2])
     assert found.stages == ("fc6", "fc5", "conv4", "conv3", "conv2", "conv1")
     assert found.stages == tuple(sanity.stages_of(net, x[:1]))
     assert found.ssim.shape == found.corrected.shape == (6, 2)
@@ -204,8 +201,8 @@ def test_a_network_with_batch_norm_gets_he_normal_weights_and_fresh_norms(residu
 @pytest.mark.parametrize("own", [True, False])
 def test_a_stage_that_is_a_block_has_its_own_weights_drawn_or_not(residual, own):
     x = torch.rand(2, 3, 9, 9, generator=torch.Generator().manual_seed(0))
-    found = sanity.cascade(residual, x, 1, "gradient", ["high", "low"], own=own)
-    maps = reduce(modbp.explain(residual, x, 1, "gradient"), "gradient")
+    found = sanity.cascade(residual, x, "gradient", 1, ["high", "low"], own=own)
+    maps = reduce(modbp.explain(residual, x, "gradient", 1), "gradient")
     assert np.isfinite(found.ssim).all()
     high, low = ["fc"], ["fc", "high.conv", "high.bn"]
     if own:
@@ -213,7 +210,7 @@ def test_a_stage_that_is_a_block_has_its_own_weights_drawn_or_not(residual, own)
     for number, layers in enumerate((high, low)):
         twin = copy.deepcopy(residual)
         sanity.randomise(twin, layers)
-        changed = reduce(modbp.explain(twin, x, 1, "gradient"), "gradient")
+        changed = reduce(modbp.explain(twin, x, "gradient", 1), "gradient")
         assert found.ssim[number] == pytest.approx(ssim(maps, changed), abs=1e-5)
 
 
@@ -222,7 +219,7 @@ def test_stale_weights_hide_what_is_random(net, images):
     patterns = modbp.patterns.fit(net, [x])
     method = modbp.methods.get("patternattribution", patterns=patterns)
     stale, fresh = (
-        sanity.cascade(net, x, y, method, ["fc6", "conv3"], stale=flag)
+        sanity.cascade(net, x, method, y, ["fc6", "conv3"], stale=flag)
         for flag in (True, False)
     )
     # Only the logit's value is another at the first stage: a factor for the whole map.
@@ -234,18 +231,18 @@ def test_stale_weights_hide_what_is_random(net, images):
     backwards = modbp.methods.get("patternnet", patterns=kept)
     twin = copy.deepcopy(net)
     sanity.randomise(twin, ["fc6", "fc5", "conv4", "conv3"])
-    changed = reduce(modbp.explain(twin, x, y, backwards), backwards)
-    maps = reduce(modbp.explain(net, x, y, method), method)
+    changed = reduce(modbp.explain(twin, x, backwards, y), backwards)
+    maps = reduce(modbp.explain(net, x, method, y), method)
     assert stale.ssim[1] == pytest.approx(ssim(maps, changed), abs=1e-4)
 
 
 def test_averages_and_sparse_maps_have_cascades_too(net, images):
     x, y = images
     few = modbp.methods.get("smoothgrad", samples=2)
-    assert sanity.cascade(net, x[:2], y[:2], few, ["fc6"]).ssim.shape == (1, 2)
-    sparse = sanity.random_logit(net, x[:2], y[:2], "rectgrad")
+    assert sanity.cascade(net, x[:2], few, y[:2], ["fc6"]).ssim.shape == (1, 2)
+    sparse = sanity.random_logit(net, x[:2], "rectgrad", y[:2])
     maps, other = (
-        reduce(modbp.explain(net, x[:2], labels, "rectgrad"), "rectgrad")
+        reduce(modbp.explain(net, x[:2], "rectgrad", labels), "rectgrad")
         for labels in (y[:2], torch.as_tensor(sparse.logits))
     )
     wanted = ssim(maps, other, percentile=100)
@@ -262,22 +259,29 @@ def test_weights_that_belong_to_no_layer_are_refused():
             return torch.nn.functional.linear(x.flatten(1), self.matrix)
 
     with pytest.raises(TraceError, match="belong to no layer of its own"):
-        sanity.cascade(Bare().eval(), torch.rand(1, 3, 6, 6), 0, "gradient")
+        sanity.cascade(Bare().eval(), torch.rand(1, 3, 6, 6), "gradient", 0)
 
 
 def test_what_cannot_be_done_is_named(net, images, flat):
     x, y = images
     with pytest.raises(InputError, match="do not go down"):
-        sanity.cascade(net, x, y, "gradient", ["conv1", "fc6"])
+        sanity.cascade(net, x, "gradient", y, ["conv1", "fc6"])
     with pytest.raises(UnknownName, match="stage 'conv9'"):
-        sanity.cascade(net, x, y, "gradient", ["conv9"])
+        sanity.cascade(net, x, "gradient", y, ["conv9"])
     with pytest.raises(InputError, match="none can be stale"):
-        sanity.cascade(net, x, y, "lrp-z", ["fc6"], stale=True)
+        sanity.cascade(net, x, "lrp-z", y, ["fc6"], stale=True)
     with pytest.raises(InputError, match="target 10"):
-        sanity.random_logit(net, x, 10, "gradient")
+        sanity.random_logit(net, x, "gradient", 10)
     single = nn.Sequential(nn.Flatten(), nn.Linear(36, 1)).eval()
     with pytest.raises(InputError, match="a single logit"):
-        sanity.random_logit(single, torch.rand(1, 1, 6, 6), 0, "gradient")
+        sanity.random_logit(single, torch.rand(1, 1, 6, 6), "gradient", 0)
+    for seed in (torch.Generator(), None, True, 0.5):
+        with pytest.raises(InputError, match="^seed is .*; give a whole number"):
+            sanity.random_logit(net, x, "gradient", y, seed)
+        with pytest.raises(InputError, match="^seed is .*; give a whole number"):
+            sanity.cascade(net, x, "gradient", y, seed=seed)
+        with pytest.raises(InputError, match="^seed is .*; give a whole number"):
+            modbp.csc(net, x, "gradient", "fc6", ["conv1"], seed=seed)
     odd = nn.Sequential(nn.LayerNorm(3))
     with pytest.raises(TraceError, match="'0' is a LayerNorm"):
         sanity.randomise(odd, ["0"])
@@ -298,10 +302,11 @@ def test_neither_batch_nor_order_of_work_changes_what_is_stored(tmp_path, kind):
         )["results"]["gradient"]
         for batch in (2, 3)
     )
+    x, y = about.read(range(3))
     direct = (
-        sanity.cascade(about.net, *about.read(range(3)), "gradient", ["fc6", "conv1"])
+        sanity.cascade(about.net, x, "gradient", y, ["fc6", "conv1"])
         if kind == "cascade"
-        else sanity.random_logit(about.net, *about.read(range(3)), "gradient")
+        else sanity.random_logit(about.net, x, "gradient", y)
     )
     assert list(small["stages"]) == list(direct.stages)
     for found in (small, large):

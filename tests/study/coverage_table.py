@@ -170,7 +170,7 @@ def shorten(message):
 def sum_of(row, name, x, target):
     """Return how far relevance is from the sum that the method promises."""
     method = method_of(row, name, SUMS[row])
-    found = modbp.explain(network(name), x, target, method).flatten(1).sum(1)
+    found = modbp.explain(network(name), x, method, target).flatten(1).sum(1)
     with torch.no_grad():
         logits = network(name)(x)
         if row.startswith("deeplift"):
@@ -208,7 +208,7 @@ def cell(row, name):
         target = network(name)(x).argmax(1)
     method = method_of(row, name)
     try:
-        found = modbp.explain(network(name), x, target, method)
+        found = modbp.explain(network(name), x, method, target)
     except ModbpError as error:
         return {"verdict": "refused", "reason": shorten(error)}
     result = {"verdict": "property"}
@@ -236,7 +236,7 @@ def refusal(name):
     str
     """
     try:
-        modbp.explain(foreign(name), torch.rand(1, 3, 64, 64))
+        modbp.explain(foreign(name), torch.rand(1, 3, 64, 64), "lrp-a1b0")
     except ModbpError as error:
         return shorten(error)
     raise AssertionError(f"{name} is not refused")

@@ -81,7 +81,7 @@ class RandomLogit(_Maps):
 
     def check(self, x, y, method):
         """Return what :func:`modbp.sanity.random_logit` finds."""
-        return sanity.random_logit(self.subject.net, x, y, method, self.seed)
+        return sanity.random_logit(self.subject.net, x, method, y, self.seed)
 
 
 class Cascade(_Maps):
@@ -125,8 +125,8 @@ class Cascade(_Maps):
         return sanity.cascade(
             self.subject.net,
             x,
-            y,
             method,
+            y,
             self.stages,
             self.seed,
             own=self.own,

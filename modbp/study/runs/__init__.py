@@ -1,3 +1,3 @@
-"""Long runs: they resume after a kill, share processes, and say where they came from."""
+"""Long runs: they resume after a kill, share processes, and say whence they came."""
 
 __all__ = []

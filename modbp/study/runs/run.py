@@ -7,9 +7,9 @@ from tqdm import tqdm
 
 from modbp.errors import ResultError
 from modbp.study.runs import cost
+from modbp.study.runs.provenance import facts
 from modbp.study.runs.store import Store, read
 from modbp.study.runs.workers import Worker
-from modbp.study.runs.provenance import facts
 
 __all__ = ["run", "status"]
 

@@ -251,8 +251,8 @@ def dense(*weights: torch.Tensor | list) -> nn.Sequential:
 
     Examples
     --------
-    >>> modbp.models.dense([[1, -1], [2, 1]], [[1, 1]])(torch.ones(2).double())
-    tensor([3.], dtype=torch.float64)
+    >>> modbp.models.dense([[1, -1], [2, 1]], [[1, 1]])(torch.ones(2).double()).item()
+    3.0
     """
     try:
         matrices = [torch.as_tensor(entry, dtype=torch.float64) for entry in weights]

@@ -81,7 +81,7 @@ def gradient(net, x):
 
 
 def ours(method):
-    return lambda net, x: modbp.explain(net, x, 0, method)
+    return lambda net, x: modbp.explain(net, x, method, 0)
 
 
 def by_captum(method, **options):
