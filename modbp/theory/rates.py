@@ -134,7 +134,7 @@ def critical_beta(width: int) -> float:
     """
     if np.pi - 1 > width:
         raise InputError(
-            f"at width {width} not even β = 0 converges: cv² = π - 1 exceeds it. Give "
+            f"at width {width} even β = 0 is too slow: cv² = π - 1 exceeds it. Give "
             "a width of at least 3."
         )
     return float((np.sqrt(2 * (width + 1) / np.pi - 1) - 1) / 2)
