@@ -55,8 +55,10 @@ def test_classes_of_the_counterexample():
     assert [c.indices for c in found.components] == [(0,), (1,), (2,)]
     assert [c.radius for c in found.components] == [2, 2, 1]
     assert [c.final for c in found.components] == [False, False, True]
-    assert not found.constant_converges
-    assert not found.condition_e
+    assert (found.constant_converges, found.condition_e) == (False, False)
+    # F2 has two classes of one radius: F7 tends to it as well, and does not converge.
+    found = theory.structure(COUNTEREXAMPLES["F2"].matrix())
+    assert (found.constant_converges, found.condition_e) == (True, False)
 
 
 def test_a_cycle_is_one_class_and_not_primitive():

@@ -105,7 +105,7 @@ def test_g4_the_bias_is_one_more_input():
     layer = one_unit(1, [-1, -1], [1, 1], bias=[3])
     assert layer.z[0] / layer.c[0] == pytest.approx(4)
     np.testing.assert_allclose(layer.backward[:, 0], [-1 / 4, -1 / 4])
-    assert layer.bias_share[0] == pytest.approx(3 / 2)
+    assert layer.bias_share[0] == layer.forward_bias[0] == pytest.approx(3 / 2)
     # Without it in P, the z⁺ column would be 0/0; with it, it is empty and the bias
     # keeps everything.
     infinite = one_unit(np.inf, [-1, -1], [1, 1], bias=[3])
