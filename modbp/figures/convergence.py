@@ -189,6 +189,8 @@ def _below(results, start, names=None):
         if start not in one:
             raise InputError(f"no result for {name!r} from {start!r}; run it first.")
         found[name] = one[start]
+    if not found:
+        raise InputError("there are no results to draw; run a method first.")
     return found
 
 
