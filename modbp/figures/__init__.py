@@ -6,10 +6,9 @@ on its own, so that colours compare places in one map, never sizes between maps.
 
 from modbp.backprop.explain import reduce
 from modbp.figures import widgets
-from modbp.figures.cones import cones
+from modbp.figures.cones import cone_in_space, cones
 from modbp.figures.convergence import csc_curves, csc_histogram, csc_table, style
 from modbp.figures.maps import difference, gallery, heatmaps, normalise, note
-from modbp.figures.space import cone_in_space
 from modbp.figures.stability import similarity_boxes, similarity_curves
 
 __all__ = [

@@ -1,17 +1,24 @@
-"""Columns of a matrix with two rows, drawn as directions."""
+"""Columns of a matrix as directions: cones in the plane and in space."""
+
+from collections.abc import Sequence
+from itertools import combinations
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from modbp.errors import InputError
 from modbp.figures.maps import Drawing
 
-__all__ = ["cones"]
+__all__ = ["cone_in_space", "cones"]
 
 # The colour-blind palette of seaborn, as in the curves.
 _COLOURS = ("#0173b2", "#d55e00", "#029e73", "#cc78bc")
+_GREY, _SHADE = "#777777", "#dddddd"
 
 
-def cones(matrices, titles, *, height=2.7):
+def cones(
+    matrices: Sequence[ArrayLike], titles: Sequence[str], *, height: float = 2.7
+) -> Drawing:
     """Draw the columns of matrices with two rows as arrows of length one.
 
     Equation: column ``v_j`` becomes the arrow ``v_j / |v_j|``; between the outermost of
@@ -19,11 +26,11 @@ def cones(matrices, titles, *, height=2.7):
 
     Parameters
     ----------
-    matrices : sequence of array_like
+    matrices
         ``[2, columns]`` each, no zero column; one panel for each.
-    titles : sequence of str
+    titles
         One per panel.
-    height : float
+    height
         Of a panel, in inches.
 
     Returns
@@ -34,6 +41,12 @@ def cones(matrices, titles, *, height=2.7):
     ------
     InputError
         If a matrix does not have two rows, or has a zero column, or titles are missing.
+
+    Examples
+    --------
+    >>> figure = modbp.figures.cones([[[3, 0], [4, 2]]], ["two columns"])
+    >>> len(figure.axes)
+    1
     """
     matrices = [np.asarray(M, dtype=np.float64) for M in matrices]
     if not matrices or len(matrices) != len(titles):
@@ -64,12 +77,97 @@ def _draw(panel, U, title, low):
     order = np.argsort(np.arctan2(U[1], U[0]))
     edges = np.c_[np.zeros(2), U[:, order]]
     panel.fill(*edges, color="#949494", alpha=0.18, linewidth=0)
-    for j, (x, y) in enumerate(U.T):
-        colour = _COLOURS[j % len(_COLOURS)]
-        arrow = {"arrowstyle": "-|>", "color": colour, "linewidth": 1.8}
-        panel.annotate("", (x, y), (0, 0), arrowprops=arrow)
-        panel.annotate(f"{j + 1}", (1.08 * x, 1.08 * y), color=colour, ha="center")
+    _arrows(panel, U)
     panel.axhline(0, color="0.7", linewidth=0.6)
     panel.axvline(0, color="0.7", linewidth=0.6)
     panel.set(xlim=(low, 1.25), ylim=(low, 1.25), aspect="equal", title=title)
     panel.set(xlabel="input 1", ylabel="input 2", xticks=[], yticks=[])
+
+
+def _arrows(panel, ends):
+    """Draw a numbered arrow to each column of ``[2, columns]``."""
+    for j, (x, y) in enumerate(ends.T):
+        colour = _COLOURS[j % len(_COLOURS)]
+        arrow = {"arrowstyle": "-|>", "color": colour, "linewidth": 1.8}
+        # Exactly from the origin to the tip, so that the picture can be measured.
+        arrow |= {"shrinkA": 0, "shrinkB": 0}
+        panel.annotate("", (x, y), (0, 0), arrowprops=arrow)
+        panel.annotate(f"{j + 1}", (1.09 * x, 1.09 * y), color=colour, ha="center")
+
+
+def cone_in_space(
+    M: ArrayLike, title: str, *, turn: float = 45, lift: float = 25, height: float = 3.0
+) -> Drawing:
+    r"""Draw the columns of a matrix with three rows as arrows on the unit sphere.
+
+    Equation: column ``v_j`` becomes the arrow ``u_j = v_j / |v_j|``, seen from far away
+    along :math:`(\cos\theta\cos\varphi,\ \cos\theta\sin\varphi,\ \sin\theta)`, without
+    perspective. Their cone is shaded where it cuts the sphere.
+
+    Parameters
+    ----------
+    M
+        ``[3, columns]``, non-negative, no zero column.
+    title
+        Above the picture.
+    turn, lift
+        The angles φ and θ in degrees: 0 and 0 look along the first axis, towards 0.
+    height
+        Of the figure, in inches.
+
+    Returns
+    -------
+    Drawing
+
+    Raises
+    ------
+    InputError
+        If M does not have three rows, has a negative entry, or a zero column.
+
+    Examples
+    --------
+    >>> figure = modbp.figures.cone_in_space(torch.eye(3), "three axes", turn=20)
+    >>> figure.axes[0].get_title()
+    'three axes'
+    """
+    M = np.asarray(M, dtype=np.float64)
+    if M.ndim != 2 or len(M) != 3 or M.min() < 0 or not M.any(axis=0).all():
+        raise InputError(
+            f"a matrix has shape {list(M.shape)}; only columns with three entries, "
+            "none of them negative and not all zero, are directions in this picture."
+        )
+    U = M / np.linalg.norm(M, axis=0)
+    seen = _projection(turn, lift)
+    figure = Drawing(figsize=(1.3 * height, height), layout="constrained")
+    panel = figure.subplots()
+    for k, axis in enumerate(np.eye(3), 1):
+        x, y = seen @ axis
+        panel.plot([0, 1.12 * x], [0, 1.12 * y], color=_GREY, linewidth=0.8)
+        panel.annotate(f"input {k}", (1.2 * x, 1.2 * y), ha="center", color=_GREY)
+    for pair in combinations(np.eye(3), 2):
+        panel.plot(*(seen @ _arc(*pair)), color=_GREY, linewidth=0.6, linestyle=":")
+    # By Carathéodory a cone is the union of those that three of its columns span.
+    for u, v, w in combinations(U.T, 3):
+        edge = np.hstack([_arc(u, v), _arc(v, w), _arc(w, u)])
+        panel.fill(*(seen @ edge), color=_SHADE, linewidth=0)
+    for u, v in combinations(U.T, 2):
+        panel.plot(*(seen @ _arc(u, v)), color=_GREY, linewidth=1)
+    _arrows(panel, seen @ U)
+    panel.set(xlim=(-1.25, 1.25), ylim=(-0.6, 1.3), aspect="equal", title=title)
+    panel.set_axis_off()
+    return figure
+
+
+def _projection(turn, lift):
+    """Return the plane of the picture: the directions to the right and up, as rows."""
+    phi, theta = np.radians([turn, lift])
+    right = [-np.sin(phi), np.cos(phi), 0]
+    up = [-np.sin(theta) * np.cos(phi), -np.sin(theta) * np.sin(phi), np.cos(theta)]
+    return np.array([right, up])
+
+
+def _arc(u, v, points=24):
+    """Return points of the great circle from u to v."""
+    t = np.linspace(0, 1, points)
+    chord = np.outer(u, 1 - t) + np.outer(v, t)
+    return chord / np.linalg.norm(chord, axis=0)

@@ -1,115 +1,96 @@
 """Curves, histograms and tables of cosine similarity convergence."""
 
 import math
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from matplotlib.ticker import FuncFormatter
 
 from modbp.errors import InputError
-from modbp.figures.maps import Drawing, note
+from modbp.figures.maps import Drawing, legend
+from modbp.measures.csc import BINS, CSCResult
 from modbp.measures.similarity import random_floor
 
 __all__ = ["csc_curves", "csc_histogram", "csc_table", "style"]
 
 # The colour-blind palette of seaborn, and letters as markers, as in the paper.
-_BLUE, _ORANGE, _GREEN, _RED, _PURPLE = (
-    "#0173b2",
-    "#de8f05",
-    "#029e73",
-    "#d55e00",
-    "#cc78bc",
-)
+_BLUE, _ORANGE, _GREEN = "#0173b2", "#de8f05", "#029e73"
+_RED, _PURPLE, _GREY = "#d55e00", "#cc78bc", "#777777"
 _STYLES = {
-    "gradient": ("black", "$\\nabla$"),
-    "gradient-x-input": ("#777777", "$\\times$"),
-    "smoothgrad": ("black", "o"),
-    "integrated-gradients": ("black", "D"),
-    "guided-bp": (_BLUE, "$G$"),
-    "deconv": (_BLUE, "$V$"),
-    "rectgrad": (_BLUE, "$R$"),
-    "lrp-z": (_GREEN, "$Z$"),
-    "lrp-eps": (_GREEN, "$\\epsilon$"),
-    "lrp-a1b0": (_RED, "$1$"),
-    "lrp-a2b1": (_ORANGE, "$2$"),
-    "lrp-a5b4": (_PURPLE, "$5$"),
-    "excitation-bp": (_RED, "$E$"),
-    "lrp-gamma": (_GREEN, "$\\gamma$"),
-    "dtd": (_RED, "$T$"),
-    "lrp-cmp-a1b0": (_RED, "^"),
-    "lrp-cmp-a2b1": (_ORANGE, "P"),
-    "lrp-eps-plus": (_RED, "$\\epsilon$"),
-    "lrp-eps-gamma-box": (_GREEN, "s"),
-    "contrastive-lrp": (_PURPLE, "$C$"),
-    "patternnet": (_ORANGE, "$N$"),
-    "patternattribution": (_ORANGE, "$P$"),
-    "deeplift-rescale": (_PURPLE, "$D$"),
-    "deeplift-revealcancel": ("#56b4e9", "$L$"),
-    "deeplift-ablation": (_BLUE, "$A$"),
-}
+    "gradient": ("black", "$\\nabla$"), "gradient-x-input": (_GREY, "$\\times$"),
+    "smoothgrad": ("black", "o"), "integrated-gradients": ("black", "D"),
+    "guided-bp": (_BLUE, "$G$"), "deconv": (_BLUE, "$V$"), "rectgrad": (_BLUE, "$R$"),
+    "lrp-z": (_GREEN, "$Z$"), "lrp-eps": (_GREEN, "$\\epsilon$"),
+    "lrp-a1b0": (_RED, "$1$"), "lrp-a2b1": (_ORANGE, "$2$"),
+    "lrp-a5b4": (_PURPLE, "$5$"), "excitation-bp": (_RED, "$E$"),
+    "lrp-gamma": (_GREEN, "$\\gamma$"), "dtd": (_RED, "$T$"),
+    "lrp-cmp-a1b0": (_RED, "^"), "lrp-cmp-a2b1": (_ORANGE, "P"),
+    "lrp-eps-plus": (_RED, "$\\epsilon$"), "lrp-eps-gamma-box": (_GREEN, "s"),
+    "contrastive-lrp": (_PURPLE, "$C$"), "patternnet": (_ORANGE, "$N$"),
+    "patternattribution": (_ORANGE, "$P$"), "deeplift-rescale": (_PURPLE, "$D$"),
+    "deeplift-revealcancel": ("#56b4e9", "$L$"), "deeplift-ablation": (_BLUE, "$A$"),
+}  # fmt: skip
 
 
 def style(method):
-    """Return the line style of a method, the same in every figure.
-
-    Parameters
-    ----------
-    method : str
-        Its name; methods of your own are grey.
-
-    Returns
-    -------
-    dict
-        Keyword arguments of `matplotlib.axes.Axes.plot`.
-    """
+    """Return how matplotlib draws a method's line, the same in every figure."""
     colour, marker = _STYLES.get(method, ("#949494", "o"))
     return {"color": colour, "marker": marker, "label": method, "markersize": 7}
 
 
-def csc_curves(results, start, *, log=False, names=None, least=1e-8, source=None):
+def csc_curves(
+    results: Mapping[str, dict | CSCResult], start: str, *, log: bool = False,
+    names: Sequence[str] | None = None, least: float = 1e-8, source: str | None = None,
+) -> Drawing:  # fmt: skip
     """Draw the median CSC of several methods against the layers below the start.
 
     Parameters
     ----------
-    results : dict
-        ``results[method][start][layer]`` with "median" and "channels", as stored by
-        `modbp.experiments.CSC`.
-    start : str
+    results
+        By method, what :func:`modbp.csc` found, or what a result file stores of it,
+        :meth:`modbp.CSCResult.summary`.
+    start
         Where random relevance entered.
-    log : bool
+    log
         Show ``1 − median`` on a logarithmic axis, similar at the top.
-    names : sequence of str, optional
+    names
         Methods to draw; all if left out.
-    least : float
+    least
         The smallest distance to one that means something: rounding hides what is below,
         1e-8 where relevance was computed in float32.
-    source : str, optional
+    source
         Where the pictures come from; written below.
 
     Returns
     -------
-    matplotlib.figure.Figure
+    Drawing
 
     Raises
     ------
     InputError
         If a method or the start is not among the results.
+
+    Examples
+    --------
+    >>> names = ("gradient", "lrp-z")
+    >>> results = {name: modbp.csc(net, x, name, "fc2") for name in names}
+    >>> figure = modbp.figures.csc_curves(results, "fc2")
+    >>> [line.get_label() for line in figure.axes[0].lines]
+    ['gradient', 'lrp-z', 'random']
     """
-    names = list(names or results)
-    for name in names:
-        if start not in results.get(name, {}):
-            raise InputError(f"no result for {name!r} from {start!r}; run it first.")
-    layers = list(results[names[0]][start])
+    results = _below(results, start, names)
+    one = next(iter(results.values()))
+    layers = list(one)
     figure = Drawing(figsize=(7, 3.8), layout="constrained")
     ax, ends = figure.subplots(), []
-    for name in names:
-        values = np.array([results[name][start][layer]["median"] for layer in layers])
+    for name, found in results.items():
+        values = np.array([found[layer]["median"] for layer in layers], float)
         shown = np.maximum(1 - values, least) if log else values
         ends.append(shown.min())
         ax.plot(layers, shown, linewidth=1.2, **style(name))
     if not log:
-        one = results[names[0]][start]
         floor = [random_floor(one[layer]["channels"]) for layer in layers]
-        ax.plot(layers, floor, ":", color="#777777", label="random")
+        ax.plot(layers, floor, ":", color=_GREY, label="random")
         ax.set(ylim=(-0.05, 1.05), ylabel="median |cos|")
     else:
         ax.set(yscale="log", ylim=(1.5, min(*ends, 0.1) / 2), ylabel="median |cos|")
@@ -117,37 +98,43 @@ def csc_curves(results, start, *, log=False, names=None, least=1e-8, source=None
     ax.set_xlabel(f"layer, from {start} down to the input")
     ax.tick_params(axis="x", rotation=45 if len(layers) < 13 else 90)
     ax.grid(alpha=0.3)
-    figure.legend(loc="outside right center", fontsize=8, frameon=False)
-    note(figure, source)
-    return figure
+    return legend(figure, source)
 
 
-def csc_histogram(results, start, layer, bins, *, names=None, source=None):
+def csc_histogram(
+    results: Mapping[str, dict | CSCResult], start: str, layer: str,
+    bins: Sequence[float] = BINS, *, names: Sequence[str] | None = None,
+    source: str | None = None,
+) -> Drawing:  # fmt: skip
     """Draw, for each method, how the cosines at one layer are distributed.
 
     Parameters
     ----------
-    results : dict
-        As in :func:`csc_curves`, with "histogram".
-    start, layer : str
+    results, names, source
+        As in :func:`csc_curves`.
+    start, layer
         Where relevance entered, and where it is compared.
-    bins : sequence of float
+    bins
         The edges that the counts belong to.
-    names : sequence of str, optional
-        Methods to draw; all if left out.
-    source : str, optional
-        Where the pictures come from; written below.
 
     Returns
     -------
-    matplotlib.figure.Figure
+    Drawing
+
+    Examples
+    --------
+    >>> results = {"gradient": modbp.csc(net, x, "gradient", "fc2")}
+    >>> figure = modbp.figures.csc_histogram(results, "fc2", "relu1")
+    >>> len(figure.axes[0].patches)  # one per bin
+    5
     """
-    names = list(names or results)
+    results = _below(results, start, names)
+    names = list(results)
     figure = Drawing(figsize=(7, 0.36 * len(names) + 1.2), layout="constrained")
     ax = figure.subplots()
     shades = np.linspace(0.15, 0.95, len(bins) - 1)
     left = np.zeros(len(names))
-    counts = np.array([results[name][start][layer]["histogram"] for name in names])
+    counts = np.array([found[layer]["histogram"] for found in results.values()])
     shares = counts / counts.sum(1, keepdims=True)
     for part, shade in enumerate(shades):
         label = f"{bins[part]:g} … {bins[part + 1]:g}"
@@ -159,37 +146,52 @@ def csc_histogram(results, start, layer, bins, *, names=None, source=None):
     ax.set(
         xlim=(0, 1), xlabel=f"share of |cos| at {layer}, random relevance at {start}"
     )
-    figure.legend(loc="outside right center", fontsize=8, frameon=False, title="|cos|")
-    note(figure, source)
-    return figure
+    return legend(figure, source, title="|cos|")
 
 
-def csc_table(results, start, names=None):
+def csc_table(results: Mapping[str, dict | CSCResult], start: str) -> str:
     """Write the median CSC of every method and layer as a Markdown table.
 
     Parameters
     ----------
-    results : dict
+    results, start
         As in :func:`csc_curves`.
-    start : str
-        Where random relevance entered.
-    names : sequence of str, optional
-        Methods to show; all if left out.
 
     Returns
     -------
     str
         Three digits, or as many as it takes to see the distance to one.
+
+    Examples
+    --------
+    >>> results = {"lrp-z": modbp.csc(net, x, "lrp-z", "fc2", ["fc2", "relu1"])}
+    >>> print(modbp.figures.csc_table(results, "fc2"))
+    | method | fc2 | relu1 |
+    |---|--:|--:|
+    | lrp-z | 0.816 | 1.0 |
     """
-    names = list(names or results)
-    layers = list(results[names[0]][start])
+    results = _below(results, start)
+    layers = list(next(iter(results.values())))
     lines = ["| method | " + " | ".join(layers) + " |"]
     lines.append("|---|" + "--:|" * len(layers))
-    for name in names:
-        row = results[name][start]
+    for name, row in results.items():
         cells = [_cell(row[layer]["median"]) for layer in layers]
         lines.append(f"| {name} | " + " | ".join(cells) + " |")
     return "\n".join(lines)
+
+
+def _below(results, start, names=None):
+    """Return what is stored of each method, by the layers below the start."""
+    found = {}
+    for name in names or results:
+        one = results.get(name, {})
+        one = one.summary() if isinstance(one, CSCResult) else one
+        if start not in one:
+            raise InputError(f"no result for {name!r} from {start!r}; run it first.")
+        found[name] = one[start]
+    if not found:
+        raise InputError("there are no results to draw; run a method first.")
+    return found
 
 
 def _cell(value):

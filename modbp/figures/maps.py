@@ -1,6 +1,7 @@
 """Maps of relevance: one number per pixel, in one scale and one set of colours."""
 
 import io
+from collections.abc import Sequence
 
 import numpy as np
 import torch
@@ -8,14 +9,8 @@ from matplotlib.figure import Figure
 
 from modbp.errors import InputError
 
-__all__ = [
-    "Drawing",
-    "difference",
-    "gallery",
-    "heatmaps",
-    "normalise",
-    "note",
-]
+__all__ = ["Drawing", "difference", "gallery", "heatmaps", "legend", "normalise"]
+__all__ += ["note"]
 
 _MAP = "seismic"
 
@@ -30,27 +25,9 @@ class Drawing(Figure):
 
 
 def normalise(maps, percentile=99.5):
-    """Scale every map to [-1, 1], keeping zero at zero.
+    """Scale every map ``[N, H, W]`` to [-1, 1] by a percentile of its absolute values.
 
-    Equation: ``r / s`` clipped, where `s` is the given percentile of ``|r|``, so that
-    single extreme pixels do not hide the rest.
-
-    Parameters
-    ----------
-    maps : torch.Tensor
-        ``[N, H, W]``.
-    percentile : float
-        In (0, 100]; 100 scales by the maximum.
-
-    Returns
-    -------
-    numpy.ndarray
-        ``[N, H, W]``; a map of zeros stays zero.
-
-    Raises
-    ------
-    InputError
-        If `percentile` is out of range.
+    Zero stays zero, and single extreme pixels do not hide the rest.
     """
     if not 0 < percentile <= 100:
         raise InputError(f"percentile is {percentile!r}; choose one in (0, 100].")
@@ -61,48 +38,66 @@ def normalise(maps, percentile=99.5):
     return np.clip(maps / scale, -1, 1)
 
 
-def difference(first, second):
+def difference(
+    first: torch.Tensor | np.ndarray, second: torch.Tensor | np.ndarray
+) -> np.ndarray:
     """Return how much two maps differ, as displayed.
 
-    Equation: the mean of ``|n(first) − n(second)|``, where `n` is :func:`normalise`.
+    Equation: the mean of ``|n(first) − n(second)|``, where `n` scales as all figures
+    do, to [-1, 1] by the 99.5th percentile of absolute values.
 
     Parameters
     ----------
-    first, second : torch.Tensor
+    first, second
         ``[N, H, W]``.
 
     Returns
     -------
     numpy.ndarray
         ``[N]`` in [0, 2]; 0 for maps that differ by a positive factor only.
+
+    Examples
+    --------
+    >>> map = torch.ones(1, 2, 2)
+    >>> modbp.figures.difference(map, -3 * map)
+    array([2.])
     """
     return np.abs(normalise(first) - normalise(second)).mean(axis=(1, 2))
 
 
-def heatmaps(pictures, columns, *, rows=None, source=None, size=1.3):
+def heatmaps(
+    pictures: torch.Tensor, columns: dict[str, torch.Tensor], *,
+    rows: Sequence[str] | None = None, source: str | None = None, size: float = 1.3,
+) -> Drawing:  # fmt: skip
     """Draw pictures beside their maps.
 
     Parameters
     ----------
-    pictures : torch.Tensor
+    pictures
         ``[N, 3, H, W]`` in [0, 1], one row each.
-    columns : dict of str to torch.Tensor
+    columns
         Maps ``[N, H, W]`` by column title; they are normalised here.
-    rows : sequence of str, optional
+    rows
         Row titles.
-    source : str, optional
+    source
         Where the pictures come from; written below.
-    size : float
+    size
         Side of one picture in inches.
 
     Returns
     -------
-    matplotlib.figure.Figure
+    Drawing
 
     Raises
     ------
     InputError
         If a column does not hold one map per picture.
+
+    Examples
+    --------
+    >>> maps = {"gradient": torch.rand(2, 4, 4), "lrp-z": torch.rand(2, 4, 4)}
+    >>> len(modbp.figures.heatmaps(torch.rand(2, 3, 4, 4), maps).axes)
+    6
     """
     count = len(pictures)
     for title, maps in columns.items():
@@ -132,30 +127,39 @@ def heatmaps(pictures, columns, *, rows=None, source=None, size=1.3):
     return figure
 
 
-def gallery(pictures, maps, *, columns=3, source=None, width=4.6):
+def gallery(
+    pictures: torch.Tensor, maps: dict[str, torch.Tensor], *, columns: int = 3,
+    source: str | None = None, width: float = 4.6,
+) -> Drawing:  # fmt: skip
     """Draw many methods at once: one cell each, with a small map per picture.
 
     Parameters
     ----------
-    pictures : torch.Tensor
+    pictures
         ``[N, 3, H, W]`` in [0, 1]; they fill the first cell.
-    maps : dict of str to torch.Tensor
+    maps
         Maps ``[N, H, W]`` by title; they are normalised here.
-    columns : int
+    columns
         Cells side by side.
-    source : str, optional
+    source
         Where the pictures come from; written below.
-    width : float
+    width
         Of the figure, in inches.
 
     Returns
     -------
-    matplotlib.figure.Figure
+    Drawing
 
     Raises
     ------
     InputError
         If a cell does not hold one map per picture.
+
+    Examples
+    --------
+    >>> maps = {name: torch.rand(2, 4, 4) for name in ("gradient", "lrp-z", "dtd")}
+    >>> len(modbp.figures.gallery(torch.rand(2, 3, 4, 4), maps, columns=2).axes)
+    4
     """
     cells = {"image": pictures.permute(0, 2, 3, 1).cpu().numpy()}
     for title, each in maps.items():
@@ -182,17 +186,16 @@ def gallery(pictures, maps, *, columns=3, source=None, width=4.6):
 
 
 def note(figure, source):
-    """Write below a figure where its pictures come from.
-
-    Parameters
-    ----------
-    figure : matplotlib.figure.Figure
-        The figure.
-    source : str or None
-        As `modbp.data.Images` says it; nothing is written if None.
-    """
+    """Write below a figure where its pictures come from, if that is given."""
     if source:
         figure.text(0.99, 0.005, source, ha="right", va="bottom", fontsize=7)
+
+
+def legend(figure, source, loc="outside right center", **options):
+    """Write beside a figure what is what, and below it where the pictures come from."""
+    figure.legend(loc=loc, fontsize=8, frameon=False, **options)
+    note(figure, source)
+    return figure
 
 
 def _one_each(title, maps, pictures):

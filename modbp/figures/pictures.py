@@ -13,26 +13,9 @@ __all__ = ["element", "webp"]
 
 
 def webp(picture):
-    """Return a picture as lossless WebP, and its width on a page.
+    """Return a picture, as `frames` takes it, as lossless WebP, and its width in CSS.
 
     Half the size of a PNG, which counts where a page holds tens of pictures.
-
-    Parameters
-    ----------
-    picture : object
-        What `modbp.widgets.frames` takes. A figure is closed.
-
-    Returns
-    -------
-    content : bytes
-        The same for the same pixels.
-    width : int
-        In the pixels of a style sheet.
-
-    Raises
-    ------
-    InputError
-        If an array is no picture.
     """
     picture, width = _pillow(picture)
     stream = io.BytesIO()
@@ -41,21 +24,7 @@ def webp(picture):
 
 
 def element(content, width, text):
-    """Return an ``<img>`` element with a WebP picture inside.
-
-    Parameters
-    ----------
-    content : bytes
-        The picture.
-    width : int
-        Its width on the page, where there is room.
-    text : str
-        What is seen, for those who do not see it.
-
-    Returns
-    -------
-    str
-    """
+    """Return an ``<img>`` element with a WebP picture inside, told in words."""
     source = base64.b64encode(content).decode()
     return (
         f'<img alt="{escape(text)}" width="{width}" '

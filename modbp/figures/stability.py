@@ -1,10 +1,13 @@
 """Boxes and curves of how similar maps stay when what they explain changes."""
 
+from collections.abc import Mapping, Sequence
+
 import numpy as np
 
 from modbp.errors import InputError
 from modbp.figures.convergence import style
-from modbp.figures.maps import Drawing, note
+from modbp.figures.maps import Drawing, legend
+from modbp.measures.sanity import Sanity
 
 __all__ = ["similarity_boxes", "similarity_curves"]
 
@@ -12,7 +15,10 @@ __all__ = ["similarity_boxes", "similarity_curves"]
 _KINDS = {"ssim": ("2020 code", "#9ecae1"), "corrected": ("corrected", "#fdae6b")}
 
 
-def similarity_boxes(results, stage="random logit", *, names=None, source=None):
+def similarity_boxes(
+    results: Mapping[str, dict | Sanity], stage: str = "random logit", *,
+    names: Sequence[str] | None = None, source: str | None = None,
+) -> Drawing:  # fmt: skip
     """Draw how similar changed maps are, as one box per method and setting of SSIM.
 
     Boxes reach from quartile to quartile, their line is the median, and whiskers reach
@@ -21,43 +27,47 @@ def similarity_boxes(results, stage="random logit", *, names=None, source=None):
 
     Parameters
     ----------
-    results : dict
-        ``results[method]`` with "stages" and "floor", as stored by
-        `modbp.experiments.RandomLogit` and `modbp.experiments.Cascade`.
-    stage : str
+    results
+        By method, what :func:`modbp.sanity.random_logit` or
+        :func:`modbp.sanity.cascade` found, or what a result file stores of it.
+    stage
         What was changed.
-    names : sequence of str, optional
+    names
         Methods to draw; all if left out.
-    source : str, optional
+    source
         Where the pictures come from; written below.
 
     Returns
     -------
-    matplotlib.figure.Figure
+    Drawing
 
     Raises
     ------
     InputError
         If a method or the stage is not among the results.
+
+    Examples
+    --------
+    >>> net, (x, _) = modbp.models.cifar10(), modbp.data.images(2, folder="photographs")
+    >>> results = {"gradient": modbp.sanity.random_logit(net, x, "gradient")}
+    >>> figure = modbp.figures.similarity_boxes(results)
+    >>> [text.get_text() for text in figure.axes[0].get_yticklabels()]
+    ['gradient']
     """
-    names = _checked(results, names, stage)
+    results = _stored(results, names, stage)
+    names = list(results)
     figure = Drawing(figsize=(7, 0.42 * len(names) + 1), layout="constrained")
     ax = figure.subplots()
     rows = np.arange(len(names))
     for side, (kind, (title, colour)) in zip((-1, 1), _KINDS.items(), strict=True):
-        values = [_kept(results[name]["stages"][stage][kind]) for name in names]
-        floors = [results[name]["floor"][kind]["median"] for name in names]
+        values = [_kept(each["stages"][stage][kind]) for each in results.values()]
+        floors = [_number(each["floor"][kind]["median"]) for each in results.values()]
         ax.boxplot(
-            values,
-            orientation="horizontal",
-            positions=rows + 0.19 * side,
-            widths=0.32,
-            patch_artist=True,
-            manage_ticks=False,
-            boxprops={"facecolor": colour},
+            values, orientation="horizontal", positions=rows + 0.19 * side, widths=0.32,
+            patch_artist=True, manage_ticks=False, boxprops={"facecolor": colour},
             medianprops={"color": "black"},
             flierprops={"marker": ".", "markersize": 2, "alpha": 0.4},
-        )
+        )  # fmt: skip
         options = {"marker": "X", "s": 26, "zorder": 3, "edgecolor": "black"}
         ax.scatter(floors, rows + 0.19 * side, color=colour, **options)
         ax.barh(0, 0, color=colour, label=title)
@@ -69,44 +79,44 @@ def similarity_boxes(results, stage="random logit", *, names=None, source=None):
     ax.set_xlabel("SSIM with the original map", loc="left")
     ax.invert_yaxis()
     ax.grid(axis="x", alpha=0.3)
-    figure.legend(loc="outside right upper", fontsize=8, frameon=False)
-    note(figure, source)
-    return figure
+    return legend(figure, source, "outside right upper")
 
 
-def similarity_curves(results, kind="corrected", *, names=None, source=None):
+def similarity_curves(
+    results: Mapping[str, dict | Sanity], kind: str = "corrected", *,
+    names: Sequence[str] | None = None, source: str | None = None,
+) -> Drawing:  # fmt: skip
     """Draw the median similarity of maps after each stage of a randomisation.
 
-    Shaded is the bootstrap band of the median, 99 % wide.
+    Shaded is the bootstrap band of the median, 99 % wide, where a file stores one.
 
     Parameters
     ----------
-    results : dict
+    results, names, source
         As in :func:`similarity_boxes`.
-    kind : {"ssim", "corrected"}
-        The 2020 code's settings of SSIM, or the corrected ones.
-    names : sequence of str, optional
-        Methods to draw; all if left out.
-    source : str, optional
-        Where the pictures come from; written below.
+    kind
+        The 2020 code's settings of SSIM, "ssim", or the "corrected" ones.
 
     Returns
     -------
-    matplotlib.figure.Figure
+    Drawing
 
-    Raises
-    ------
-    InputError
-        If a method is not among the results, or there are no such settings.
+    Examples
+    --------
+    >>> net, (x, _) = modbp.models.cifar10(), modbp.data.images(2, folder="photographs")
+    >>> found = modbp.sanity.cascade(net, x, "gradient", stages=["fc6", "conv4"])
+    >>> figure = modbp.figures.similarity_curves({"gradient": found})
+    >>> [text.get_text() for text in figure.axes[0].get_xticklabels()]
+    ['original', 'fc6', 'conv4']
     """
     if kind not in _KINDS:
         raise InputError(f"kind is {kind!r}; choose {' or '.join(_KINDS)}.")
-    names = _checked(results, names)
-    stages = list(results[names[0]]["stages"])
+    results = _stored(results, names)
+    stages = list(next(iter(results.values()))["stages"])
     figure = Drawing(figsize=(7, 4), layout="constrained")
     ax = figure.subplots()
-    for name in names:
-        cells = [results[name]["stages"][stage][kind] for stage in stages]
+    for name, found in results.items():
+        cells = [found["stages"][stage][kind] for stage in stages]
         # The original map is as similar to itself as can be.
         median = [1.0, *(_number(cell["median"]) for cell in cells)]
         bands = [(1.0, 1.0), *(cell["band"] or (np.nan, np.nan) for cell in cells)]
@@ -114,31 +124,46 @@ def similarity_curves(results, kind="corrected", *, names=None, source=None):
         ax.plot(median, linewidth=1.2, **look)
         low, high = np.transpose(bands)
         ax.fill_between(range(len(bands)), low, high, color=look["color"], alpha=0.2)
-    floor = [_number(results[name]["floor"][kind]["median"]) for name in names]
+    floor = [_number(each["floor"][kind]["median"]) for each in results.values()]
     low, high = np.nanmin(floor), np.nanmax(floor)
     ax.axhspan(low, high, color="#777777", alpha=0.15, zorder=0, label="unrelated")
     ax.set_xticks(range(len(stages) + 1), ["original", *stages], rotation=45)
     ax.set(ylim=(min(0, low) - 0.05, 1.05), xlabel="weights are random down to …")
     ax.set_ylabel(f"SSIM with the original map\n({_KINDS[kind][0]})")
     ax.grid(alpha=0.3)
-    figure.legend(loc="outside right center", fontsize=8, frameon=False)
-    note(figure, source)
-    return figure
+    return legend(figure, source)
 
 
-def _checked(results, names, stage=None):
-    names = list(names or results)
-    for name in names:
-        stages = results.get(name, {}).get("stages", {})
+def _stored(results, names, stage=None):
+    """Return each method's results as a file stores them, if they are there."""
+    found = {}
+    for name in names or results:
+        one = results.get(name, {})
+        found[name] = one = _summary(one) if isinstance(one, Sanity) else one
+        stages = one.get("stages", {})
         if not stages or stage not in (None, *stages):
             what = f" after {stage!r}" if stage else ""
             raise InputError(f"no result for {name!r}{what}; run it first.")
-    return names
+    if not found:
+        raise InputError("there are no results to draw; run a method first.")
+    return found
+
+
+def _summary(found):
+    stages, floor = {stage: {} for stage in found.stages}, {}
+    for kind in _KINDS:
+        median = found.median(corrected=kind == "corrected")
+        for stage, values in zip(found.stages, getattr(found, kind), strict=True):
+            cell = {"values": values, "median": median[stage], "band": None}
+            stages[stage][kind] = cell
+        floors = found.floor(corrected=kind == "corrected")
+        floor[kind] = {"median": floors[found.stages[0]]}
+    return {"stages": stages, "floor": floor}
 
 
 def _kept(cell):
     """Return the values that are there: a map of one value has no SSIM."""
-    return [value for value in cell["values"] if value is not None]
+    return [each for each in cell["values"] if each is not None and each == each]
 
 
 def _number(value):

@@ -3,7 +3,7 @@
 import itertools
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from html import escape
 
 import numpy as np
@@ -56,10 +56,7 @@ _WITHOUT_SCRIPT = """
 class Frames:
     """Pictures of which a reader sees one at a time; what `frames` returns.
 
-    Attributes
-    ----------
-    html : str
-        All of it: controls, pictures, style. Needs no library, kernel or network.
+    ``html`` is all of it: controls, pictures, style.
     """
 
     def __init__(self, html, summary):
@@ -73,8 +70,11 @@ class Frames:
 
 
 def frames(
-    pictures, labels, *, alt, control="range", label="Picture", start=0, telling=None
-):
+    pictures: Iterable, labels: Sequence | Mapping[str, Sequence], *,
+    alt: str | Callable[..., str] | Sequence[str],
+    control: str | Mapping[str, str] = "range", label: str = "Picture", start: int = 0,
+    telling: Sequence[int] | None = None,
+) -> Frames:  # fmt: skip
     """Show one of several pictures, chosen by the reader with plain HTML controls.
 
     Works in static pages, in JupyterLab, from a file, and from the keyboard. A reader
@@ -82,36 +82,43 @@ def frames(
 
     Parameters
     ----------
-    pictures : sequence
+    pictures
         Matplotlib figures (they are closed), Pillow images, arrays ``[H, W]`` or
         ``[H, W, 3]`` (uint8, or floats in [0, 1]), or the bytes of PNG files. With
         several controls the last one counts fastest.
-    labels : sequence, or dict of str to sequence
+    labels
         What each picture is called. A dict makes one control per entry, as in
         ``{"Method": [...], "Explained class": [...]}``.
-    alt : str, callable, or sequence of str
+    alt
         What is seen, for those who do not see it: one text per picture, or a function
         of the labels, or a text in which ``{}`` stands for a label.
-    control : {"range", "select"} or dict
-        A slider for what has an order, a list for what has none; a dict names one per
-        control.
-    label : str
+    control
+        "range", a slider, for what has an order, "select", a list, for what has none; a
+        dict names one per control.
+    label
         What a single control chooses.
-    start : int
+    start
         Number of the picture shown first.
-    telling : sequence of int, optional
-        Pictures for readers without scripts; the first and the last.
+    telling
+        Pictures for readers without scripts; the first and the last if left out.
 
     Returns
     -------
     Frames
-        Displays itself at the end of a cell.
+        Displays itself at the end of a cell. Its ``html`` needs no library, kernel or
+        network.
 
     Raises
     ------
     InputError
         If there are no pictures, or their number is not that of the labels, or texts
         are missing, or `control`, `start` or `telling` name what does not exist.
+
+    Examples
+    --------
+    >>> pictures = [torch.zeros(8, 8), torch.ones(8, 8)]
+    >>> modbp.widgets.frames(pictures, ["off", "on"], alt="A lamp, {}", label="Lamp")
+    2 pictures by Lamp
     """
     axes = dict(labels) if isinstance(labels, Mapping) else {label: labels}
     axes = {str(name): [str(entry) for entry in axes[name]] for name in axes}
@@ -161,7 +168,10 @@ def frames(
     return Frames("\n".join([*parts, "</div>"]), summary)
 
 
-def explore(function, *, alt, control="select", **choices):
+def explore(
+    function: Callable, *, alt: str | Callable[..., str],
+    control: str | Mapping[str, str] = "select", **choices: Sequence | Mapping,
+) -> object:  # fmt: skip
     """Call a function that draws, with values that the reader chooses.
 
     With a kernel each choice calls `function`. While the book is built, every
@@ -169,11 +179,11 @@ def explore(function, *, alt, control="select", **choices):
 
     Parameters
     ----------
-    function : callable
+    function
         Takes one value per choice by name; returns a picture as `frames` takes it.
-    alt : str or callable
+    alt
         As in `frames`: a text with ``{}`` for the labels, or a function of them.
-    control : {"range", "select"} or dict
+    control
         As in `frames`; a dict uses the names of the choices.
     **choices
         The values of each, as a sequence, or as a dict from label to value.
@@ -187,6 +197,12 @@ def explore(function, *, alt, control="select", **choices):
     ------
     InputError
         If there are no choices, or no text.
+
+    Examples
+    --------
+    >>> modbp.widgets.explore(torch.eye, alt="A diagonal of {}", n=[])
+    Traceback (most recent call last):
+    modbp.errors.InputError: explore has nothing to choose; give values...
     """
     tables = {
         key: dict(values)

@@ -1,14 +1,11 @@
-"""What neurons see, and one power step towards the leading direction of it."""
+"""What the neurons of each layer see, and the central taps of their weights."""
 
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
-from hypothesis import strategies as st
-from nets import Zoo, filled, mlp, none, normal, relative
+from nets import Zoo, filled, mlp, none, normal
 from torch import nn
 
-from modbp import patterns
 from modbp.errors import InputError, MethodError
 from modbp.measures import neurons, spectra
 
@@ -40,69 +37,6 @@ def test_of_a_large_picture_a_hundred_locations_are_chosen_and_a_seed_repeats_th
     assert len(np.unique(one, axis=0)) == 400
 
 
-def test_leading_directions_by_hand():
-    # Rows (±3, 0), (0, ±1): XᵀX / 4 = diag(18/4, 2/4).
-    x = np.array([[3.0, 0], [-3, 0], [0, 1], [0, -1]])
-    values, vectors = spectra.leading(x)
-    np.testing.assert_allclose(values, [4.5, 0.5])
-    np.testing.assert_allclose(np.abs(vectors), np.eye(2), atol=1e-15)
-
-
-def test_leading_directions_of_large_data_are_those_of_the_covariance():
-    rng = np.random.default_rng(0)
-    x = rng.standard_normal((300, 100)) * np.linspace(1, 3, 100) ** 2
-    values, vectors = spectra.leading(x)
-    wanted, directions = np.linalg.eigh(x.T @ x / 300)
-    np.testing.assert_allclose(values, wanted[::-1][:2], rtol=1e-4)
-    assert abs(vectors[:, 0] @ directions[:, -1]) > 1 - 1e-6
-
-
-def test_a_power_step_by_hand():
-    # Covariance diag(4, 1) and w = (1, 2): cov w = (4, 2), wᵀ cov w = 8. The first
-    # eigenvector is (1, 0), so |cos| goes from 1/√5 to 4/√20; the scale is √8 / √20.
-    net = nn.Sequential(nn.Linear(2, 1)).double().eval()
-    net[0].weight.data = torch.tensor([[1.0, 2.0]]).double()
-    x = torch.tensor([[2.0, 1], [2, -1], [-2, 1], [-2, -1]]).double()
-    step = spectra.power_step(neurons.seen(net, x)["0"])
-    np.testing.assert_allclose(step.before, 1 / np.sqrt(5))
-    np.testing.assert_allclose(step.after, 4 / np.sqrt(20))
-    np.testing.assert_allclose(step.scale, np.sqrt(8 / 20))
-    assert step.ratio == pytest.approx(4)
-
-
-@pytest.mark.parametrize("kind", ["relu", "linear"])
-def test_the_pattern_of_equation_41_points_where_the_power_step_ends(kind):
-    net, x = mlp(5, 6, 4, seed=3, bias=normal), normal(1, 400, 5) + 0.3
-    fitted = patterns.fit(net, [x], kind, estimator="eq41")
-    for name, layer in neurons.seen(net, x).items():
-        for neuron, a in enumerate(fitted[name]):
-            rows = layer.centred(neuron if kind == "relu" else None)
-            w = torch.from_numpy(layer.weight[neuron])
-            after = torch.from_numpy(rows.T @ (rows @ layer.weight[neuron]) / len(rows))
-            assert relative(a, after / (w @ after)) < 1e-10
-            step = spectra.power_step(layer, neuron if kind == "relu" else None)
-            place = 0 if kind == "relu" else neuron
-            e = spectra.leading(rows)[1][:, 0]
-            cosine = abs(a.numpy() @ e) / np.linalg.norm(a)
-            assert step.after[place] == pytest.approx(cosine, abs=1e-9)
-
-
-@given(seed=st.integers(0, 10**6), d=st.integers(2, 6))
-def test_a_power_step_never_leads_away_and_gains_the_ratio_at_least(seed, d):
-    rng = np.random.default_rng(seed)
-    x = rng.standard_normal((40, d)) * rng.uniform(0.5, 3, d)
-    net = nn.Sequential(nn.Linear(d, 1)).double().eval()
-    net[0].weight.data = torch.from_numpy(rng.standard_normal((1, d)))
-    step = spectra.power_step(neurons.seen(net, torch.from_numpy(x))["0"])
-    assert step.after[0] >= step.before[0] - 1e-12
-
-    def tangent(cosine):
-        return np.sqrt(1 - min(cosine, 1) ** 2) / cosine
-
-    after, before = tangent(step.after[0]), tangent(step.before[0])
-    assert after <= before / step.ratio * (1 + 1e-9) + 1e-6
-
-
 def test_locations_where_a_neuron_is_off_do_not_count():
     # On where x₁ > 0: there (1, 1) and (3, 3), centred ±(1, 1).
     net = nn.Sequential(nn.Linear(2, 1, bias=False)).double().eval()
@@ -119,9 +53,54 @@ def test_a_neuron_that_is_never_on_and_groups_are_refused():
     layer = neurons.seen(net, normal(1, 9, 3))["0"]
     with pytest.raises(InputError, match="neuron 1 is on at 0 of 9"):
         spectra.power_step(layer, 1)
+    grouped = filled(nn.Sequential(nn.Conv2d(4, 4, 3, groups=2)))
     with pytest.raises(MethodError, match="different channels"):
-        neurons.seen(
-            filled(nn.Sequential(nn.Conv2d(4, 4, 3, groups=2))), normal(1, 2, 4, 5, 5)
-        )
+        neurons.seen(grouped, normal(1, 2, 4, 5, 5))
     with pytest.raises(MethodError, match="different channels"):
         neurons.seen(filled(Zoo()), normal(1, 3, 2, 6, 6))
+
+
+# Central taps -------------------------------------------------------------------------
+
+
+def test_taps_are_central_and_fit_as_a_chain():
+    layers = [nn.Conv2d(2, 3, 3, padding=1), nn.ReLU(), nn.Conv2d(3, 5, 2), nn.ReLU()]
+    layers += [nn.MaxPool2d(2), nn.Flatten(), nn.Linear(20, 4), nn.ReLU()]
+    net = filled(nn.Sequential(*layers, nn.Linear(4, 3)), seed=1, bias=none)
+    taps = neurons.taps(net, normal(0, 1, 2, 6, 6))
+    shapes = {"0": (2, 3), "2": (3, 5), "6": (5, 4), "8": (4, 3)}
+    assert {name: M.shape for name, M in taps.items()} == shapes
+    weight = {name: net[int(name)].weight.detach() for name in taps}
+    np.testing.assert_array_equal(taps["0"], weight["0"][:, :, 1, 1].T)
+    np.testing.assert_array_equal(taps["2"], weight["2"][:, :, 0, 0].T)
+    # 20 = 5 channels of 2 × 2; torch flattens channels first.
+    np.testing.assert_array_equal(taps["6"], weight["6"][:, ::4].T)
+    doubled = neurons.taps(
+        net, normal(0, 1, 2, 6, 6), {name: 2 * W for name, W in weight.items()}
+    )
+    np.testing.assert_array_equal(doubled["8"], 2 * weight["8"].T)
+
+
+def test_a_network_that_is_no_plain_chain_is_refused():
+    class Branches(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.left, self.right = nn.Linear(3, 4), nn.Linear(3, 4)
+
+        def forward(self, x):
+            return self.left(x) + self.right(x)
+
+    with pytest.raises(MethodError, match="no plain chain"):
+        neurons.taps(Branches().double().eval(), normal(0, 2, 3))
+
+
+def test_only_the_dense_layer_behind_the_picture_is_read_as_one():
+    net = nn.Sequential(
+        nn.Conv2d(1, 2, 1), nn.Flatten(), nn.Linear(8, 8), nn.Linear(8, 3)
+    )
+    net = filled(net, bias=none)
+    taps = neurons.taps(net, torch.ones(1, 1, 2, 2).double())
+    assert [M.shape for M in taps.values()] == [(1, 2), (2, 8), (8, 3)]
+    dense = mlp(5, 4, 3)
+    taps = neurons.taps(dense, torch.ones(1, 5).double())
+    np.testing.assert_array_equal(taps["0"], dense[0].weight.detach().T)

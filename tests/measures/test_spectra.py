@@ -1,30 +1,17 @@
-"""Ratios of singular values, of matrices and of operators that are none."""
+"""Leading directions, one power step towards them, ratios of singular values."""
 
 import numpy as np
 import pytest
 import torch
-from nets import filled, mlp, none, normal, uniform
+from hypothesis import given
+from hypothesis import strategies as st
+from nets import filled, mlp, none, normal, relative, uniform
 from torch import nn
 
 import modbp
 from modbp import patterns
-from modbp.errors import InputError, MethodError
+from modbp.errors import InputError
 from modbp.measures import neurons, spectra
-
-
-def network():
-    net = nn.Sequential(
-        nn.Conv2d(2, 3, 3, padding=1),
-        nn.ReLU(),
-        nn.Conv2d(3, 5, 2),
-        nn.ReLU(),
-        nn.MaxPool2d(2),
-        nn.Flatten(),
-        nn.Linear(20, 4),
-        nn.ReLU(),
-        nn.Linear(4, 3),
-    )
-    return filled(net, seed=1, bias=none)
 
 
 def test_the_ratio_by_hand():
@@ -37,7 +24,9 @@ def test_the_ratio_by_hand():
 
 @pytest.mark.parametrize("method", ["gradient", "lrp-a1b0", "patternattribution"])
 def test_an_operator_has_the_ratio_of_its_matrix(method):
-    net, x = network(), uniform(2, 4, 2, 6, 6)
+    layers = [nn.Conv2d(2, 3, 3, padding=1), nn.ReLU(), nn.Conv2d(3, 5, 2), nn.ReLU()]
+    net = nn.Sequential(*layers, nn.MaxPool2d(2), nn.Flatten(), nn.Linear(20, 4))
+    net, x = filled(net, seed=1, bias=none), uniform(2, 4, 2, 6, 6)
     if method == "patternattribution":
         method = modbp.methods.get(method, patterns=patterns.fit(net, x))
     chain = modbp.chain(net, x, method)
@@ -66,46 +55,64 @@ def test_between_agrees_with_the_literal_form_of_the_code():
     assert spectra.between(left, right) == pytest.approx(values[0] / values[1])
 
 
-def test_taps_are_central_and_fit_as_a_chain():
-    net = network()
-    taps = neurons.taps(net, normal(0, 1, 2, 6, 6))
-    assert {name: M.shape for name, M in taps.items()} == {
-        "0": (2, 3),
-        "2": (3, 5),
-        "6": (5, 4),
-        "8": (4, 3),
-    }
-    weight = {name: net[int(name)].weight.detach() for name in taps}
-    np.testing.assert_array_equal(taps["0"], weight["0"][:, :, 1, 1].T)
-    np.testing.assert_array_equal(taps["2"], weight["2"][:, :, 0, 0].T)
-    # 20 = 5 channels of 2 × 2; torch flattens channels first.
-    np.testing.assert_array_equal(taps["6"], weight["6"][:, ::4].T)
-    doubled = neurons.taps(
-        net, normal(0, 1, 2, 6, 6), {name: 2 * W for name, W in weight.items()}
-    )
-    np.testing.assert_array_equal(doubled["8"], 2 * weight["8"].T)
+def test_leading_directions_by_hand():
+    # Rows (±3, 0), (0, ±1): XᵀX / 4 = diag(18/4, 2/4).
+    x = np.array([[3.0, 0], [-3, 0], [0, 1], [0, -1]])
+    values, vectors = spectra.leading(x)
+    np.testing.assert_allclose(values, [4.5, 0.5])
+    np.testing.assert_allclose(np.abs(vectors), np.eye(2), atol=1e-15)
 
 
-def test_a_network_that_is_no_plain_chain_is_refused():
-    class Branches(nn.Module):
-        def __init__(self):
-            super().__init__()
-            self.left, self.right = nn.Linear(3, 4), nn.Linear(3, 4)
-
-        def forward(self, x):
-            return self.left(x) + self.right(x)
-
-    with pytest.raises(MethodError, match="no plain chain"):
-        neurons.taps(Branches().double().eval(), normal(0, 2, 3))
+def test_leading_directions_of_large_data_are_those_of_the_covariance():
+    rng = np.random.default_rng(0)
+    x = rng.standard_normal((300, 100)) * np.linspace(1, 3, 100) ** 2
+    values, vectors = spectra.leading(x)
+    wanted, directions = np.linalg.eigh(x.T @ x / 300)
+    np.testing.assert_allclose(values, wanted[::-1][:2], rtol=1e-4)
+    assert abs(vectors[:, 0] @ directions[:, -1]) > 1 - 1e-6
 
 
-def test_only_the_dense_layer_behind_the_picture_is_read_as_one():
-    net = nn.Sequential(
-        nn.Conv2d(1, 2, 1), nn.Flatten(), nn.Linear(8, 8), nn.Linear(8, 3)
-    )
-    net = filled(net, bias=none)
-    taps = neurons.taps(net, torch.ones(1, 1, 2, 2).double())
-    assert [M.shape for M in taps.values()] == [(1, 2), (2, 8), (8, 3)]
-    dense = mlp(5, 4, 3)
-    taps = neurons.taps(dense, torch.ones(1, 5).double())
-    np.testing.assert_array_equal(taps["0"], dense[0].weight.detach().T)
+def test_a_power_step_by_hand():
+    # Covariance diag(4, 1) and w = (1, 2): cov w = (4, 2), wᵀ cov w = 8. The first
+    # eigenvector is (1, 0), so |cos| goes from 1/√5 to 4/√20; the scale is √8 / √20.
+    net = nn.Sequential(nn.Linear(2, 1)).double().eval()
+    net[0].weight.data = torch.tensor([[1.0, 2.0]]).double()
+    x = torch.tensor([[2.0, 1], [2, -1], [-2, 1], [-2, -1]]).double()
+    step = spectra.power_step(neurons.seen(net, x)["0"])
+    np.testing.assert_allclose(step.before, 1 / np.sqrt(5))
+    np.testing.assert_allclose(step.after, 4 / np.sqrt(20))
+    np.testing.assert_allclose(step.scale, np.sqrt(8 / 20))
+    assert step.ratio == pytest.approx(4)
+
+
+@pytest.mark.parametrize("kind", ["relu", "linear"])
+def test_the_pattern_of_equation_41_points_where_the_power_step_ends(kind):
+    net, x = mlp(5, 6, 4, seed=3, bias=normal), normal(1, 400, 5) + 0.3
+    fitted = patterns.fit(net, [x], kind, estimator="eq41")
+    for name, layer in neurons.seen(net, x).items():
+        for neuron, a in enumerate(fitted[name]):
+            rows = layer.centred(neuron if kind == "relu" else None)
+            w = torch.from_numpy(layer.weight[neuron])
+            after = torch.from_numpy(rows.T @ (rows @ layer.weight[neuron]) / len(rows))
+            assert relative(a, after / (w @ after)) < 1e-10
+            step = spectra.power_step(layer, neuron if kind == "relu" else None)
+            place = 0 if kind == "relu" else neuron
+            e = spectra.leading(rows)[1][:, 0]
+            cosine = abs(a.numpy() @ e) / np.linalg.norm(a)
+            assert step.after[place] == pytest.approx(cosine, abs=1e-9)
+
+
+@given(seed=st.integers(0, 10**6), d=st.integers(2, 6))
+def test_a_power_step_never_leads_away_and_gains_the_ratio_at_least(seed, d):
+    rng = np.random.default_rng(seed)
+    x = rng.standard_normal((40, d)) * rng.uniform(0.5, 3, d)
+    net = nn.Sequential(nn.Linear(d, 1)).double().eval()
+    net[0].weight.data = torch.from_numpy(rng.standard_normal((1, d)))
+    step = spectra.power_step(neurons.seen(net, torch.from_numpy(x))["0"])
+    assert step.after[0] >= step.before[0] - 1e-12
+
+    def tangent(cosine):
+        return np.sqrt(1 - min(cosine, 1) ** 2) / cosine
+
+    after, before = tangent(step.after[0]), tangent(step.before[0])
+    assert after <= before / step.ratio * (1 + 1e-9) + 1e-6

@@ -450,7 +450,7 @@ def test_any_network_has_a_plan(tmp_path):
 
 def test_a_network_with_branches_has_a_plan_that_measures_what_feeds_a_start():
     about = experiments.subject(
-        "googlenet", "none", count=1, folder="photographs", size=64
+        "googlenet", None, count=1, folder="photographs", size=64
     )
     csc = experiments.CSC(about, ["gradient"], relevances=2)
     assert len(csc.plan.starts) == 5 and len(csc.plan.layers) <= 26
@@ -466,7 +466,7 @@ def test_a_network_of_the_same_name_with_other_layers_has_a_plan_of_its_own(
         experiments.PLANS, "squeezenet1_1", experiments.PLANS["cifar10"]
     )
     about = experiments.subject(
-        "squeezenet1_1", "none", count=1, folder="photographs", size=64
+        "squeezenet1_1", None, count=1, folder="photographs", size=64
     )
     assert experiments.CSC(about, ["gradient"]).plan.layers[0] == "classifier.3"
 

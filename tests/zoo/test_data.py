@@ -65,14 +65,8 @@ def here(tmp_path, monkeypatch):
 # Which source -------------------------------------------------------------------------
 
 
-def test_the_data_folder_is_the_variables_or_in_the_users_cache(here, monkeypatch):
-    assert data.root() == here
-    monkeypatch.setenv("MODBP_DATA", "")
-    monkeypatch.setenv("HOME", str(here / "home"))
-    assert data.root() == here / "home" / ".cache" / "modbp"
-
-
 def test_the_best_source_is_taken_and_named(here, monkeypatch):
+    assert data.root() == here
     own = here / "mine"
     write_cifar10(own, count=3)
     last = data.images(3)
@@ -92,6 +86,9 @@ def test_the_best_source_is_taken_and_named(here, monkeypatch):
     assert named.source == "images in mine"
     assert repr(named) == "3 images, 32×32 pixels: images in mine"
     assert data.images(3, folder="photographs").source == last.source
+    monkeypatch.setenv("MODBP_DATA", "")
+    monkeypatch.setenv("HOME", str(here / "home"))
+    assert data.root() == here / "home" / ".cache" / "modbp"
 
 
 def test_torchvisions_cifar10_is_read_with_its_labels(here, monkeypatch):
@@ -133,6 +130,8 @@ def test_the_papers_indices_are_the_published_ones():
         "86218036a64d01529048c095e14427393c40cbe192a2c4bd4e0f805901ef7aa2"
     )
     assert data.paper_indices(5) == indices[:5]
+    # Number 30 is never drawn again; what would be 30 is 31.
+    assert 30 not in (more := data.paper_indices(5000)[1:]) and 31 in more
 
 
 def test_cifar10_comes_in_the_order_of_the_paper(here):
@@ -188,7 +187,7 @@ def test_a_folder_of_odd_sizes_is_cropped_square_in_the_middle_and_resized(tmp_p
     for name, content in (("a/wide", wide), ("a/tall", tall), ("b/exact", exact)):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         Image.fromarray(content).save(tmp_path / f"{name}.png")
-    (tmp_path / "b" / "notes.txt").write_text("not an image")
+    (tmp_path / "b" / "notes.txt").write_text("not an image", "utf-8")
     (tmp_path / ".hidden").mkdir()
     Image.fromarray(exact).save(tmp_path / ".hidden" / "c.png")
 
@@ -220,14 +219,6 @@ def test_photographs_are_images_and_the_same_every_time():
     assert data.CLASSES[y[0]] == data.CLASSES[y[7]] == "cat"
 
 
-def test_photographs_have_colours_and_structure():
-    x, _ = data.images(7, folder="photographs", size=64)
-    assert (x.std((2, 3)).amax(1) > 0.08).all()  # no flat colour
-    assert (x.std(1).mean((1, 2)) > 0.03).all()  # not grey
-    near, far = (x[..., 1:] - x[..., :-1]), (x[..., 32:] - x[..., :-32])
-    assert (near.abs().mean((1, 2, 3)) < 0.6 * far.abs().mean((1, 2, 3))).all()
-
-
 def test_all_photographs_differ_and_are_squares_inside_the_picture():
     seen = {}
     for index in range(photographs.COUNT):
@@ -237,6 +228,7 @@ def test_all_photographs_differ_and_are_squares_inside_the_picture():
         pixels = np.asarray(picture)
         edges = (pixels[0], pixels[-1], pixels[:, 0], pixels[:, -1])
         assert all(edge.any() for edge in edges)  # outside, all would be zero
+        assert pixels.std((0, 1)).max() > 20 and pixels.std(2).mean() > 4, index
         small = picture.resize((16, 16)).tobytes()
         seen[small] = photographs.title(index)
     assert len(seen) == len(set(seen.values())) == photographs.COUNT == 700
@@ -246,21 +238,21 @@ def test_any_number_of_photographs_can_be_asked_for_by_index():
     images = data.images(indices=[699, 0, 0], folder="photographs", size=8)
     assert images.names == ("flower (crop 100)", "cat Chelsea", "cat Chelsea")
     assert torch.equal(images.x[1], images.x[2])
-    x, y = data.images(folder="photographs", size=8)
-    assert (len(x), len(y)) == (8, 8)
+    assert len(data.images(folder="photographs", size=8).y) == 8
 
 
 def test_every_second_round_of_photographs_is_mirrored():
-    def small(index):
+    def small(index, step=1):
         picture, _ = photographs.crop(index)
-        return np.asarray(picture.resize((16, 16)).convert("L"), float)
+        return np.asarray(picture.resize((16, 16)).convert("L"), float)[:, ::step]
 
     for turn in (1, 2, 3):
-        likeness = {1: 0, -1: 0}
-        for which in range(7):
-            first, later = small(which), small(7 * turn + which)
-            for step in likeness:
-                pair = first[:, ::step].ravel(), later.ravel()
-                likeness[step] += np.corrcoef(*pair)[0, 1]
-        assert abs(likeness[-1] - likeness[1]) > 0.5
-        assert (likeness[-1] > likeness[1]) == (turn % 2 == 1)
+        straight, mirrored = (
+            sum(
+                np.corrcoef(small(i, step).ravel(), small(7 * turn + i).ravel())[0, 1]
+                for i in range(7)
+            )
+            for step in (1, -1)
+        )
+        assert abs(mirrored - straight) > 0.5
+        assert (mirrored > straight) == (turn % 2 == 1)

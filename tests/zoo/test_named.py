@@ -48,7 +48,9 @@ def test_random_weights_depend_on_the_seed_alone(name):
     assert first.classes == () and not first.net.training
 
 
-@pytest.mark.parametrize("name, weights", [("resnet18", "trained"), ("vgg16", None)])
+@pytest.mark.parametrize(
+    "name, weights", [("resnet18", "trained"), ("vgg16", "imagenet")]
+)
 def test_imagenet_weights_come_with_what_their_images_have_to_be(
     monkeypatch, name, weights
 ):
@@ -63,7 +65,7 @@ def test_imagenet_weights_come_with_what_their_images_have_to_be(
         return net
 
     monkeypatch.setattr(library, "get_model", get_model)
-    found = find_network(name, weights or "imagenet")
+    found = find_network(name, weights)
     assert seen["name"] == name and seen["weights"].name.startswith("IMAGENET1K")
     assert found.size == 224 and found.part == 224 / 256
     assert found.mean == (0.485, 0.456, 0.406) and found.std == (0.229, 0.224, 0.225)
@@ -106,7 +108,9 @@ def test_names_and_weights_that_do_not_fit_are_refused(name, weights, error, mes
 
 
 def test_a_function_in_a_file_gives_the_network(tmp_path):
-    (tmp_path / "mine.py").write_text("from torch import nn\nbuild = nn.ReLU\nn = int")
+    (tmp_path / "mine.py").write_text(
+        "from torch import nn\nbuild = nn.ReLU\nn = int", "utf-8"
+    )
     found = find_network(f"{tmp_path}/mine.py:build")
     assert type(found.net) is nn.ReLU and not found.net.training
     assert found.title.endswith("mine.py:build") and found.classes == ()

@@ -62,7 +62,7 @@ def run_learned(
     Parameters
     ----------
     network : str
-        As for :func:`modbp.commands.find_network`, without branches.
+        As for :func:`modbp.zoo.named.find_network`, without branches.
     output : path
         The JSON file to write.
     net : torch.nn.Module, optional

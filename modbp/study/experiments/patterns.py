@@ -72,7 +72,7 @@ def run_patterns(
     Parameters
     ----------
     network : str
-        As for :func:`modbp.commands.find_network`.
+        As for :func:`modbp.zoo.named.find_network`.
     output : path
         The JSON file to write.
     net : torch.nn.Module, optional

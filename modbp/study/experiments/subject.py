@@ -152,7 +152,7 @@ def subject(
     Parameters
     ----------
     network : str
-        As for :func:`modbp.commands.find_network`.
+        As for :func:`modbp.zoo.named.find_network`.
     weights : str or None
         As there.
     count : int, optional

@@ -12,17 +12,8 @@ from tqdm import tqdm
 from modbp.errors import DataError, InputError
 from modbp.zoo.data.sources import CLASSES, Photographs, as_path, find, root
 
-__all__ = [
-    "CLASSES",
-    "Images",
-    "Listing",
-    "dataset",
-    "images",
-    "listed",
-    "paper_indices",
-    "pixels",
-    "root",
-]
+__all__ = ["CLASSES", "Images", "Listing", "dataset", "images", "listed"]
+__all__ += ["paper_indices", "pixels", "root"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,13 +78,8 @@ class Listing:
 
     def read(self):
         """Return the images."""
-        pairs = [self.place.read(index, self.size) for index in self.indices]
-        return Images(
-            x=pixels([picture for picture, _ in pairs]),
-            y=torch.tensor([label for _, label in pairs], dtype=torch.int64),
-            names=self.names,
-            source=self.source,
-        )
+        x, y = _read(self.place, self.indices, self.size)
+        return Images(x.float().div(255).contiguous(), y, self.names, self.source)
 
     def __repr__(self):
         return f"{len(self)} images, {self.size}×{self.size} pixels: {self.source}"
@@ -237,9 +223,12 @@ def dataset(split, *, size=32, folder=None, download=False):
             f"no CIFAR-10 found in {root()}. Set MODBP_DATA to the folder that holds "
             f"cifar10/{split}/<class>/, or allow the download with --download."
         )
-    pairs = [
-        source.read(index, size)
-        for index in tqdm(range(source.count), desc=f"reading {split}", mininterval=1)
-    ]
-    y = torch.tensor([label for _, label in pairs], dtype=torch.int64)
-    return _stack([picture for picture, _ in pairs]).contiguous(), y, source.text
+    progress = tqdm(range(source.count), desc=f"reading {split}", mininterval=1)
+    x, y = _read(source, progress, size)
+    return x.contiguous(), y, source.text
+
+
+def _read(source, indices, size):
+    """Return images as ``[N, 3, S, S]`` uint8, and their labels."""
+    pictures, labels = zip(*(source.read(i, size) for i in indices), strict=True)
+    return _stack(pictures), torch.tensor(labels, dtype=torch.int64)

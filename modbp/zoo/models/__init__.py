@@ -12,20 +12,8 @@ from modbp.zoo.models import architectures
 from modbp.zoo.models.weights import SHIPPED, load, provenance, rounded, save
 from modbp.zoo.vision import classifier, load_torchvision
 
-__all__ = [
-    "SHIPPED",
-    "build",
-    "cifar10",
-    "dense",
-    "finished",
-    "load",
-    "names",
-    "provenance",
-    "resnet50",
-    "rounded",
-    "save",
-    "vgg16",
-]
+__all__ = ["SHIPPED", "build", "cifar10", "dense", "finished", "load", "names"]
+__all__ += ["provenance", "resnet50", "rounded", "save", "vgg16"]
 
 _BUILDERS = {
     "cifar10": architectures.appendix_d,

@@ -25,7 +25,7 @@ def rounded(state):
     }
 
 
-def save(net: nn.Module, path: str | PathLike, **history) -> None:
+def save(net: nn.Module, path: str | PathLike, **history: object) -> None:
     """Write a network's weights as float16, and their history beside them as JSON.
 
     Parameters
