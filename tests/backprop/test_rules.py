@@ -518,7 +518,7 @@ RULES = [
     *(rules.Epsilon(0.01, bias) for bias in ("denominator", "ignore")),
     *(
         rules.AlphaBeta(1 + beta, beta, bias, 0.01)
-        for beta in (0, 1)
+        for beta in (0, 4)
         for bias in ("denominator", "unit", "ignore")
     ),
     *(
