@@ -1,5 +1,6 @@
 """The rules: by hand on 2×2 weights, and by replication on explicit matrices."""
 
+import weakref
 from dataclasses import replace
 
 import numpy as np
@@ -493,6 +494,32 @@ def test_reshaping_is_undone(layer):
     z, back = rules.Reshape()(call(layer, a), a)
     assert z.shape in ((2, 60), (2, 5, 3, 4))
     assert torch.equal(back(z[None])[0][0], a)
+
+
+# What is kept -------------------------------------------------------------------------
+
+
+@torch.no_grad()
+@pytest.mark.parametrize(
+    "rule, layer",
+    [
+        (rules.Gradient(), nn.Conv2d(4, 4, 3)),
+        *((rule, nn.ReLU()) for rule in (rules.Pass(), rules.Deconv())),
+        *((rule, nn.ReLU()) for rule in (rules.ReLUGradient(), rules.Guided())),
+        *((rule, nn.ReLU()) for rule in (rules.ReLUMask(), rules.RectGrad())),
+        (rules.MaxPool(), nn.MaxPool2d(2)),
+        (rules.AvgPool(), nn.AvgPool2d(2)),
+        (rules.Reshape(), nn.Flatten()),
+    ],
+    ids=str,
+)
+def test_no_activation_is_kept_where_a_mask_or_a_shape_suffices(rule, layer):
+    a = normal(0, 2, 4, 6, 6)
+    step, gone = call(filled(layer), a), weakref.ref(a)
+    z, back = rule(step, a)
+    r = normal(1, 1, *z.shape)
+    del a, z
+    assert gone() is None and back(r)[0].shape == (1, 2, 4, 6, 6)
 
 
 # By replication: the slow formula on the explicit matrix of the layer -----------------
