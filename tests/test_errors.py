@@ -99,9 +99,9 @@ def an_epsilon_that_is_no_number(tmp_path):
     rules.Epsilon(float("nan"))
 
 
-@refused(InputError, "epsilon is -1", "at least 0")
-def a_negative_epsilon_of_alpha_beta(tmp_path):
-    methods.get("lrp-a2b1", epsilon=-1)
+@refused(InputError, "stabilizer is -1", "at least 0")
+def a_negative_stabilizer_of_alpha_beta(tmp_path):
+    methods.get("lrp-a2b1", stabilizer=-1)
 
 
 @refused(InputError, "bias is 'half'", "choose one of denominator, unit, ignore")
@@ -231,7 +231,8 @@ def an_unknown_reduction(tmp_path):
 
 @refused(UnknownName, "'linaer'", "Did you mean 'linear'")
 def an_unknown_kind_of_call_in_a_table(tmp_path):
-    methods.Method("mine", {"linaer": rules.Epsilon()})
+    table = {**methods.get("lrp-z").rules, "linaer": rules.Epsilon()}
+    modbp.chain(net(), x(), methods.Method("mine", table))
 
 
 @refused(UnknownName, "layer 'fc1'", "Did you mean 'fc'", "Known: input, conv1")
@@ -543,9 +544,10 @@ def a_table_without_a_rule_for_relu(tmp_path):
     modbp.explain(net(), x(), methods.Method("mine", {"linear": rules.Epsilon()}))
 
 
-@refused(UnknownName, "kind of call 'other'", "Known: conv, dense")
-def a_table_with_a_rule_for_everything_else(tmp_path):
-    methods.Method("mine", {**methods.get("lrp-z").rules, "other": rules.Pass()})
+@refused(UnknownName, "layer or kind of call 'fc9'", "Did you mean 'fc")
+def a_table_with_a_layer_that_is_not_there(tmp_path):
+    table = {**methods.get("lrp-z").rules, "fc9": rules.Pass()}
+    modbp.chain(net(), x(), methods.Method("mine", table))
 
 
 @refused(MethodError, "'conv1' (Conv2d)", "down to -", "'lrp-a1b0'", "[0, 1]")

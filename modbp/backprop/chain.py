@@ -1,11 +1,15 @@
 """Pull relevance through a network: a method, bound to one recorded forward pass."""
 
+from collections.abc import Callable
+from dataclasses import dataclass
+
 import torch
 
 from modbp.backprop import checks, methods
+from modbp.backprop.methods.method import check_places, rule_of
 from modbp.backprop.operator import Operator
-from modbp.backprop.trace import Trace
-from modbp.backprop.trace.layers import channels_last, each_channels_last
+from modbp.backprop.trace import Call, Trace
+from modbp.backprop.trace.layers import INPUT, channels_last, each_channels_last
 from modbp.errors import InputError, MethodError, ModbpError
 
 __all__ = ["Chain", "chain"]
@@ -40,6 +44,107 @@ def chain(net, x, method, *, fold=True):
     return Chain(net, x, method, fold=fold)
 
 
+@dataclass
+class _Step:
+    """One call, the rule chosen for it, what rules see of its output, and the way back.
+
+    The shape is that of the output ``[N, …]``, which outlives it.
+    """
+
+    call: Call
+    rule: object
+    state: object
+    back: Callable | None
+    shape: torch.Size
+
+
+class Recording:
+    """One forward pass by the rules of a method, and the way back down.
+
+    One that keeps nothing can go down once: an output is gone when no later call reads
+    it, and a way back when it has been gone.
+    """
+
+    @torch.no_grad()
+    def __init__(self, trace, x, method, keep):
+        self.method, self.frame, self.keep = method, method.frame, keep
+        x = channels_last(checks.check_input(trace.net, x))
+        # What rules see of each output; for most methods the output itself.
+        source = Call("input", INPUT, ())
+        self.steps = [_Step(source, None, self.frame.begin(x), None, x.shape)]
+        self._names = ["input"]
+        self._raw = {0}  # positions that still hold the input, in whatever shape
+        self.calls, _, self.last = trace.run(
+            x, self._visit, None if keep else self._forget
+        )
+        check_places(self.method, self.calls)
+        self.logits = self.frame.value(self.steps[self.last].state)
+        if not self.frame.finite(self.steps[self.last].state):
+            steps = self.steps if keep else Recording(trace, x, method, True).steps
+            raise checks.not_finite(steps, self.frame.finite)
+
+    def _visit(self, call, *_):
+        first = all(source in self._raw for source in call.sources)
+        if first and call.layer.shares_memory:
+            self._raw.add(len(self.steps))
+        rule = rule_of(self.method, call, first, self._names)
+        self._names.append(call.name)
+        states = [self.steps[source].state for source in call.sources]
+        try:
+            state, back = rule(call, *states)
+        except (RuntimeError, ValueError, IndexError, TypeError) as error:
+            if isinstance(error, ModbpError) or type(rule).__module__[:5] == "modbp":
+                raise
+            raise MethodError(
+                f"{call}: rule {rule} failed with {error!r}. A rule takes the call and "
+                "its inputs and returns the output and a function."
+            ) from error
+        output = self.frame.value(state)
+        self.steps.append(_Step(call, rule, state, back, output.shape))
+        return output
+
+    def _forget(self, position):
+        if position:  # at the input relevance is read by what rules see of it
+            self.steps[position].state = None
+
+    @torch.no_grad()
+    def down(self, r, start, targets):
+        """Carry relevance ``[K, N, …]`` down; return what it is at each of `targets`.
+
+        Layers are positions here, and those that it does not reach are left out.
+        """
+        flowing, found = {start: self.frame.enter(each_channels_last(r))}, {}
+        lowest = min(targets, default=start)
+        for position in range(start, lowest - 1, -1):
+            flow = flowing.pop(position, None)
+            if flow is None:
+                continue
+            step = self.steps[position]
+            if position in targets:
+                found[position] = self.frame.leave(flow, step.state)
+            if position == lowest:
+                break
+            parts = step.back(flow)
+            if not self.keep:
+                step.back = None
+            shapes = [self.steps[source].shape for source in step.call.sources]
+            checks.check_parts(
+                parts, shapes, len(flow), f"{step.call}: rule {step.rule}"
+            )
+            for source, part in zip(step.call.sources, parts, strict=True):
+                flowing[source] = flowing[source] + part if source in flowing else part
+        if self.method.times_input and 0 in found:
+            found[0] = found[0] * self.frame.value(self.steps[0].state)
+        return found
+
+    @torch.no_grad()
+    def explain(self, targets):
+        """Explain the logits of each of `targets` at once: ``[K, N, …]``."""
+        targets = [checks.check_target(target, self.logits) for target in targets]
+        r = torch.stack([self.method.begin(self.logits, target) for target in targets])
+        return self.down(r, self.last, {0})[0].contiguous()
+
+
 class Chain:
     """A method bound to a recorded forward pass; made by :func:`modbp.chain`.
 
@@ -55,7 +160,6 @@ class Chain:
         The method.
     """
 
-    @torch.no_grad()
     def __init__(self, net, x, method, *, fold=True):
         self.method = methods.get(method)
         if isinstance(self.method, methods.Averaged):
@@ -63,37 +167,10 @@ class Chain:
                 f"method {self.method.name!r} averages {self.method.count} inputs, so "
                 f"it is no chain. Use modbp.explain, or {self.method.method.name!r}."
             )
-        trace = Trace(net, fold)
-        x = channels_last(checks.check_input(net, x))
-        # What rules see of each output; for most methods the output itself.
-        self._frame = self.method.frame
-        self._states = [self._frame.begin(x)]
-        self._rules, self._backs = [None], [None]
-        self._raw = {0}  # positions that still hold the input, in whatever shape
-        self._calls, self._outputs, self._last = trace.run(x, self._visit)
-        self.logits = self._outputs[self._last]
-        self.layers = [call.name for call in self._calls]
-        checks.check_finite(self._calls, self._states, self._last, self._frame.finite)
-
-    def _visit(self, call, *_):
-        position = len(self._rules)
-        first = all(source in self._raw for source in call.sources)
-        if first and call.layer.shares_memory:
-            self._raw.add(position)
-        rule = self.method.rule(call, first)
-        try:
-            state, back = rule(call, *(self._states[source] for source in call.sources))
-        except (RuntimeError, ValueError, IndexError, TypeError) as error:
-            if isinstance(error, ModbpError) or type(rule).__module__[:5] == "modbp":
-                raise
-            raise MethodError(
-                f"{call}: rule {rule} failed with {error!r}. A rule takes the call and "
-                "its inputs and returns the output and a function."
-            ) from error
-        self._rules.append(rule)
-        self._backs.append(back)
-        self._states.append(state)
-        return self._frame.value(state)
+        self._pass = Recording(Trace(net, fold), x, self.method, keep=True)
+        self._steps, self._frame = self._pass.steps, self.method.frame
+        self.logits = self._pass.logits
+        self.layers = [step.call.name for step in self._steps]
 
     def output(self, layer):
         """Return what a layer gave in the forward pass.
@@ -108,7 +185,7 @@ class Chain:
         torch.Tensor
             ``[N, …]``; to be read, not written.
         """
-        return self._outputs[self._position(layer)]
+        return self._frame.value(self._steps[self._position(layer)].state)
 
     def below(self, layer):
         """Return a layer and all that feed it, from the top down.
@@ -126,7 +203,7 @@ class Chain:
         feeding, start = {self._position(layer)}, self._position(layer)
         for position in range(start, 0, -1):
             if position in feeding:
-                feeding.update(self._calls[position].sources)
+                feeding.update(self._steps[position].call.sources)
         return [self.layers[position] for position in sorted(feeding, reverse=True)]
 
     @torch.no_grad()
@@ -163,36 +240,17 @@ class Chain:
         to = self.below(start) if to is None else to
         single = isinstance(to, str) or not hasattr(to, "__iter__")
         wanted = [to] if single else list(to)
-        targets = {self._position(name): name for name in wanted}
-        r, many = checks.check_relevance(r, self._outputs[first], start)
-        flowing, found = {first: self._frame.enter(each_channels_last(r))}, {}
-        lowest = min(targets, default=first)
-        for position in range(first, lowest - 1, -1):
-            relevance = flowing.pop(position, None)
-            if relevance is None:
-                continue
-            if position in targets:
-                found[targets[position]] = self._frame.leave(
-                    relevance, self._states[position]
-                )
-            if position == lowest:
-                break
-            call, parts = self._calls[position], self._backs[position](relevance)
-            who = f"{call}: rule {self._rules[position]}"
-            inputs = [self._outputs[source] for source in call.sources]
-            checks.check_parts(parts, inputs, len(relevance), who)
-            for source, part in zip(call.sources, parts, strict=True):
-                flowing[source] = flowing[source] + part if source in flowing else part
-        found.update({name: r for name in wanted if name == start})
-        for name in wanted:
-            if name not in found:
+        targets = {name: self._position(name) for name in wanted}
+        r, many = checks.check_relevance(r, self.output(start), start)
+        found = self._pass.down(r, first, set(targets.values()))
+        for name, position in targets.items():
+            if position not in found:
                 raise InputError(
                     f"layer {name!r} does not feed layer {start!r}, so no relevance "
                     "arrives there. Choose `to` among the layers below `start`."
                 )
-        if self.method.times_input and "input" in found:
-            found["input"] = found["input"] * self._outputs[0]
-        return {name: found[name] if many else found[name][0] for name in wanted}
+        found[first] = r
+        return {name: found[n] if many else found[n][0] for name, n in targets.items()}
 
     @torch.no_grad()
     def explain(self, target=None):
@@ -213,9 +271,7 @@ class Chain:
         InputError
             If a target is out of range, or the network has no logits.
         """
-        target = checks.check_target(target, self.logits)
-        r = self.method.begin(self.logits, target)
-        return self.pull(r, self.layers[self._last])["input"].contiguous()
+        return self._pass.explain([target])[0]
 
     @torch.no_grad()
     def matrix(self, layer, sample=0):
@@ -266,30 +322,29 @@ class Chain:
         InputError
             If there is no such sample, or `layer` is the input.
         """
-        position = self._position(layer)
-        call, rule = self._calls[position], self._rules[position]
-        if rule is None:
+        position, frame = self._position(layer), self._frame
+        step = self._steps[position]
+        if not position:
             raise InputError("the input is no layer, so it has no matrix.")
-        frame = self._frame
-        states = [self._states[source] for source in call.sources]
-        state, back = self._states[position], self._backs[position]
+        states = [self._steps[source].state for source in step.call.sources]
+        state, back = step.state, step.back
         if sample is not None:
             sample = checks.check_sample(sample, len(self.logits))
             states = [frame.sample(each, sample) for each in states]
-            state, back = rule(call, *states)
+            state, back = step.rule(step.call, *states)
 
         def through(r):
             parts = back(frame.enter(r))
             return tuple(frame.leave(*each) for each in zip(parts, states, strict=True))
 
         inputs = [frame.value(each) for each in states]
-        return Operator(call, through, inputs, frame.value(state))
+        return Operator(step.call, through, inputs, frame.value(state))
 
     def __str__(self):
         entries = [("layer", "type", "output shape", "rule")]
-        for call, z, rule in zip(self._calls, self._outputs, self._rules, strict=True):
-            shape = "×".join(map(str, z.shape[1:]))
-            entries.append((call.name, call.layer.type, shape, str(rule or "")))
+        for step in self._steps:
+            shape, rule = "×".join(map(str, step.shape[1:])), str(step.rule or "")
+            entries.append((step.call.name, step.call.layer.type, shape, rule))
         widths = [max(map(len, column)) for column in zip(*entries, strict=True)]
         lines = ["  ".join(map(str.ljust, entry, widths)).rstrip() for entry in entries]
         return f"{self.method.name}, {len(self.logits)} samples\n" + "\n".join(lines)
@@ -297,4 +352,4 @@ class Chain:
     __repr__ = __str__
 
     def _position(self, name):
-        return checks.check_layer(name, self._calls)
+        return checks.check_layer(name, self._pass.calls)

@@ -13,41 +13,23 @@ from modbp.errors import (
 )
 
 __all__ = [
-    "check_finite",
     "check_input",
     "check_layer",
     "check_parts",
     "check_relevance",
     "check_sample",
     "check_target",
+    "not_finite",
 ]
 
 
-def check_finite(calls, states, last, finite):
-    """Refuse a forward pass whose result is not finite.
-
-    Parameters
-    ----------
-    calls : sequence of modbp.trace.Call
-        The calls.
-    states : sequence
-        What rules see of each call's output.
-    last : int
-        Position of the network's output.
-    finite : callable
-        Whether an entry of `states` is finite.
-
-    Raises
-    ------
-    InputError
-        If the last is not; the message names the first that is not.
-    """
-    if not finite(states[last]):
-        bad = next(call for call, z in zip(calls, states, strict=True) if not finite(z))
-        raise InputError(
-            f"{bad} gives values that are not finite. Check the network's weights and "
-            "the range of the input, and of the reference where there is one."
-        )
+def not_finite(steps, finite):
+    """Return the error that names the first of `steps` that is not finite."""
+    bad = next((step.call for step in steps if not finite(step.state)), steps[-1].call)
+    return InputError(
+        f"{bad} gives values that are not finite. Check the network's weights and "
+        "the range of the input, and of the reference where there is one."
+    )
 
 
 def check_input(net, x):
@@ -269,26 +251,9 @@ def check_target(target, logits):
     return target.long().expand(count)[:, None]
 
 
-def check_parts(parts, inputs, count, who):
-    """Refuse what a rule hands down if it does not fit the inputs of its call.
-
-    Parameters
-    ----------
-    parts : object
-        What the rule returned.
-    inputs : sequence of torch.Tensor
-        ``[N, …]`` each, the inputs of the call.
-    count : int
-        How many relevances are on their way, `K`.
-    who : str
-        Layer and rule, for the message.
-
-    Raises
-    ------
-    MethodError
-        If it is no tuple of one ``[K, N, …]`` per input.
-    """
-    wanted = [(count, *a.shape) for a in inputs]
+def check_parts(parts, shapes, count, who):
+    """Refuse what a rule hands down unless it is one ``[K, N, …]`` per input."""
+    wanted = [(count, *shape) for shape in shapes]
     found = [tuple(part.shape) for part in parts] if type(parts) is tuple else None
     if found != wanted:
         raise MethodError(

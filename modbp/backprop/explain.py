@@ -3,11 +3,12 @@
 import torch
 
 from modbp.backprop import methods
-from modbp.backprop.chain import Chain
+from modbp.backprop.chain import Recording
 from modbp.backprop.checks import check_target
+from modbp.backprop.trace import Trace
 from modbp.errors import InputError
 
-__all__ = ["explain", "reduce"]
+__all__ = ["explain", "explain_each", "reduce"]
 
 
 def explain(net, x, method, target=None, *, fold=True):
@@ -38,20 +39,27 @@ def explain(net, x, method, target=None, *, fold=True):
         If the input, the network or the method does not fit; see `modbp.errors`.
     """
     method = methods.get(method)
-    if isinstance(method, methods.Averaged):
-        return _average(net, x, target, method, fold)
-    return Chain(net, x, method, fold=fold).explain(target)
+    return explain_each(Trace(net, fold), x, method, lambda _: [target])[0]
 
 
 @torch.no_grad()
-def _average(net, x, target, method, fold):
-    """Explain several inputs by the class of the one that is given."""
+def explain_each(trace, x, method, choose):
+    """Explain several choices of classes in one pass: ``[K, N, …]``.
 
-    def chain(point):
-        return Chain(net, point, method.method, fold=fold)
+    What ``choose(recording)`` returns: a list of `K` targets. An average explains the
+    classes that the network sees in `x` itself, whatever it sees in the other inputs.
+    """
+    if not isinstance(method, methods.Averaged):
+        recording = Recording(trace, x, method, keep=False)
+        return recording.explain(choose(recording))
 
-    target = check_target(target, chain(x).logits)[:, 0]
-    return method.average(x, lambda point: chain(point).explain(target))
+    def record(point):
+        return Recording(trace, point, method.method, keep=False)
+
+    own = record(x)
+    targets = [check_target(target, own.logits)[:, 0] for target in choose(own)]
+    del own
+    return method.average(x, lambda point: record(point).explain(targets))
 
 
 def reduce(r, method):

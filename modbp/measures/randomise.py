@@ -1,16 +1,19 @@
 """Weights drawn anew, layer by layer."""
 
+import copy
+from collections.abc import Sequence
+
 import torch
 from torch import nn
 
 from modbp.backprop.trace import Trace
-from modbp.errors import TraceError, unknown_name
+from modbp.errors import InputError, TraceError, unknown_name
 from modbp.measures.seeds import generator
 
-__all__ = ["calls_of", "place", "randomise", "stages_of"]
+__all__ = ["randomise", "stages_of", "twins"]
 
 
-def randomise(net, layers, seed=0):
+def randomise(net: nn.Module, layers: Sequence[str], seed: int = 0) -> None:
     """Draw the weights of some layers of a network anew, in place.
 
     Convolutions and dense layers get Glorot-uniform weights; convolutions of a network
@@ -19,17 +22,23 @@ def randomise(net, layers, seed=0):
 
     Parameters
     ----------
-    net : torch.nn.Module
+    net
         The network; changed.
-    layers : sequence of str
+    layers
         Dotted paths of modules; those without weights stay as they are.
-    seed : int
-        The seed.
+    seed
+        Of all draws.
 
     Raises
     ------
     TraceError
         If a module with weights is of another type.
+
+    Examples
+    --------
+    >>> modbp.sanity.randomise(net, ["fc2"])
+    >>> net.fc2.weight.abs().max() < (6 / 4) ** 0.5
+    tensor(True)
     """
     modules = dict(net.named_modules())
     norms = any(isinstance(m, nn.modules.batchnorm._BatchNorm) for m in net.modules())
@@ -59,79 +68,58 @@ def randomise(net, layers, seed=0):
                 layer.bias.zero_()
 
 
-def stages_of(net, x):
+@torch.no_grad()
+def stages_of(net: nn.Module, x: torch.Tensor) -> list[str]:
     """Return the layers of a network that have weights, top first.
 
     Parameters
     ----------
-    net : torch.nn.Module
+    net
         The network.
-    x : torch.Tensor
-        ``[1, …]``, an input that it takes.
+    x
+        ``[N, …]``, an input that it takes.
 
     Returns
     -------
     list of str
-    """
-    return [call.name for call in calls_of(net, x) if _weighted(call)][::-1]
-
-
-@torch.no_grad()
-def calls_of(net, x):
-    """Return the calls of a network in order, batch norms apart.
-
-    Parameters
-    ----------
-    net : torch.nn.Module
-        The network.
-    x : torch.Tensor
-        ``[1, …]``, an input that it takes.
-
-    Returns
-    -------
-    list of modbp.trace.Call
 
     Raises
     ------
     TraceError
         If weights belong to no module of their own.
+
+    Examples
+    --------
+    >>> modbp.sanity.stages_of(net, x)
+    ['fc2', 'fc1']
     """
-    forward = Trace(net, fold=False).run(
-        x, lambda call, *inputs: call.layer.forward(*inputs)
-    )
-    modules = dict(net.named_modules())
-    for call in forward[0]:
-        module = modules.get(call.name.partition(":")[0])
-        if _weighted(call) and not hasattr(module, "weight"):
-            raise TraceError(
-                f"{call} has weights that belong to no layer of its own, so they "
-                "cannot be drawn anew. Write it as a module."
-            )
-    return forward[0]
+    calls, _, _ = Trace(net).run(x[:1])
+    return _weighted(net, calls)[::-1]
 
 
-def place(stage, calls, own):
-    """Return the position of the first call that a stage draws anew.
+def twins(net, calls, stages, seed, own):
+    """Yield stages and a copy of a network that is random down to there.
 
-    Parameters
-    ----------
-    stage : str
-        A layer, or a module that holds several.
-    calls : list of modbp.trace.Call
-        The network's.
-    own : bool
-        Whether a module's own layers belong to the stage.
-
-    Returns
-    -------
-    int
-
-    Raises
-    ------
-    UnknownName
-        If there is no such stage.
+    `calls` are those of the network; `own` says whether a module that is a stage draws
+    its own layers anew.
     """
-    names = [call.name for call in calls]
+    weighted = _weighted(net, calls)
+    stages = weighted[::-1] if stages is None else list(stages)
+    names = [name for call in calls for name in (call.name, call.folded) if name]
+    places = [_place(stage, names, own) for stage in stages]
+    if places != sorted(places, reverse=True):
+        raise InputError(
+            f"the stages {', '.join(stages)} do not go down; give the top one first."
+        )
+    twin, before = copy.deepcopy(net), len(names)
+    for stage, first in zip(stages, places, strict=True):
+        randomise(twin, names[first:before], seed)
+        before = first
+        yield stage, twin
+
+
+def _place(stage, names, own):
+    """Return where the layers that a stage draws anew begin."""
     if stage in names:
         return names.index(stage)
     inside = [n for n, name in enumerate(names) if name.startswith(f"{stage}.")]
@@ -140,5 +128,14 @@ def place(stage, calls, own):
     return inside[0] if own else inside[-1]
 
 
-def _weighted(call):
-    return call.kind in ("conv", "dense")
+def _weighted(net, calls):
+    """Return the layers with weights in order; they are modules of their own."""
+    modules = dict(net.named_modules())
+    found = [call for call in calls if call.kind in ("conv", "dense")]
+    for call in found:
+        if not hasattr(modules.get(call.name.partition(":")[0]), "weight"):
+            raise TraceError(
+                f"{call} has weights that belong to no layer of its own, so they "
+                "cannot be drawn anew. Write it as a module."
+            )
+    return [call.name for call in found]

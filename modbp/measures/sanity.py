@@ -5,19 +5,22 @@ decision. Replace weights by random ones, from the top down: a map that stays th
 does not depend on them.
 """
 
-import copy
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
+from torch import nn
 
 from modbp.backprop import methods
-from modbp.backprop.chain import Chain
 from modbp.backprop.checks import check_target
-from modbp.backprop.explain import explain, reduce
+from modbp.backprop.explain import explain_each, reduce
+from modbp.backprop.methods import Averaged, Method
+from modbp.backprop.trace import Trace
 from modbp.errors import InputError
-from modbp.measures.randomise import calls_of, place, randomise, stages_of
-from modbp.measures.sanity_result import Sanity, compare
+from modbp.measures.randomise import randomise, stages_of, twins
 from modbp.measures.seeds import per_image
+from modbp.measures.similarity import ssim
 
 __all__ = [
     "Sanity",
@@ -29,23 +32,74 @@ __all__ = [
 ]
 
 
-def random_logit(net, x, method, target=None, seed=0, *, fold=True):
+@dataclass(frozen=True, eq=False)
+class Sanity:
+    """How similar maps are to the original ones, per image.
+
+    Attributes
+    ----------
+    method : str
+        Which method made the maps.
+    stages : tuple of str
+        What was changed, one entry per row: "random logit", or layers.
+    ssim, corrected : numpy.ndarray
+        ``[stages, N]``, :func:`modbp.similarity.ssim` with the 2020 code's settings and
+        with the corrected ones. NaN where a map has only one value.
+    floor_ssim, floor_corrected : numpy.ndarray
+        ``[N]``, the same for the original maps of two different images, each with the
+        next one. NaN for a single image.
+    logits : numpy.ndarray
+        ``[N]``, the other logit of `random_logit`; empty for `cascade`.
+    """
+
+    method: str
+    stages: tuple[str, ...]
+    ssim: np.ndarray
+    corrected: np.ndarray
+    floor_ssim: np.ndarray
+    floor_corrected: np.ndarray
+    logits: np.ndarray = field(default_factory=lambda: np.empty(0, int))
+
+    def median(self, corrected: bool = False) -> dict[str, float]:
+        """Return the median over images, per stage; with the 2020 code's settings."""
+        rows = self.corrected if corrected else self.ssim
+        return dict(zip(self.stages, map(_median, rows), strict=True))
+
+    def floor(self, corrected: bool = False) -> dict[str, float]:
+        """Return what maps of different images score, which no stage depends on."""
+        values = self.floor_corrected if corrected else self.floor_ssim
+        return dict.fromkeys(self.stages, _median(values))
+
+    def __str__(self):
+        lines = [f"{self.method}: median SSIM with the original map"]
+        lines.append(f"{'changed':<16}{'2020 code':>10}{'corrected':>11}")
+        rows = zip(self.stages, self.ssim, self.corrected, strict=True)
+        floors = ("other images", self.floor_ssim, self.floor_corrected)
+        for stage, code, corrected in [*rows, floors]:
+            lines.append(f"{stage:<16}{_median(code):10.3f}{_median(corrected):11.3f}")
+        return "\n".join(lines)
+
+
+def random_logit(
+    net: nn.Module, x: torch.Tensor, method: str | Method | Averaged,
+    target: int | Sequence[int] | None = None, seed: int = 0, *, fold: bool = True,
+) -> Sanity:  # fmt: skip
     """Compare the explanation of one logit with that of a random other one.
 
     Parameters
     ----------
-    net : torch.nn.Module
+    net
         A classifier in evaluation mode, with two logits or more.
-    x : torch.Tensor
+    x
         ``[N, C, H, W]`` images.
-    method : str, Method or Averaged
-        A name of `modbp.methods.names()`, or a method of yours.
-    target : int or sequence of int, optional
-        The classes to explain; the largest logits if left out.
-    seed : int
+    method
+        A name of :func:`modbp.methods.names`, or a method of yours.
+    target
+        The classes to explain, one for all or ``[N]``; the largest logits if left out.
+    seed
         The other logit of an image is drawn by this seed and the image's pixels, the
         same for all methods.
-    fold : bool
+    fold
         Whether batch norm becomes part of the linear layer before it, where it can.
 
     Returns
@@ -61,25 +115,32 @@ def random_logit(net, x, method, target=None, seed=0, *, fold=True):
     References
     ----------
     :cite:t:`sixt2020lie`, section 4.2.
+
+    Examples
+    --------
+    >>> net = modbp.models.cifar10()
+    >>> x = modbp.data.images(2, folder="photographs").x
+    >>> found = modbp.sanity.random_logit(net, x, "lrp-a1b0")
+    >>> found.median()["random logit"] > 0.99
+    True
     """
-    logits = _logits(net, x)
-    target = check_target(target, logits)[:, 0]
-    count = logits.shape[1]
-    if count < 2:
-        raise InputError("the network has a single logit, so there is no other one.")
     others = []
-    for own, label in zip(per_image(x, seed, "logit"), target, strict=True):
-        draw = torch.randint(count - 1, (), generator=own).item()
-        others.append(draw + (draw >= label.item()))
-    maps = _maps(net, x, method, target, fold)
-    rows = [_maps(net, x, method, torch.tensor(others, device=x.device), fold)]
-    return compare(methods.get(method), ["random logit"], maps, rows, np.array(others))
+
+    def choose(recording):
+        labels = check_target(target, recording.logits)[:, 0]
+        others.extend(_others(x, labels, recording.logits.shape[1], seed))
+        return [labels, others]
+
+    method = methods.get(method)
+    maps, row = _maps(Trace(net, fold), x, method, choose)
+    return _compare(method, ["random logit"], maps, [row], np.array(others))
 
 
 def cascade(
-    net, x, method, target=None, stages=None, seed=0, *, own=True, stale=False,
-    fold=True,
-):  # fmt: skip
+    net: nn.Module, x: torch.Tensor, method: str | Method | Averaged,
+    target: int | Sequence[int] | None = None, stages: Sequence[str] | None = None,
+    seed: int = 0, *, own: bool = True, stale: bool = False, fold: bool = True,
+) -> Sanity:  # fmt: skip
     """Replace weights by random ones, from the top down, and compare explanations.
 
     At every stage the weights of one more part of the network are drawn anew, in a
@@ -88,20 +149,20 @@ def cascade(
 
     Parameters
     ----------
-    net : torch.nn.Module
+    net
         A classifier in evaluation mode; it is only read.
     x, method, target, fold
         As for :func:`random_logit`.
-    stages : sequence of str, optional
+    stages
         Layers, or modules that hold several, top first; all layers with weights if left
         out.
-    seed : int
+    seed
         Of the weights.
-    own : bool
+    own
         Whether a stage that holds several layers, such as a block of a ResNet, draws
         those anew as well. In the 2020 code a block's name is that of its last ReLU, so
         that the block keeps its trained weights; that is ``own=False``.
-    stale : bool
+    stale
         Go back along the products of patterns and *trained* weights at all stages, as
         the 2020 code did for PatternAttribution: there only activations, switches and
         logits come from the random weights.
@@ -119,20 +180,35 @@ def cascade(
     References
     ----------
     :cite:t:`sixt2020lie`, section 4.2; :cite:t:`adebayo2018sanity`.
+
+    Examples
+    --------
+    >>> net = modbp.models.cifar10()
+    >>> x = modbp.data.images(2, folder="photographs").x
+    >>> found = modbp.sanity.cascade(net, x, "gradient", stages=["fc6", "conv1"])
+    >>> found.median()["fc6"] > found.median()["conv1"]
+    True
     """
+    found = {}
+
+    def choose(recording):
+        found["labels"] = check_target(target, recording.logits)[:, 0]
+        found["calls"] = recording.calls
+        return [found["labels"]]
+
     method = methods.get(method)
-    target = check_target(target, _logits(net, x))[:, 0]
     back = _with_trained_weights(method, net) if stale else method
-    rows = {
-        stage: _maps(twin, x, back, target, fold)
-        for stage, twin in randomised(net, x, stages, seed, own=own)
-    }
-    return compare(
-        method, list(rows), _maps(net, x, method, target, fold), rows.values()
-    )
+    (maps,), rows, trace = _maps(Trace(net, fold), x, method, choose), {}, None
+    for stage, twin in twins(net, found["calls"], stages, seed, own):
+        trace = trace or Trace(twin, fold)  # reads the twin's weights as they are then
+        (rows[stage],) = _maps(trace, x, back, lambda _: [found["labels"]])
+    return _compare(method, list(rows), maps, rows.values())
 
 
-def randomised(net, x, stages=None, seed=0, *, own=True):
+def randomised(
+    net: nn.Module, x: torch.Tensor, stages: Sequence[str] | None = None,
+    seed: int = 0, *, own: bool = True,
+) -> Iterator[tuple[str, nn.Module]]:  # fmt: skip
     """Yield a network after each stage of its randomisation.
 
     Parameters
@@ -150,19 +226,26 @@ def randomised(net, x, stages=None, seed=0, *, own=True):
     ------
     ModbpError
         If the network or a stage does not fit.
+
+    Examples
+    --------
+    >>> [stage for stage, twin in modbp.sanity.randomised(net, x)]
+    ['fc2', 'fc1']
     """
-    calls = calls_of(net, x[:1])
-    stages = stages_of(net, x[:1]) if stages is None else list(stages)
-    places = [place(stage, calls, own) for stage in stages]
-    if places != sorted(places, reverse=True):
-        raise InputError(
-            f"the stages {', '.join(stages)} do not go down; give the top one first."
-        )
-    twin, before = copy.deepcopy(net), len(calls)
-    for stage, first in zip(stages, places, strict=True):
-        randomise(twin, [call.name for call in calls[first:before]], seed)
-        before = first
-        yield stage, twin
+    with torch.no_grad():
+        calls, _, _ = Trace(net).run(x[:1])
+    return twins(net, calls, stages, seed, own)
+
+
+def _others(x, labels, count, seed):
+    """Draw for every image a class that is not its own, one of `count`."""
+    if count < 2:
+        raise InputError("the network has a single logit, so there is no other one.")
+    others = []
+    for own, label in zip(per_image(x, seed, "logit"), labels, strict=True):
+        draw = torch.randint(count - 1, (), generator=own).item()
+        others.append(draw + (draw >= label.item()))
+    return others
 
 
 def _with_trained_weights(method, net):
@@ -181,10 +264,30 @@ def _with_trained_weights(method, net):
     return methods.get("patternnet", patterns=kept, start=method.start)
 
 
-def _maps(net, x, method, target, fold):
-    return reduce(explain(net, x, method, target, fold=fold), method)
+def _maps(trace, x, method, choose):
+    """Return one ``[N, H, W]`` for each choice of classes."""
+    return [reduce(r, method) for r in explain_each(trace, x, method, choose)]
 
 
-@torch.no_grad()
-def _logits(net, x):
-    return Chain(net, x, "gradient").logits
+def _compare(method, stages, maps, rows, logits=()):
+    """Return how similar ``[N, H, W]`` changed at each stage are to the original."""
+    # Whatever is left of RectGrad's maps is sparse: its extremes are what is scaled by.
+    percentile = 100 if method.name == "rectgrad" else 99.5
+
+    def table(paper):
+        found = [ssim(maps, row, paper, percentile) for row in rows]
+        return np.array(found).reshape(len(rows), len(maps))
+
+    def floor(paper):
+        if len(maps) == 1:
+            return np.full(1, np.nan)
+        return ssim(maps, maps.roll(-1, 0), paper, percentile)
+
+    tables, floors = map(table, (True, False)), map(floor, (True, False))
+    logits = np.array(logits, int)
+    return Sanity(method.name, tuple(stages), *tables, *floors, logits)
+
+
+def _median(values):
+    kept = values[~np.isnan(values)]
+    return float(np.median(kept)) if kept.size else float("nan")

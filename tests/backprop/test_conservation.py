@@ -181,7 +181,7 @@ def test_lrp_z_conserves_wherever_something_arrives(widths, seed, draw):
 
 def pulled_by(linear, widths, seed, draw):
     net = mlp(*widths, seed=seed)
-    mine = Method("mine", {"linear": linear, "relu": rules.Slope()})
+    mine = Method("mine", {"linear": linear, "relu": rules.ReLUGradient()})
     chain = modbp.chain(net, draw(seed, 2, widths[0]), mine)
     return chain.pull(normal(seed, 2, widths[-1]), chain.layers[-1])["input"]
 
@@ -199,13 +199,15 @@ def test_gamma_of_zero_is_the_z_rule(widths, seed, draw, split):
 def test_gamma_approaches_z_plus_with_gamma(widths, seed):
     # Behind slopes every output but the last is positive; the last is made so.
     net = mlp(*widths, seed=seed)
-    limit = Method("limit", {"linear": rules.AlphaBeta(), "relu": rules.Slope()})
+    limit = Method("limit", {"linear": rules.AlphaBeta(), "relu": rules.ReLUGradient()})
     chain = modbp.chain(net, uniform(seed, 2, widths[0]), limit)
     r = uniform(seed, 2, widths[-1]) * (chain.logits > 0)
     top, away = chain.layers[-1], []
     wanted = chain.pull(r, top)["input"]
     for gamma in (1e3, 1e6, 1e9):
-        mine = Method("mine", {"linear": rules.Gamma(gamma), "relu": rules.Slope()})
+        mine = Method(
+            "mine", {"linear": rules.Gamma(gamma), "relu": rules.ReLUGradient()}
+        )
         found = modbp.chain(net, chain.output("input"), mine).pull(r, top)["input"]
         away.append((found - wanted).abs().max().item())
     assert away[-1] <= 1e-3 * max(away[0], 1e-6)

@@ -99,7 +99,7 @@ def test_a_batch_norm_keeps_its_own_layer_where_nothing_can_take_it():
 
     found, _ = calls(trained(Own()), normal(1, 3, 4))
     kinds = {call.name: call.kind for call in found}
-    assert [name for name, kind in kinds.items() if kind == "scale"] == [
+    assert [name for name, kind in kinds.items() if kind == "norm"] == [
         "first",
         "norm",
         "joined",
@@ -108,7 +108,7 @@ def test_a_batch_norm_keeps_its_own_layer_where_nothing_can_take_it():
     assert not any(call.folded for call in found)
     tokens = nn.Sequential(nn.Linear(4, 4), nn.BatchNorm1d(4))
     found, _ = calls(trained(tokens), normal(1, 3, 4, 4))
-    assert [call.kind for call in found] == ["dense", "scale"]
+    assert [call.kind for call in found] == ["dense", "norm"]
 
 
 def test_asking_for_the_size_of_a_layers_output_does_not_hinder_folding():

@@ -83,7 +83,7 @@ def batch_as_one_at_a_time(case):
 
 def matrices_do_what_pulling_does(case):
     chain = bound(case)
-    for call in chain._calls[1:]:
+    for call in chain._pass.calls[1:]:
         r = normal(case.net.seed, *chain.output(call.name).shape)
         below = [chain.layers[source] for source in call.sources]
         pulled = chain.pull(r, call.name, to=set(below))
@@ -108,7 +108,7 @@ def layers_share_out_all_they_get(case):
     chain = bound(case, **SHARING[case.name])
     rule = chain.method.rules["linear"]
     most = getattr(rule, "alpha", 1)
-    for call in chain._calls[1:]:
+    for call in chain._pass.calls[1:]:
         for n in range(2):
             matrix = chain.matrix(call.name, n)
             sums, size = matrix.sum(0), matrix.abs().sum(0).clamp(min=1)

@@ -111,7 +111,7 @@ def test_every_folded_layer_is_the_two_of_the_model(name):
             both = modules[call.folded](modules[call.name](*inputs))
             assert (output - both).norm() < 1e-5 * both.norm(), call.name
             folded[call.folded] = call.name
-        own.extend([call.name] if call.kind == "scale" else [])
+        own.extend([call.name] if call.kind == "norm" else [])
         return output
 
     with torch.no_grad():

@@ -247,7 +247,7 @@ def test_captum_sorts_weights_by_sign_and_not_contributions():
 
 # Rules and composites with Zennit's own constants, in one preset ----------------------
 
-NONE = 1e-12  # Zennit's stabiliser, where modbp has none.
+NONE = 1e-12  # Zennit's stabilizer, where modbp has none.
 PRESET = {
     "lrp-z": zennit.Epsilon(0),
     "lrp-eps": zennit.Epsilon(),
@@ -312,7 +312,7 @@ def test_rules_for_pixels_are_zennits(first, bias):
 @BIASES
 def test_the_composite_with_a_box_is_zennits(bias):
     net, x, y, r = of_both_signs(bias)
-    options = {"first": rules.Box(-1, 1), "stabiliser": 0}
+    options = {"first": rules.Box(-1, 1), "stabilizer": 0}
     method = methods.get("lrp-eps-gamma-box", preset="zennit", **options)
     wanted = by_zennit(net, x, EpsilonGammaBox(-1, 1, stabilizer=NONE), r)
     assert relative(modbp.explain(net, x, method, y), wanted) < 1e-9

@@ -9,8 +9,10 @@ from torch import nn
 
 import modbp
 from modbp import sanity
+from modbp.backprop.trace import Trace
 from modbp.errors import InputError, TraceError, UnknownName
 from modbp.figures import reduce
+from modbp.measures import sanity as measured
 from modbp.measures.similarity import ssim
 from modbp.study import experiments
 
@@ -52,7 +54,7 @@ def test_the_two_maps_of_a_linear_network_by_hand(flat):
     found = sanity.random_logit(flat, x, "gradient", y)
     maps = flat[1].weight.detach().reshape(3, 6, 6).abs()
     for paper, values, floor in (
-        (True, found.ssim, found.floor),
+        (True, found.ssim, found.floor_ssim),
         (False, found.corrected, found.floor_corrected),
     ):
         assert values[0] == pytest.approx(ssim(maps[y], maps[found.logits], paper))
@@ -78,7 +80,7 @@ def test_the_draw_belongs_to_seed_and_image_and_not_to_batch_or_method(net, imag
     assert all_of_them.logits.tolist() == turned.logits.tolist()[::-1]
     alone = sanity.random_logit(net, x[1:2], "gradient", y[1:2])
     assert alone.ssim[0, 0] == pytest.approx(all_of_them.ssim[0, 1], abs=1e-4)
-    assert np.isnan(alone.floor).all()  # there is no other image
+    assert np.isnan(alone.floor_ssim).all()  # there is no other image
     other = sanity.random_logit(net, x, "gradient", y, seed=9)
     assert other.logits.tolist() != all_of_them.logits.tolist()
 
@@ -90,7 +92,7 @@ def test_a_converging_map_hardly_changes_and_the_gradient_does(net, images):
     )
     assert converging.median()["random logit"] > 0.99
     assert other.median()["random logit"] < 0.8
-    assert np.median(converging.floor) < 0.5
+    assert converging.floor()["random logit"] < 0.5
     assert "other images" in str(converging) and "2020 code" in str(converging)
 
 
@@ -100,6 +102,44 @@ def test_without_classes_the_predicted_ones_are_explained(net, images):
         y = net(x).argmax(1)
     one, two = (sanity.random_logit(net, x, "gradient", given) for given in (None, y))
     assert np.array_equal(one.ssim, two.ssim)
+
+
+@pytest.fixture
+def passes(monkeypatch):
+    """What is traced, and the samples that run through each trace."""
+    traced, ran = [], []
+
+    class Counting(Trace):
+        def __init__(self, *given):
+            traced.append(given[0])
+            super().__init__(*given)
+
+        def run(self, x, *more):
+            ran.append(len(x))
+            return super().run(x, *more)
+
+    monkeypatch.setattr(measured, "Trace", Counting)
+    return traced, ran
+
+
+@pytest.mark.parametrize("method", ["lrp-a2b1", "deeplift-rescale"])
+def test_a_network_is_traced_once_and_run_once_for_both_logits(
+    net, images, passes, method
+):
+    sanity.random_logit(net, images.x, method)
+    assert passes == ([net], [4])
+
+
+def test_an_average_runs_the_network_once_more_than_it_has_inputs(net, images, passes):
+    few = modbp.methods.get("smoothgrad", samples=3)
+    sanity.random_logit(net, images.x, few)
+    assert passes == ([net], [4] * 4)
+
+
+def test_a_cascade_traces_two_networks_and_runs_each_stage_once(net, images, passes):
+    sanity.cascade(net, images.x, "lrp-z")
+    assert len(passes[0]) == 2 and passes[0][0] is net
+    assert passes[1] == [4] * 7  # the trained network and six stages
 
 
 # Random weights -----------------------------------------------------------------------
@@ -319,7 +359,7 @@ def test_neither_batch_nor_order_of_work_changes_what_is_stored(tmp_path, kind):
                 low, high = cell["band"]
                 assert min(wanted) - 1e-3 <= low <= cell["median"] <= high
         floor = found["floor"]["ssim"]["values"]
-        assert floor == pytest.approx(direct.floor, abs=1e-3)
+        assert floor == pytest.approx(direct.floor_ssim, abs=1e-3)
     assert small.get("logits", []) == direct.logits.tolist()
 
 

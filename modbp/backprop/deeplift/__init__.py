@@ -11,33 +11,9 @@ multiplier of its own; what goes in is then the multiplier of both parts, and th
 contribution is ``m⁺Δa⁺ + m⁻Δa⁻``.
 """
 
-from modbp.backprop.deeplift.frame import Differences, Pair
-from modbp.backprop.deeplift.linear import (
-    Ablated,
-    Along,
-    BySign,
-    ScaleParts,
-    SumBySign,
-    Weighted,
-)
-from modbp.backprop.deeplift.nonlinear import (
-    SMALL,
-    LargestChange,
-    Rescale,
-    RevealCancel,
-)
+from modbp.backprop.deeplift import frame, linear, nonlinear
+from modbp.backprop.deeplift.frame import *
+from modbp.backprop.deeplift.linear import *
+from modbp.backprop.deeplift.nonlinear import *
 
-__all__ = [
-    "SMALL",
-    "Ablated",
-    "Along",
-    "BySign",
-    "Differences",
-    "LargestChange",
-    "Pair",
-    "Rescale",
-    "RevealCancel",
-    "ScaleParts",
-    "SumBySign",
-    "Weighted",
-]
+__all__ = [name for file in (frame, linear, nonlinear) for name in file.__all__]

@@ -19,14 +19,8 @@ class Pair:
     Differences of linear layers are carried up as differences, ``Δz = W Δa``, and never
     computed as ``z − z0``: where nothing changed they are exactly zero.
 
-    Attributes
-    ----------
-    value : torch.Tensor
-        ``[N, …]``, what the input gives.
-    reference : torch.Tensor
-        ``[1, …]`` or ``[N, …]``, what the reference gives.
-    parts : tuple of torch.Tensor
-        ``(Δ,)``, or ``(Δ⁺, Δ⁻)`` with ``Δ⁺ ≥ 0 ≥ Δ⁻``; their sum is the difference.
+    `value` is ``[N, …]``, `reference` that or ``[1, …]``; `parts` are ``(Δ,)``, or
+    ``(Δ⁺, Δ⁻)`` with ``Δ⁺ ≥ 0 ≥ Δ⁻``, and sum to the difference.
     """
 
     value: torch.Tensor
@@ -50,15 +44,10 @@ class Pair:
 class Differences:
     """What rules see of a forward pass: differences from a reference input.
 
-    Parameters
-    ----------
-    reference : torch.Tensor, optional
-        ``[…]`` or ``[1, …]`` for all samples, or ``[N, …]``; zeros if left out.
-    count : {1, 2}
-        Whether a difference is one part, or a positive and a negative one.
-    readout : {"contribution", "multiplier"}
-        What relevance at a layer is, apart from the layer where it enters; the second
-        for one part only.
+    The `reference` is ``[…]`` or ``[1, …]`` for all samples, or ``[N, …]``; zeros if
+    None. A difference is one part, or, for a `count` of 2, a positive and a negative
+    one. Relevance at a layer below the start is what `readout` says: a "contribution",
+    or, for one part, a "multiplier".
     """
 
     reference: torch.Tensor | None = None
@@ -77,22 +66,7 @@ class Differences:
             )
 
     def begin(self, x):
-        """Return the pair of the input and its reference.
-
-        Parameters
-        ----------
-        x : torch.Tensor
-            ``[N, …]``, the network's input.
-
-        Returns
-        -------
-        Pair
-
-        Raises
-        ------
-        InputError
-            If the reference does not fit the input.
-        """
+        """Return the pair of the input ``[N, …]`` and its reference, which must fit."""
         reference = channels_last(_fit(self.reference, x))
         delta = x - reference
         return Pair(x, reference, by_sign(delta) if self.count == 2 else (delta,))
@@ -113,34 +87,11 @@ class Differences:
         return Pair(pair.value[n : n + 1], reference, parts)
 
     def enter(self, r):
-        """Return multipliers, one per part: ``[K, N, …]`` becomes ``[count·K, N, …]``.
-
-        Parameters
-        ----------
-        r : torch.Tensor
-            The multiplier of every part.
-
-        Returns
-        -------
-        torch.Tensor
-        """
+        """Return multipliers for every part, ``[count·K, N, …]``."""
         return torch.cat([r] * self.count)
 
     def leave(self, m, pair):
-        """Return relevance: the contribution ``Σ m_part ⊙ Δ_part``.
-
-        Parameters
-        ----------
-        m : torch.Tensor
-            ``[count·K, N, …]``, multipliers.
-        pair : Pair
-            The layer's output.
-
-        Returns
-        -------
-        torch.Tensor
-            ``[K, N, …]``.
-        """
+        """Return relevance ``[K, N, …]``: the contribution ``Σ m_part ⊙ Δ_part``."""
         if self.readout == "multiplier":
             return m
         each = zip(m.chunk(self.count), pair.parts, strict=True)
@@ -158,17 +109,7 @@ class OnPairs:
 
 
 def by_sign(delta):
-    """Split a difference into its positive and its negative part.
-
-    Parameters
-    ----------
-    delta : torch.Tensor
-        The difference.
-
-    Returns
-    -------
-    tuple of torch.Tensor
-    """
+    """Split a difference into its positive and its negative part."""
     return delta.clamp(min=0), delta.clamp(max=0)
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import torch
 
 from modbp.backprop.deeplift.frame import OnPairs, Pair, by_sign
-from modbp.backprop.rules.linear import negative, positive, product, transpose
+from modbp.backprop.rules.products import negative, positive, product, transpose
 from modbp.errors import MethodError
 
 __all__ = ["Ablated", "Along", "BySign", "ScaleParts", "SumBySign", "Weighted"]
@@ -29,9 +29,9 @@ class Weighted(OnPairs):
     """
 
     def __call__(self, call, pair):
-        layer, delta = call.layer, pair.delta
+        layer, delta, shape = call.layer, pair.delta, pair.value.shape[1:]
         up = Pair.of(layer.forward(pair.reference), [layer.linear(delta, layer.weight)])
-        return up, lambda m: (transpose(call, m, None, delta),)
+        return up, lambda m: (transpose(call, m, None, shape),)
 
 
 @dataclass(frozen=True)
@@ -44,12 +44,10 @@ class Ablated(Weighted):
 
     def __call__(self, call, pair):
         up, back = super().__call__(call, pair)
-        delta = pair.delta
+        same, shape = pair.delta == 0, pair.value.shape[1:]
 
         def ablated(m):
-            return (
-                torch.where(delta == 0, *back(m), transpose(call, m, positive, delta)),
-            )
+            return (torch.where(same, *back(m), transpose(call, m, positive, shape)),)
 
         return up, ablated
 
@@ -62,10 +60,7 @@ class BySign(OnPairs):
     ``Δa⁺ = max(Δa, 0)``. Downwards ``m_in = W⁺ᵀm⁺ + W⁻ᵀm⁻`` where ``Δa > 0``,
     ``W⁻ᵀm⁺ + W⁺ᵀm⁻`` where ``Δa < 0``, and their mean where ``Δa = 0``. It is the
     multiplier of both parts of the input.
-
-    References
-    ----------
-    :cite:t:`shrikumar2017learning`, section 3.5.1.
+    Source: :cite:t:`shrikumar2017learning`, section 3.5.1.
     """
 
     def __call__(self, call, pair):
@@ -77,13 +72,20 @@ class BySign(OnPairs):
             product(call, up, negative).add_(product(call, down, positive)),
         )
 
+        sign, shape = _sign(delta), delta.shape[1:]
+
         def back(m):
             mean, half = _mean_and_half(m)
-            common = transpose(call, mean, None, delta)
-            signed = transpose(call, half, torch.abs, delta).mul_(delta.sign())
+            common = transpose(call, mean, None, shape)
+            signed = transpose(call, half, torch.abs, shape).mul_(sign)
             return (_both(common.add_(signed)),)
 
         return Pair.of(layer.forward(pair.reference), parts), back
+
+
+def _sign(delta):
+    """Return the signs in a quarter of the memory."""
+    return delta.sign().to(torch.int8)
 
 
 def _mean_and_half(m):
@@ -110,7 +112,7 @@ class ScaleParts(OnPairs):
     """
 
     def __call__(self, call, pair):
-        up, down = pair.parts
+        shape = pair.value.shape[1:]
 
         def crossed(apply, one, other):
             """Each with its own sign of γ, and exchanged with the other sign."""
@@ -123,9 +125,9 @@ class ScaleParts(OnPairs):
             return product(call, part, change)
 
         def pull(part, change):
-            return transpose(call, part, change, up)
+            return transpose(call, part, change, shape)
 
-        parts = crossed(push, up, down)
+        parts = crossed(push, *pair.parts)
         pair = Pair.of(call.layer.forward(pair.reference), parts)
         return pair, lambda m: (torch.cat(crossed(pull, *m.chunk(2))),)
 
@@ -141,10 +143,11 @@ class SumBySign(OnPairs):
     def __call__(self, call, *pairs):
         deltas = [pair.delta for pair in pairs]
         parts = [sum(each) for each in zip(*map(by_sign, deltas), strict=True)]
+        signs = list(map(_sign, deltas))
 
         def back(m):
             mean, half = _mean_and_half(m)
-            return tuple(_both(mean + delta.sign() * half) for delta in deltas)
+            return tuple(_both(mean + sign * half) for sign in signs)
 
         return Pair.of(call.layer.forward(*(p.reference for p in pairs)), parts), back
 
@@ -155,11 +158,6 @@ class Along(OnPairs):
 
     For layers that are linear, without weights and without a negative term: average
     pooling, concatenation, reshaping, and for one part the addition.
-
-    Parameters
-    ----------
-    rule : rule
-        What is done on the way down.
     """
 
     rule: object

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import torch
 
 from modbp.backprop.deeplift.frame import OnPairs, Pair, by_sign
-from modbp.backprop.rules import Winner
+from modbp.backprop.rules.joints import MaxPool
 from modbp.errors import check_option
 
 __all__ = ["SMALL", "LargestChange", "Rescale", "RevealCancel"]
@@ -33,11 +33,16 @@ class Rescale(_Quotients):
     """Multiply by the slope of the line from the reference: ``m_in = m Δz/Δa``.
 
     Where ``|Δa| < small``, by the derivative at the reference instead, also where
-    ``Δa = 0``. Contributions do not sum there. `small` is in units of `a`, at least 0.
+    ``Δa = 0``. Contributions do not sum there.
+    Source: :cite:t:`shrikumar2017learning`, section 3.5.2.
 
-    References
+    >>> modbp.methods.get("deeplift-rescale", small=1e-9).rules["relu"]
+    Rescale(small=1e-09)
+
+    Parameters
     ----------
-    :cite:t:`shrikumar2017learning`, section 3.5.2.
+    small
+        At least 0, in units of `a`.
     """
 
     def __call__(self, call, pair):
@@ -56,12 +61,16 @@ class RevealCancel(_Quotients):
     Equation: ``Δz⁺ = ½[f(a0 + Δa⁺) − f(a0)] + ½[f(a0 + Δa⁺ + Δa⁻) − f(a0 + Δa⁻)]``,
     `Δz⁻` with the signs exchanged, and ``m⁺_in = m⁺ Δz⁺/Δa⁺``, ``m⁻_in = m⁻ Δz⁻/Δa⁻``.
     Parts below ``small/2`` in size are moved away from zero by `small` before they
-    divide; where they are not zero, contributions fall short of a sum there. `small`
-    is in units of `a`, at least 0.
+    divide; where they are not zero, contributions fall short of a sum there.
+    Source: :cite:t:`shrikumar2017learning`, section 3.5.3.
 
-    References
+    >>> modbp.methods.get("deeplift-revealcancel").rules["relu"]
+    RevealCancel(small=1e-07)
+
+    Parameters
     ----------
-    :cite:t:`shrikumar2017learning`, section 3.5.3.
+    small
+        At least 0, in units of `a`.
     """
 
     def __call__(self, call, pair):
@@ -109,6 +118,9 @@ class LargestChange(OnPairs):
     ``m (a − a0)`` of that entry differs from ``m Δz`` by ``m`` times what another entry
     had more in the reference.
 
+    >>> modbp.methods.get("deeplift-rescale", maxpool="winner").rules["maxpool"]
+    LargestChange(convention='winner')
+
     Parameters
     ----------
     convention : {"difference", "winner"}
@@ -124,15 +136,15 @@ class LargestChange(OnPairs):
 
     def __call__(self, call, pair):
         count, delta = len(pair.parts), pair.delta
-        z, to_winner = Winner()(call, pair.value)
-        z0, to_loser = Winner()(call, pair.reference)
+        z, to_winner = MaxPool()(call, pair.value)
+        z0, to_loser = MaxPool()(call, pair.reference)
         rise, fall = by_sign(z - z0)
         up = Pair(z, z0, (rise, fall) if count == 2 else (z - z0,))
         if self.convention == "winner":
             return up, to_winner
-        same = delta == 0
 
         def back(m):
+            same = delta == 0
             # With one part, the first and the last multiplier are the same.
             each = m.chunk(count)
             (risen,), (fallen,) = to_winner(each[0] * rise), to_loser(each[-1] * fall)

@@ -5,109 +5,72 @@ figures reduce the colour channels, what the method needs and where it is undefi
 """
 
 import inspect
+from typing import get_args
 
-from modbp.backprop.methods.averages import Averaged, integrated_gradients, smoothgrad
-from modbp.backprop.methods.composites import (
-    lrp_cmp_a1b0,
-    lrp_cmp_a2b1,
-    lrp_eps_gamma_box,
-    lrp_eps_plus,
-)
-from modbp.backprop.methods.deeplift import (
-    deeplift_ablation,
-    deeplift_rescale,
-    deeplift_revealcancel,
-)
-from modbp.backprop.methods.gradients import (
-    deconv,
-    gradient,
-    gradient_x_input,
-    guided_bp,
-    patternattribution,
-    patternnet,
-    rectgrad,
-)
-from modbp.backprop.methods.lrp import (
-    contrastive_lrp,
-    dtd,
-    excitation_bp,
-    lrp_a1b0,
-    lrp_a2b1,
-    lrp_a5b4,
-    lrp_eps,
-    lrp_gamma,
-    lrp_z,
-)
+from modbp.backprop.methods.averages import *
+from modbp.backprop.methods.averages import Averaged
+from modbp.backprop.methods.deeplift import *
+from modbp.backprop.methods.gradients import *
+from modbp.backprop.methods.lrp import *
 from modbp.backprop.methods.method import Method
+from modbp.backprop.methods.named import Name
 from modbp.errors import InputError, unknown_name
 
-__all__ = ["PRESETS", "Averaged", "Method", "get", "names"]
+# Every named method is a function here: an underscore for each hyphen.
+_NAMED = {name: globals()[name.replace("-", "_")] for name in get_args(Name)}
 
-_NAMED = {
-    function.__name__.replace("_", "-"): function
-    for function in (
-        gradient,
-        gradient_x_input,
-        smoothgrad,
-        integrated_gradients,
-        guided_bp,
-        deconv,
-        rectgrad,
-        lrp_z,
-        lrp_eps,
-        lrp_gamma,
-        lrp_a1b0,
-        lrp_a2b1,
-        lrp_a5b4,
-        excitation_bp,
-        dtd,
-        lrp_cmp_a1b0,
-        lrp_cmp_a2b1,
-        lrp_eps_plus,
-        lrp_eps_gamma_box,
-        contrastive_lrp,
-        patternnet,
-        patternattribution,
-        deeplift_rescale,
-        deeplift_revealcancel,
-        deeplift_ablation,
-    )
-}
+__all__ = ["PRESETS", "Averaged", "Method", "get", "names"]
+__all__ += [function.__name__ for function in _NAMED.values()]
 
 # The conventions of others. Captum sorts weights by sign and not contributions, so that
 # its αβ- and γ-rules are ours for non-negative inputs only.
 PRESETS = {
-    "zennit": {"bias": "unit", "epsilon": 1e-6, "stabiliser": 1e-6},
-    "captum": {"bias": "denominator", "epsilon": 1e-9, "split": False},
+    "zennit": {"bias": "unit", "epsilon": 1e-6, "stabilizer": 1e-6},
+    "captum": {
+        "bias": "denominator",
+        "epsilon": 1e-9,
+        "stabilizer": 1e-9,
+        "split": False,
+    },
 }
 
 
-def names():
+def names() -> list[str]:
     """Return the names of all methods.
+
+    >>> modbp.methods.names()[:3]
+    ['gradient', 'gradient-x-input', 'smoothgrad']
 
     Returns
     -------
     list of str
+        In the order of tables and figures.
     """
     return list(_NAMED)
 
 
-def get(method, *, preset=None, **options):
+def get(
+    method: Name | Method | Averaged, *, preset: str | None = None, **options: object
+) -> Method | Averaged:
     """Return a method by name, with options of its own.
+
+    >>> modbp.methods.get("lrp-gamma", gamma=0.5, preset="zennit").rules["linear"]
+    Gamma(gamma=0.5, bias='unit', stabilizer=1e-06, split=True)
 
     Parameters
     ----------
-    method : str, Method or Averaged
+    method
         One of `names()`; a method that is given whole is returned as it is.
     preset : {"zennit", "captum"}, optional
         Set those of the method's options that `PRESETS` lists as that library has them.
     **options
-        ``bias``, ``epsilon``, ``start``, ``reference``… where the method has them; they
-        go before the preset.
+        Those of the named method, such as ``bias``, ``stabilizer``, ``first``,
+        ``start``; they go before the preset.
 
     Returns
     -------
     Method or Averaged
+        For `modbp.explain` and, but for averages, `modbp.chain`.
 
     Raises
     ------
@@ -140,6 +103,4 @@ def get(method, *, preset=None, **options):
             raise unknown_name("preset", preset, PRESETS)
         chosen = PRESETS[preset].items()
         options = {key: value for key, value in chosen if key in known} | options
-    found = factory(**options)
-    object.__setattr__(found, "about", inspect.getdoc(factory))
-    return found
+    return factory(**options)

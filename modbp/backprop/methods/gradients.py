@@ -1,69 +1,94 @@
 """Methods that are gradients but for their rule at a ReLU."""
 
+from collections.abc import Mapping
+
 from modbp.backprop import rules
 from modbp.backprop.methods.method import Method
+from modbp.backprop.methods.named import Start, named
 
-# By name: `modbp.methods.get`.
-__all__ = []
+__all__ = [
+    "deconv",
+    "gradient",
+    "gradient_x_input",
+    "guided_bp",
+    "patternattribution",
+    "patternnet",
+    "rectgrad",
+]
 
 
-def gradient_table(relu, **more):
+def _table(relu, **more):
     return {
         "linear": rules.Gradient(),
         "relu": relu,
-        "avgpool": rules.Average(),
+        "avgpool": rules.AvgPool(),
         "add": rules.Copy(),
         **more,
     }
 
 
-def gradient(start="one"):
+def _by_magnitude(name, relu, start):
+    return Method(name, _table(relu), start=start, reduction="max-abs")
+
+
+@named
+def gradient(start: Start = "one") -> Method:
     """Gradient: the derivative of the logit with respect to the input.
 
     Equation: ``r = ∂f_c/∂x``. Source: :cite:t:`simonyan2014deep`. Channel reduction:
     maximum of the absolute value. Needs nothing; at a kink of a ReLU it is taken as 0.
+
+    >>> modbp.explain(net, x, "gradient", 0)
+    tensor([[-4., -2.]], dtype=torch.float64)
     """
-    return Method(
-        "gradient", gradient_table(rules.Slope()), start=start, reduction="max-abs"
-    )
+    return _by_magnitude("gradient", rules.ReLUGradient(), start)
 
 
-def gradient_x_input(start="one"):
+@named
+def gradient_x_input(start: Start = "one") -> Method:
     """Gradient × input: the first-order effect of each input.
 
     Equation: ``r = x ⊙ ∂f_c/∂x``. Source: :cite:t:`shrikumar2017learning`. Channel
     reduction: sum. Below the top it is the gradient; the product is taken at the input.
     In a ReLU network it equals lrp-z, whose denominators hold the biases.
+
+    >>> modbp.explain(net, x, "gradient-x-input", 0)
+    tensor([[-4., -4.]], dtype=torch.float64)
     """
-    table = gradient_table(rules.Slope())
+    table = _table(rules.ReLUGradient())
     return Method("gradient-x-input", table, start=start, times_input=True)
 
 
-def guided_bp(start="one"):
+@named
+def guided_bp(start: Start = "one") -> Method:
     """Guided backpropagation: the gradient, rectified at every ReLU.
 
     Equation: ``r_in = 1[a > 0] r⁺`` at a ReLU, the derivative elsewhere. Source:
     :cite:t:`springenberg2015striving`. Channel reduction: maximum of absolute values.
     The 2020 code starts from the logit's value; that is ``start="logit"``.
+
+    >>> modbp.explain(net, x, "guided-bp", 1)
+    tensor([[2., 1.]], dtype=torch.float64)
     """
-    return Method(
-        "guided-bp", gradient_table(rules.Guided()), start=start, reduction="max-abs"
-    )
+    return _by_magnitude("guided-bp", rules.Guided(), start)
 
 
-def deconv(start="one"):
+@named
+def deconv(start: Start = "one") -> Method:
     """Deconvolution: relevance is rectified where activations were.
 
     Equation: ``r_in = r⁺`` at a ReLU, the derivative elsewhere; max pooling uses the
     switches of the forward pass. Source: :cite:t:`zeiler2014visualizing`. Channel
     reduction: maximum of the absolute value. ``start="logit"`` is the 2020 code's.
+
+    >>> modbp.explain(net, x, "deconv", 0)
+    tensor([[ 1., -1.]], dtype=torch.float64)
     """
-    return Method(
-        "deconv", gradient_table(rules.Deconv()), start=start, reduction="max-abs"
-    )
+    return _by_magnitude("deconv", rules.Deconv(), start)
 
 
-def rectgrad(percentile=98.0, start="one"):
+@named
+def rectgrad(percentile: float = 98.0, start: Start = "one") -> Method:
     """RectGrad: the gradient, only where it and the activation are large together.
 
     Equation: ``r_in = 1[a > 0] 1[z r > τ] r`` at a ReLU, with `τ` the percentile of
@@ -71,33 +96,49 @@ def rectgrad(percentile=98.0, start="one"):
     :cite:t:`kim2019saliency`. Channel reduction: maximum of the absolute value. No
     threshold at the input, as in the 2020 code, which starts from the logit's value;
     that is ``start="logit"``. In layers of 25 entries or less nothing is left.
+
+    >>> modbp.explain(net, x, modbp.methods.get("rectgrad", percentile=0), 1)
+    tensor([[2., 1.]], dtype=torch.float64)
     """
-    rule = rules.RectGrad(percentile)
-    return Method("rectgrad", gradient_table(rule), start=start, reduction="max-abs")
+    return _by_magnitude("rectgrad", rules.RectGrad(percentile), start)
 
 
-def patternnet(patterns=None, start="logit"):
+@named
+def patternnet(patterns: Mapping | None = None, start: Start = "logit") -> Method:
     """PatternNet: the signal that the logit responds to, by fitted patterns.
 
     Equation: ``r_in = Aᵀ r`` in convolutions and dense layers, the derivative
     elsewhere. Source: :cite:t:`kindermans2018learning`. Channel reduction: sum. Needs
     ``patterns=modbp.patterns.fit(net, batches)``. The 2020 code rescales relevance
     above every layer; here it keeps its size, which no direction depends on.
+
+    >>> fitted = {"fc1": torch.eye(2), "fc2": torch.ones(2, 2)}
+    >>> method = modbp.methods.get("patternnet", patterns=fitted)
+    >>> modbp.explain(net, x, method, 0)
+    tensor([[ 0., -8.]], dtype=torch.float64)
     """
     return _by_patterns("patternnet", rules.Pattern(patterns), start)
 
 
-def patternattribution(patterns=None, start="logit"):
+@named
+def patternattribution(
+    patterns: Mapping | None = None, start: Start = "logit"
+) -> Method:
     """PatternAttribution: how much of the logit each part of the signal makes.
 
     Equation: ``r_in = (A ⊙ W)ᵀ r`` in convolutions and dense layers, the derivative
     elsewhere. Source: :cite:t:`kindermans2018learning`. Channel reduction: sum. Needs
     ``patterns=modbp.patterns.fit(net, batches)``. Not multiplied by the input.
+
+    >>> fitted = {"fc1": torch.eye(2), "fc2": torch.ones(2, 2)}
+    >>> method = modbp.methods.get("patternattribution", patterns=fitted)
+    >>> modbp.explain(net, x, method, 0)
+    tensor([[ 0., 16.]], dtype=torch.float64)
     """
     rule = rules.Pattern(patterns, attribution=True)
     return _by_patterns("patternattribution", rule, start)
 
 
 def _by_patterns(name, rule, start):
-    table = gradient_table(rules.Slope(), linear=rule, scale=rules.Gradient())
+    table = _table(rules.ReLUGradient(), linear=rule, norm=rules.Gradient())
     return Method(name, table, start=start)

@@ -1,195 +1,197 @@
-"""Layer-wise relevance propagation with one rule for all layers but, maybe, the first.
+"""Layer-wise relevance propagation: one rule for all layers, or a composite.
 
-Every option `first` takes a rule for the layers that read the network's input, by name
-(``"box"``, ``"wsquare"``, ``"flat"``), or as in ``first=modbp.rules.Box(-1, 1)``. What
-`addition` and `limit` do is said at `split`.
+In a composite dense layers follow the ε-rule, convolutions (and batch norm) another
+one; `epsilon` is the ε of the dense layers, `stabilizer` belongs to the others.
 """
 
 from modbp.backprop import rules
-from modbp.backprop.methods.method import Method
-from modbp.errors import InputError, unknown_name
+from modbp.backprop.methods.method import Method, is_rule
+from modbp.backprop.methods.named import Bias, First, Rule, Start, named
+from modbp.errors import check_option, unknown_name
 
-# By name: `modbp.methods.get`.
-__all__ = []
+__all__ = [
+    "contrastive_lrp",
+    "dtd",
+    "excitation_bp",
+    "lrp_a1b0",
+    "lrp_a2b1",
+    "lrp_a5b4",
+    "lrp_cmp_a1b0",
+    "lrp_cmp_a2b1",
+    "lrp_eps",
+    "lrp_eps_gamma_box",
+    "lrp_eps_plus",
+    "lrp_gamma",
+    "lrp_z",
+]
 
+# The ε of the 2020 code's composites.
+CMP_EPSILON = 1e-10
 _FIRST = {"box": rules.Box, "wsquare": rules.WSquare, "flat": rules.Flat}
-_ADDITIONS = ("ratio", "alphabeta")
 
 
-def lrp(name, linear, start, first=None, relu=None, **kinds):
-    """Return a method that propagates relevance by contribution.
-
-    Parameters
-    ----------
-    name, start
-        As in `Method`.
-    linear : rule
-        The rule of layers with weights.
-    first : str or rule, optional
-        The rule of those that read the network's input.
-    relu : rule, optional
-        The rule of ReLUs; they hand relevance through if left out.
-    **kinds : rule
-        Rules of single kinds of call.
-
-    Returns
-    -------
-    Method
-    """
+def _lrp(name, linear, start, first=None, addition=None, relu=None, **kinds):
+    """Return a method that propagates relevance by contribution."""
     if isinstance(first, str):
         if first not in _FIRST:
             raise unknown_name("rule for the first layer", first, _FIRST)
         first = _FIRST[first]()
+    addition = rules.Split() if addition is None else addition
+    remedy = "give a rule, as in modbp.rules.AlphaBetaSplit(1, 0), or None for Split()."
+    check_option("addition", addition, is_rule, remedy)
     table = {
         "linear": linear,
         "relu": relu or rules.Pass(),
-        "avgpool": rules.Average(by_contribution=True),
-        "add": rules.Split(),
+        "avgpool": rules.AvgPool(by_contribution=True),
+        "add": addition,
         **kinds,
     }
     return Method(name, table, first=first, start=start)
 
 
-def split(alpha, addition="ratio", limit=None):
-    """Return the rule of additions in a method that follows the αβ-rule.
-
-    Parameters
-    ----------
-    alpha : float
-        That of the rule; ``beta = alpha − 1``.
-    addition : {"ratio", "alphabeta"}
-        Whether relevance is split by contribution (:class:`modbp.rules.Split`), or by
-        positive and negative summands apart (:class:`modbp.rules.AlphaBetaSplit`).
-    limit : float, optional
-        Clips what a summand gets to ``[0, limit]``, for ``"alphabeta"`` only.
-
-    Returns
-    -------
-    rule
-    """
-    if addition not in _ADDITIONS:
-        raise unknown_name("rule for additions", addition, _ADDITIONS)
-    if addition == "alphabeta":
-        return rules.AlphaBetaSplit(alpha, alpha - 1, limit)
-    if limit is not None:
-        raise InputError(
-            f"limit is {limit!r}, but only addition='alphabeta' clips. Choose both, or "
-            "leave the limit out."
-        )
-    return rules.Split()
-
-
-def lrp_z(bias=rules.BIAS, first=None, start="logit"):
+@named
+def lrp_z(
+    bias: Bias = rules.BIAS, first: First = None, start: Start = "logit"
+) -> Method:
     """LRP-z: relevance in proportion to signed contributions.
 
     Equation: ``r_in = a ⊙ Wᵀ(r / z)``. Source: :cite:t:`bach2015pixel`. Channel
     reduction: sum. Undefined where ``z = 0``: such a denominator is replaced by 1e-7,
     and near it relevance can be very large.
+
+    >>> modbp.explain(net, x, "lrp-z", 0)
+    tensor([[-4., -4.]], dtype=torch.float64)
     """
-    return lrp("lrp-z", rules.Epsilon(0.0, bias), start, first)
+    return _lrp("lrp-z", rules.Epsilon(0.0, bias), start, first)
 
 
-def lrp_eps(epsilon=rules.EPSILON, bias=rules.BIAS, first=None, start="logit"):
+@named
+def lrp_eps(
+    epsilon: float = rules.EPSILON,
+    bias: Bias = rules.BIAS,
+    first: First = None,
+    start: Start = "logit",
+) -> Method:
     """LRP-ε: LRP-z with a denominator that is kept away from zero.
 
     Equation: ``r_in = a ⊙ Wᵀ(r / (z + ε sign z))``. Source: :cite:t:`bach2015pixel`.
     Channel reduction: sum. ε absorbs relevance; it is in units of `z`.
+
+    >>> modbp.explain(net, x, modbp.methods.get("lrp-eps", epsilon=1), 0)
+    tensor([[-2.8444, -2.8444]], dtype=torch.float64)
     """
-    return lrp("lrp-eps", rules.Epsilon(epsilon, bias), start, first)
+    return _lrp("lrp-eps", rules.Epsilon(epsilon, bias), start, first)
 
 
+@named
 def lrp_a1b0(
-    bias=rules.BIAS,
-    epsilon=0.0,
-    first=None,
-    start="logit",
-    addition="ratio",
-    limit=None,
-):
+    bias: Bias = rules.BIAS,
+    stabilizer: float = 0.0,
+    first: First = None,
+    start: Start = "logit",
+    addition: Rule | None = None,
+) -> Method:
     """LRP-α1β0: only positive contributions count.
 
     Equation: ``r_in = (a⁺⊙W⁺ᵀ + a⁻⊙W⁻ᵀ)(r / P)``; on non-negative inputs the z⁺-rule.
     Source: :cite:t:`bach2015pixel`. Channel reduction: sum. Where nothing contributes
-    positively, relevance is lost. Additions are split by contribution;
-    ``addition="alphabeta", limit=1000.0`` splits them as the 2020 code does.
+    positively, relevance is lost. At additions the 2020 code has
+    ``addition=modbp.rules.AlphaBetaSplit(1, 0, limit=1000.0)``.
+
+    >>> modbp.explain(net, x, "lrp-a1b0", 1)
+    tensor([[2., 2.]], dtype=torch.float64)
     """
-    rule, add = rules.AlphaBeta(1, 0, bias, epsilon), split(1, addition, limit)
-    return lrp("lrp-a1b0", rule, start, first, add=add)
+    rule = rules.AlphaBeta(1, 0, bias, stabilizer)
+    return _lrp("lrp-a1b0", rule, start, first, addition)
 
 
+@named
 def lrp_a2b1(
-    bias=rules.BIAS,
-    epsilon=0.0,
-    first=None,
-    start="logit",
-    addition="ratio",
-    limit=None,
-):
+    bias: Bias = rules.BIAS,
+    stabilizer: float = 0.0,
+    first: First = None,
+    start: Start = "logit",
+    addition: Rule | None = None,
+) -> Method:
     """LRP-α2β1: positive contributions count twice, negative ones once.
 
     Equation: that of :class:`modbp.rules.AlphaBeta` with α = 2, β = 1. Source:
     :cite:t:`bach2015pixel`. Channel reduction: sum. Relevance can grow from layer to
     layer; where one sign is missing, it is not conserved.
+
+    >>> modbp.explain(net, x, "lrp-a2b1", 1)
+    tensor([[8., 8.]], dtype=torch.float64)
     """
-    rule, add = rules.AlphaBeta(2, 1, bias, epsilon), split(2, addition, limit)
-    return lrp("lrp-a2b1", rule, start, first, add=add)
+    rule = rules.AlphaBeta(2, 1, bias, stabilizer)
+    return _lrp("lrp-a2b1", rule, start, first, addition)
 
 
+@named
 def lrp_a5b4(
-    bias=rules.BIAS,
-    epsilon=0.0,
-    first=None,
-    start="logit",
-    addition="ratio",
-    limit=None,
-):
+    bias: Bias = rules.BIAS,
+    stabilizer: float = 0.0,
+    first: First = None,
+    start: Start = "logit",
+    addition: Rule | None = None,
+) -> Method:
     """LRP-α5β4: positive contributions count five times, negative ones four times.
 
     Equation: that of :class:`modbp.rules.AlphaBeta` with α = 5, β = 4. Source:
     :cite:t:`sixt2020lie`, appendix B. Channel reduction: sum. Relevance grows by up to
     a factor of nine per layer.
+
+    >>> modbp.explain(net, x, "lrp-a5b4", 1)
+    tensor([[50., 50.]], dtype=torch.float64)
     """
-    rule, add = rules.AlphaBeta(5, 4, bias, epsilon), split(5, addition, limit)
-    return lrp("lrp-a5b4", rule, start, first, add=add)
+    rule = rules.AlphaBeta(5, 4, bias, stabilizer)
+    return _lrp("lrp-a5b4", rule, start, first, addition)
 
 
-def excitation_bp(start="one"):
+@named
+def excitation_bp(start: Start = "one") -> Method:
     """Excitation backprop: a winning probability, handed down by positive weights.
 
     Equation: ``r_in = a ⊙ W⁺ᵀ(r / W⁺a)``. Source: :cite:t:`zhang2018excitation`.
     Channel reduction: sum. Needs non-negative inputs to every linear layer. It is
     LRP-α1β0 with the bias ignored, started from one.
+
+    >>> modbp.explain(net, x, "excitation-bp", 1)
+    tensor([[0.5000, 0.5000]], dtype=torch.float64)
     """
-    return lrp("excitation-bp", rules.Excitation(), start)
+    return _lrp("excitation-bp", rules.Excitation(), start)
 
 
+@named
 def lrp_gamma(
-    gamma=rules.GAMMA,
-    bias=rules.BIAS,
-    epsilon=0.0,
-    split=True,
-    first=None,
-    start="logit",
-):
+    gamma: float = rules.GAMMA,
+    bias: Bias = rules.BIAS,
+    stabilizer: float = 0.0,
+    split: bool = True,
+    first: First = None,
+    start: Start = "logit",
+) -> Method:
     """LRP-γ: positive contributions count a little more.
 
     Equation: ``r_in = a ⊙ (W + γW⁺)ᵀ(r / (W a + b + γW⁺a))``, and for negative inputs
     or outputs that of :class:`modbp.rules.Gamma`. Source:
     :cite:t:`montavon2019layer`. Channel reduction: sum. Between LRP-z, ``gamma=0``, and
     LRP-α1β0, its limit. With ``split=False`` denominators can vanish where ``z < 0``.
+
+    >>> modbp.explain(net, x, "lrp-gamma", 0)
+    tensor([[-4., -4.]], dtype=torch.float64)
     """
-    rule = rules.Gamma(gamma, bias, epsilon, split)
-    return lrp("lrp-gamma", rule, start, first)
+    rule = rules.Gamma(gamma, bias, stabilizer, split)
+    return _lrp("lrp-gamma", rule, start, first)
 
 
+@named
 def dtd(
-    first="box",
-    bias=rules.BIAS,
-    epsilon=0.0,
-    start="logit",
-    addition="ratio",
-    limit=None,
-):
+    first: First = "box",
+    bias: Bias = rules.BIAS,
+    stabilizer: float = 0.0,
+    start: Start = "logit",
+    addition: Rule | None = None,
+) -> Method:
     """Deep Taylor decomposition: z^B for pixels, z⁺ above, nothing to what is off.
 
     Equation: ``r_in = a ⊙ W⁺ᵀ(r / W⁺a)``, at a ReLU ``r_in = 1[z > 0] r``, at pixels
@@ -197,19 +199,122 @@ def dtd(
     reduction: sum. Needs pixels in [0, 1], or the range of yours:
     ``first=modbp.rules.Box(low, high)``. The logit is not rectified, as in the 2020
     code.
+
+    >>> modbp.explain(net, x / 2, "dtd", 1)
+    tensor([[1., 1.]], dtype=torch.float64)
     """
-    rule = rules.AlphaBeta(1, 0, bias, epsilon)
-    add = split(1, addition, limit)
-    return lrp("dtd", rule, start, first, relu=rules.Lit(), add=add)
+    rule = rules.AlphaBeta(1, 0, bias, stabilizer)
+    return _lrp("dtd", rule, start, first, addition, relu=rules.ReLUMask())
 
 
-def contrastive_lrp(bias=rules.BIAS, epsilon=0.0, first=None, start="contrast"):
+@named
+def contrastive_lrp(
+    bias: Bias = rules.BIAS,
+    stabilizer: float = 0.0,
+    first: First = None,
+    start: Start = "contrast",
+) -> Method:
     """Contrastive LRP: LRP-α1β0 for one class, against all others.
 
     Equation: relevance ``f_c`` at the explained logit and ``−f_c/(C−1)`` at each of the
     others, then LRP-α1β0. Source: :cite:t:`gu2019understanding`, CLRP1, there with its
     negative part cut off at the end; here it is kept. Channel reduction: sum. Needs two
     classes at least. Relevance at the top sums to zero.
+
+    >>> modbp.explain(net, x, "contrastive-lrp", 1)
+    tensor([[2., 2.]], dtype=torch.float64)
     """
-    rule = rules.AlphaBeta(1, 0, bias, epsilon)
-    return lrp("contrastive-lrp", rule, start, first)
+    rule = rules.AlphaBeta(1, 0, bias, stabilizer)
+    return _lrp("contrastive-lrp", rule, start, first)
+
+
+# Composites ---------------------------------------------------------------------------
+
+
+@named
+def lrp_cmp_a1b0(
+    epsilon: float = CMP_EPSILON,
+    bias: Bias = rules.BIAS,
+    stabilizer: float = 0.0,
+    first: First = None,
+    start: Start = "logit",
+    addition: Rule | None = None,
+) -> Method:
+    """LRP-CMP α1β0: the ε-rule in dense layers, α1β0 in convolutions.
+
+    Equation: those of :class:`modbp.rules.Epsilon` and :class:`modbp.rules.AlphaBeta`.
+    Source: :cite:t:`kohlbrenner2019towards`; ε = 1e-10 and no rule of its own for the
+    first layer as in the code of :cite:t:`sixt2020lie`. Channel reduction: sum.
+
+    >>> modbp.explain(net, x, "lrp-cmp-a1b0", 0)
+    tensor([[-4.0000, -4.0000]], dtype=torch.float64)
+    """
+    rule, dense = rules.AlphaBeta(1, 0, bias, stabilizer), rules.Epsilon(epsilon, bias)
+    return _lrp("lrp-cmp-a1b0", rule, start, first, addition, dense=dense)
+
+
+@named
+def lrp_cmp_a2b1(
+    epsilon: float = CMP_EPSILON,
+    bias: Bias = rules.BIAS,
+    stabilizer: float = 0.0,
+    first: First = None,
+    start: Start = "logit",
+    addition: Rule | None = None,
+) -> Method:
+    """LRP-CMP α2β1: the ε-rule in dense layers, α2β1 in convolutions.
+
+    Equation: those of :class:`modbp.rules.Epsilon` and :class:`modbp.rules.AlphaBeta`.
+    Source: :cite:t:`kohlbrenner2019towards`; ε = 1e-10 and no rule of its own for the
+    first layer as in the code of :cite:t:`sixt2020lie`. Channel reduction: sum.
+    Relevance can grow from convolution to convolution.
+
+    >>> modbp.explain(net, x, "lrp-cmp-a2b1", 0)
+    tensor([[-4.0000, -4.0000]], dtype=torch.float64)
+    """
+    rule, dense = rules.AlphaBeta(2, 1, bias, stabilizer), rules.Epsilon(epsilon, bias)
+    return _lrp("lrp-cmp-a2b1", rule, start, first, addition, dense=dense)
+
+
+@named
+def lrp_eps_plus(
+    epsilon: float = rules.EPSILON,
+    bias: Bias = rules.BIAS,
+    stabilizer: float = 0.0,
+    first: First = None,
+    start: Start = "logit",
+) -> Method:
+    """LRP-ε-plus: the ε-rule in dense layers, z⁺ in convolutions.
+
+    Equation: those of :class:`modbp.rules.Epsilon` and :class:`modbp.rules.AlphaBeta`
+    with α = 1. Source: :cite:t:`anders2021software`, Zennit's EpsilonPlus. Channel
+    reduction: sum. It is lrp-cmp-a1b0 with a larger ε.
+
+    >>> modbp.explain(net, x, "lrp-eps-plus", 0)
+    tensor([[-4.0000, -4.0000]], dtype=torch.float64)
+    """
+    rule, dense = rules.AlphaBeta(1, 0, bias, stabilizer), rules.Epsilon(epsilon, bias)
+    return _lrp("lrp-eps-plus", rule, start, first, dense=dense)
+
+
+@named
+def lrp_eps_gamma_box(
+    epsilon: float = rules.EPSILON,
+    gamma: float = rules.GAMMA,
+    bias: Bias = rules.BIAS,
+    stabilizer: float = 0.0,
+    first: First = "box",
+    start: Start = "logit",
+) -> Method:
+    """LRP-ε-γ-box: ε-rule in dense layers, γ-rule in convolutions, z^B at the pixels.
+
+    Equation: those of :class:`modbp.rules.Epsilon`, :class:`modbp.rules.Gamma` and
+    :class:`modbp.rules.Box`. Source: :cite:t:`anders2021software`, Zennit's
+    EpsilonGammaBox. Channel reduction: sum. Needs pixels in [0, 1], or the range of
+    yours: ``first=modbp.rules.Box(low, high)``.
+
+    >>> modbp.explain(net, x / 2, "lrp-eps-gamma-box", 0)
+    tensor([[-2.0000, -2.0000]], dtype=torch.float64)
+    """
+    rule, dense = rules.Gamma(gamma, bias, stabilizer), rules.Epsilon(epsilon, bias)
+    return _lrp("lrp-eps-gamma-box", rule, start, first, dense=dense)

@@ -1,23 +1,25 @@
-"""A method: a table from kind of call to rule."""
+"""A method: a table from kind of call, or layer, to rule."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import torch
 
 from modbp.backprop import rules
+from modbp.backprop.checks import check_layer
+from modbp.backprop.methods.named import Rule
 from modbp.errors import InputError, MethodError, check_option, unknown_name
 
 __all__ = ["Activations", "Method"]
 
 # The rules that no method of the paper changes.
 _STRUCTURE = {
-    "maxpool": rules.Winner(),
-    "cat": rules.Piece(),
-    "shape": rules.Undo(),
+    "maxpool": rules.MaxPool(),
+    "cat": rules.Concatenation(),
+    "shape": rules.Reshape(),
     "identity": rules.Pass(),
 }
-_LINEAR = ("conv", "dense", "scale")
+_LINEAR = ("conv", "dense", "norm")
 _KINDS = (*_LINEAR, "linear", "relu", "avgpool", "add", *_STRUCTURE)
 _STARTS = ("logit", "one", "contrast")
 _REDUCTIONS = ("sum", "max-abs")
@@ -25,10 +27,9 @@ _REDUCTIONS = ("sum", "max-abs")
 
 @dataclass(frozen=True)
 class Activations:
-    """What rules see of a forward pass: the activations, and relevance as it is.
+    """What rules see of a forward pass: activations, and relevance as it is.
 
-    Another frame may show them more, such as differences from a reference; see
-    :class:`modbp.deeplift.Differences`.
+    Another frame shows them more, such as :class:`modbp.deeplift.Differences`.
     """
 
     def begin(self, x):
@@ -58,47 +59,54 @@ class Activations:
 
 @dataclass(frozen=True)
 class Method:
-    """A table from kind of call to rule, and what goes in at the top.
+    """A table that says which rule where, and what goes in at the top.
+
+    A layer's name goes before `first`, that before a range of layers, a range before a
+    kind of call. What is a kind's name means the kind; a layer that is called so, with
+    weights, is a range from itself to itself.
+
+    >>> rules = modbp.rules
+    >>> table = {"linear": rules.Epsilon(0.1), "relu": rules.Pass(),
+    ...          "fc2": rules.AlphaBeta(2, 1)}
+    >>> print(modbp.chain(net, x, modbp.methods.Method("mine", table)))
+    mine, 1 samples
+    layer  type    output shape  rule
+    input  input   2
+    fc1    Linear  2             Epsilon(epsilon=0.1, bias='denominator')
+    relu1  ReLU    2             Pass()
+    fc2    Linear  2             AlphaBeta(alpha=2, beta=1, ...)
 
     Parameters
     ----------
-    name : str
+    name
         What figures call it.
-    rules : mapping of str to rule
-        Keys are kinds of call: ``conv``, ``dense``, ``scale`` (batch norm), or
-        ``linear`` for all three; ``relu``, ``maxpool``, ``avgpool``, ``add``, ``cat``,
-        ``shape``, ``identity``. The last two, ``maxpool`` and ``cat`` have defaults.
-    first : rule, optional
+    rules
+        ``{where: rule}``. Kinds of call are ``conv``, ``dense``, ``norm`` (batch norm),
+        or ``linear`` for all three; ``relu``, ``maxpool``, ``avgpool``, ``add``,
+        ``cat``, ``shape``, ``identity``; the last three and ``maxpool`` have defaults.
+        A layer goes by its name in the chain, and ``("conv1", "conv3")`` is a range:
+        all layers with weights from the one to the other, in order of execution.
+    first
         The rule of linear layers that read the network's input.
     start : {"logit", "one", "contrast"}
         The relevance of the explained logit: its own value, or one; or its own value
         against an equal share of minus that value at every other logit.
-    times_input : bool
+    times_input
         Whether the result at the input is multiplied by the input.
     reduction : {"sum", "max-abs"}
         How figures make one number of a pixel's colour channels.
-    frame : Activations or modbp.deeplift.Differences
-        What the rules see of the forward pass, and how relevance enters and leaves.
-    about : str
-        Equation, source, needs.
-
-    Examples
-    --------
-    >>> from modbp import methods, rules
-    >>> table = {"linear": rules.Epsilon(0.1), "relu": rules.Pass()}
-    >>> mine = methods.Method("mine", table)
-    >>> mine.rules["relu"]
-    Pass()
+    frame
+        What rules see of the forward pass: activations, or
+        :class:`modbp.deeplift.Differences`.
     """
 
     name: str
-    rules: Mapping
-    first: object = None
+    rules: Mapping[str | tuple[str, str], Rule]
+    first: Rule | None = None
     start: str = "logit"
     times_input: bool = False
     reduction: str = "sum"
     frame: object = Activations()
-    about: str = field(default="", repr=False, compare=False)
 
     def __post_init__(self):
         starts = f"choose among {', '.join(_STARTS)}."
@@ -106,72 +114,33 @@ class Method:
         reductions = "choose 'sum' or 'max-abs'."
         check_option("reduction", self.reduction, _REDUCTIONS.__contains__, reductions)
         check_option("rules", self.rules, _is_mapping, "give a dict, kind: rule.")
-        for kind in self.rules:
-            if kind not in _KINDS:
-                raise unknown_name("kind of call", kind, _KINDS)
         remedy = "give a rule, as in modbp.rules.Box(-1, 1); a class is none."
         if self.first is not None:
-            check_option("first", self.first, _is_rule, remedy)
-        for kind, rule in self.rules.items():
-            check_option(kind, rule, _is_rule, remedy)
+            check_option("first", self.first, is_rule, remedy)
+        for where, rule in self.rules.items():
+            place = "name a kind of call, a layer, or the first and last of a range."
+            check_option("a key of the table", where, _is_place, place)
+            check_option(_label(where), rule, is_rule, remedy)
         object.__setattr__(self, "rules", {**_STRUCTURE, **self.rules})
 
-    def rule(self, call, is_first=False):
-        """Return the rule for a call.
-
-        Parameters
-        ----------
-        call : modbp.trace.Call
-            The call.
-        is_first : bool
-            Whether it reads the network's input.
-
-        Returns
-        -------
-        rule
-
-        Raises
-        ------
-        MethodError
-            If the table has none, or one that is made for another frame.
-        """
-        linear = call.kind in _LINEAR
-        found = self.rules.get(call.kind, self.rules.get("linear") if linear else None)
-        if is_first and linear and self.first is not None:
-            found = self.first
-        if found is None:
-            raise MethodError(
-                f"{call} is of kind {call.kind!r}, for which method {self.name!r} has "
-                f"no rule. {_remedy(call)}"
-            )
-        wanted = getattr(found, "frame", Activations)
-        if not isinstance(self.frame, wanted):
-            raise MethodError(
-                f"{call}: the rule {found} works on {wanted.__name__}, method "
-                f"{self.name!r} shows it {type(self.frame).__name__}. Give Method(...) "
-                f"frame={wanted.__name__}(...), or another rule for {call.kind!r}."
-            )
-        return found
-
-    def begin(self, logits, target):
+    def begin(self, logits: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
         """Return the relevance that explains one class per sample.
 
+        >>> lrp = modbp.methods.get("contrastive-lrp")
+        >>> lrp.begin(torch.tensor([[1.0, 6.0, -3.0]]), torch.tensor([[1]]))
+        tensor([[-3.,  6., -3.]])
+
         Parameters
         ----------
-        logits : torch.Tensor
+        logits
             ``[N, C]``.
-        target : torch.Tensor
+        target
             ``[N, 1]`` int64, the classes.
 
         Returns
         -------
         torch.Tensor
             ``[N, C]``.
-
-        Raises
-        ------
-        InputError
-            If there is no other class to contrast with.
         """
         value = logits.gather(1, target)
         if self.start == "one":
@@ -189,7 +158,8 @@ class Method:
 
     def __str__(self):
         lines = [f"{self.name}: start {self.start}, reduction {self.reduction}"]
-        lines += [f"  {kind:<9} {rule}" for kind, rule in sorted(self.rules.items())]
+        table = {_label(where): rule for where, rule in self.rules.items()}
+        lines += [f"  {where:<9} {table[where]}" for where in sorted(table)]
         if self.first is not None:
             lines.append(f"  first     {self.first}")
         if self.times_input:
@@ -199,12 +169,77 @@ class Method:
         return "\n".join(lines)
 
 
+def rule_of(method, call, is_first=False, before=()):
+    """Return the rule for a call; `before` has the names of those that ran earlier."""
+    found = _find(method, call, is_first, before)
+    if found is None:
+        raise MethodError(
+            f"{call} is of kind {call.kind!r}, for which method {method.name!r} has no "
+            f"rule. {_remedy(call)}"
+        )
+    wanted = getattr(found, "frame", Activations)
+    if not isinstance(method.frame, wanted):
+        raise MethodError(
+            f"{call}: the rule {found} works on {wanted.__name__}, method "
+            f"{method.name!r} shows it {type(method.frame).__name__}. Give Method(...) "
+            f"frame={wanted.__name__}(...), or another rule for {call.kind!r}."
+        )
+    return found
+
+
+def _find(method, call, is_first, before):
+    table = method.rules
+    if call.name in table and call.name not in _KINDS:
+        return table[call.name]
+    if call.kind not in _LINEAR:
+        return table.get(call.kind)
+    if is_first and method.first is not None:
+        return method.first
+    for where, rule in table.items():
+        if not isinstance(where, str):
+            low, high = where
+            if low in (call.name, *before) and high not in before:
+                return rule
+    return table.get(call.kind, table.get("linear"))
+
+
+def check_places(method, calls):
+    """Refuse a table that names layers which the network does not have."""
+    names = [name for call in calls for name in (call.name, call.folded) if name]
+    for where in method.rules:
+        if where in _KINDS:
+            continue
+        ends = (where,) if isinstance(where, str) else where
+        for name in ends:
+            if name not in names:
+                known = [*names[1:], *_KINDS]
+                raise unknown_name("layer or kind of call", name, known)
+        low, high = (check_layer(name, calls) for name in (ends[0], ends[-1]))
+        kinds = {call.kind for call in calls[low : high + 1]}
+        if len(ends) == 2 and kinds.isdisjoint(_LINEAR):
+            raise InputError(
+                f"method {method.name!r}: no layer with weights is in the range "
+                f"{_label(where)}. Give the first and the last in order of execution, "
+                "the one that is nearer to the input first."
+            )
+
+
+def is_rule(value):
+    """Return whether something can be called as a rule; a class makes one."""
+    return callable(value) and not isinstance(value, type)
+
+
 def _is_mapping(value):
     return isinstance(value, Mapping)
 
 
-def _is_rule(value):
-    return callable(value) and not isinstance(value, type)
+def _is_place(where):
+    low, high = (where, where) if isinstance(where, str) else where
+    return isinstance(low, str) and isinstance(high, str)
+
+
+def _label(where):
+    return where if isinstance(where, str) else f"{where[0]}…{where[1]}"
 
 
 def _remedy(call):

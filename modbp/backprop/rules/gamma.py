@@ -4,14 +4,15 @@ from dataclasses import dataclass
 from functools import cache, partial
 from math import inf
 
-from modbp.backprop.rules.linear import (
+from modbp.backprop.rules.products import (
     BIAS,
     check_options,
-    per_channel,
-    product,
+    dividing,
+    negative,
+    output,
+    positive,
     share,
-    stabilise_,
-    total,
+    summed,
 )
 from modbp.errors import check_option
 
@@ -31,32 +32,34 @@ class Gamma:
     large as `z`. For ``a ≥ 0`` and ``z ≥ 0`` both forms are the same.
 
     The bias enters as it is (``"denominator"``, as in Captum), enlarged like a weight
-    (``"unit"``, as in Zennit), or not at all (``"ignore"``: relevance is conserved).
+    (``"unit"``, as in Zennit), or not at all (``"ignore"``).
+    Source: :cite:t:`montavon2019layer`, section 10.2.
+
+    >>> rule = modbp.rules.Gamma(1.0, split=False)
+    >>> modbp.chain(net, x, modbp.methods.get("lrp-z", first=rule)).matrix("fc2")
+    tensor([[-0., 0.],
+            [1., 1.]], dtype=torch.float64)
 
     Parameters
     ----------
-    gamma : float
+    gamma
         In [0, ∞); 0 is the z-rule, and as γ grows the rule approaches z⁺.
     bias : {"denominator", "unit", "ignore"}
         What becomes of the bias.
-    epsilon : float
-        Stabiliser of the denominator; 0 replaces exact zeros only.
-    split : bool
+    stabilizer
+        Keeps the denominator from zero; 0 replaces exact zeros only.
+    split
         Whether the sign of the contribution decides. If not, the denominator can
         vanish: at ``z < 0``, and with negative inputs.
-
-    References
-    ----------
-    :cite:t:`montavon2019layer`, section 10.2.
     """
 
     gamma: float = GAMMA
     bias: str = BIAS
-    epsilon: float = 0.0
+    stabilizer: float = 0.0
     split: bool = True
 
     def __post_init__(self):
-        check_options(self.bias, self.epsilon)
+        check_options(self.bias, stabilizer=self.stabilizer)
         check_option(
             "gamma",
             self.gamma,
@@ -65,24 +68,26 @@ class Gamma:
         )
 
     def __call__(self, call, a):
-        layer = call.layer
-        if self.bias == "ignore" and layer.bias is not None:
-            sign = layer.linear(a, layer.weight)
-            z = sign + per_channel(call, layer.bias, sign)
-        else:
-            z = sign = layer.forward(a)
-        up = self._favouring(call, a, positive=True)
+        options = {"bias": self.bias, "stabilizer": self.stabilizer}
+        favour, against = (
+            partial(self._enlarged, part=part) for part in (positive, negative)
+        )
         if not self.split:
-            return z, lambda r: (up(r),)
+            return share(call, a, (a, favour), **options)
 
-        @cache
-        def down():
-            return self._favouring(call, a, positive=False)
+        def favouring(change, other):
+            pairs = [(a, change)]
+            if not call.nonnegative:
+                pairs = [(a.clamp(min=0), change), (a.clamp(max=0), other)]
+            return dividing(call, pairs, summed(call, pairs), **options)
+
+        z, sign = output(call, a, self.bias)
+        up, off = favouring(favour, against), sign < 0
+        down = cache(lambda: favouring(against, favour))
 
         def back(r):
             # Behind a ReLU no relevance arrives at units that are off, and this half,
             # as dear as the other one, is not needed.
-            off = sign < 0
             if not (off & (r != 0)).any():
                 return (up(r),)
             above, below = r.masked_fill(off, 0), r.masked_fill(~off, 0)
@@ -90,20 +95,5 @@ class Gamma:
 
         return z, back
 
-    def _favouring(self, call, a, positive):
-        """Return the rule that enlarges contributions of one sign."""
-        change = partial(self._enlarged, positive=positive)
-        pairs = [(a, change)]
-        if self.split and not call.nonnegative:
-            other = partial(self._enlarged, positive=not positive)
-            pairs = [(a.clamp(min=0), change), (a.clamp(max=0), other)]
-        denominator = total(product(call, *pair) for pair in pairs)
-        bias = call.layer.bias
-        if bias is not None and self.bias != "ignore":
-            bias = change(bias) if self.bias == "unit" else bias
-            denominator += per_channel(call, bias, denominator)
-        return share(call, pairs, stabilise_(denominator, self.epsilon))
-
-    def _enlarged(self, weight, positive):
-        part = weight.clamp(min=0) if positive else weight.clamp(max=0)
-        return part.mul_(self.gamma).add_(weight)
+    def _enlarged(self, weight, part):
+        return part(weight).mul_(self.gamma).add_(weight)

@@ -1,146 +1,44 @@
-"""Rules of layers without weights: ReLU, pooling, joining, reshaping."""
+"""Rules of pooling, joining and reshaping."""
 
 from dataclasses import dataclass
 
 import torch
 
-from modbp.backprop.rules.linear import stabilise
-from modbp.backprop.trace.layers import empty
+from modbp.backprop.rules.linear import check_alpha_beta
+from modbp.backprop.rules.products import stabilize
+from modbp.backprop.trace.layers import like
 from modbp.errors import check_option
 
 __all__ = [
-    "Average",
+    "CODE_LIMIT",
+    "AlphaBetaSplit",
+    "AvgPool",
+    "Concatenation",
     "Copy",
-    "Deconv",
-    "Guided",
-    "Lit",
-    "Pass",
-    "Piece",
-    "RectGrad",
-    "Slope",
+    "MaxPool",
+    "Reshape",
     "Split",
-    "Undo",
-    "Winner",
 ]
 
+# What the 2020 code lets one entry of a branch get at most.
+CODE_LIMIT = 1000.0
 
-# ReLU ---------------------------------------------------------------------------------
 
-
-@dataclass(frozen=True)
-class Pass:
-    """Hand relevance through unchanged: ``r_in = r``."""
-
-    def __call__(self, call, a):
-        return call.layer.forward(a), lambda r: (r,)
+# Pooling ------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
-class Slope:
-    """Multiply by the derivative of the ReLU: ``r_in = 1[a > 0] r``."""
-
-    def __call__(self, call, a):
-        slope = call.layer.slope(a)
-        return call.layer.forward(a), lambda r: (r * slope,)
-
-
-@dataclass(frozen=True)
-class Lit:
-    """Hand relevance through where the output is above zero: ``r_in = 1[z > 0] r``.
-
-    At a ReLU it is the derivative. A ReLU6 at its upper limit is on as well, though its
-    derivative is zero there.
-    """
-
-    def __call__(self, call, a):
-        z = call.layer.forward(a)
-        lit = z > 0
-        return z, lambda r: (r * lit,)
-
-
-@dataclass(frozen=True)
-class Guided:
-    """Keep what is positive on the way up and on the way down: ``1[a > 0] r⁺``.
-
-    References
-    ----------
-    :cite:t:`springenberg2015striving`, section 3.4.
-    """
-
-    def __call__(self, call, a):
-        slope = call.layer.slope(a)
-        return call.layer.forward(a), lambda r: (r.clamp(min=0) * slope,)
-
-
-@dataclass(frozen=True)
-class Deconv:
-    """Rectify relevance instead of activations: ``r_in = r⁺``.
-
-    References
-    ----------
-    :cite:t:`zeiler2014visualizing`, section 2.1.
-    """
-
-    def __call__(self, call, a):
-        return call.layer.forward(a), lambda r: (r.clamp(min=0),)
-
-
-@dataclass(frozen=True)
-class RectGrad:
-    """Keep the relevance of the few entries that it and the activation speak for.
-
-    Equation: ``r_in = 1[a > 0] 1[z r > τ] r`` with `z` the ReLU's output and `τ` a
-    percentile of ``z r`` over the sample's entries of this layer, the nearest entry. As
-    the comparison is strict, a layer of few entries can lose everything.
-
-    Parameters
-    ----------
-    percentile : float
-        In [0, 100].
-
-    References
-    ----------
-    :cite:t:`kim2019saliency`.
-    """
-
-    percentile: float = 98.0
-
-    def __post_init__(self):
-        check_option(
-            "percentile",
-            self.percentile,
-            lambda percentile: 0 <= percentile <= 100,
-            "choose one from 0 to 100.",
-        )
-
-    def __call__(self, call, a):
-        z, slope = call.layer.forward(a), call.layer.slope(a)
-        count = a[0].numel()
-        rank = round((count - 1) * self.percentile / 100) + 1
-
-        def back(r):
-            importance = r * z
-            threshold = importance.flatten(2).kthvalue(rank).values
-            kept = importance.flatten(2) > threshold[..., None]
-            return (r * (kept.unflatten(2, a.shape[1:]) & slope),)
-
-        return z, back
-
-
-# Pooling, joining, reshaping ----------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Winner:
+class MaxPool:
     """Give everything to the entry that won the max pooling, as the derivative does."""
 
     def __call__(self, call, a):
         z, index = call.layer.forward(a, return_indices=True)
-        index = index.flatten(2)
+        # All that is kept of the input.
+        index, shape, memory = index.flatten(2), a.shape[1:], like(a)
 
         def back(r):
             count, samples = r.shape[:2]
-            r_in = empty((count * samples, *a.shape[1:]), a).zero_()
+            r_in = torch.empty((count * samples, *shape), **memory).zero_()
             r_in = r_in.unflatten(0, (count, samples))
             into, flat = r_in.flatten(3), r.flatten(3)
             where = index.expand_as(flat)
@@ -154,32 +52,37 @@ class Winner:
 
 
 @dataclass(frozen=True)
-class Average:
+class AvgPool:
     """Carry relevance through an average pooling: the derivative, or the z-rule.
 
     Equation: ``r_in = Aᵀ r``, or ``r_in = a ⊙ Aᵀ(r / A a)`` by contribution.
 
+    >>> modbp.methods.get("lrp-z").rules["avgpool"]
+    AvgPool(by_contribution=True)
+
     Parameters
     ----------
-    by_contribution : bool
+    by_contribution
         Which of the two.
     """
 
     by_contribution: bool = False
 
     def __call__(self, call, a):
-        z = call.layer.forward(a)
-        denominator = stabilise(z)
+        forward, shape = call.layer.forward, a.shape[1:]
+        z = forward(a)
 
-        def back(r):
-            s = r / denominator if self.by_contribution else r
-            flat = s.flatten(0, 1)
-            zeros = flat.new_zeros(len(flat), *a.shape[1:])
-            _, derivative = torch.func.vjp(call.layer.forward, zeros)
-            r_in = derivative(flat)[0].unflatten(0, s.shape[:2])
-            return (a * r_in if self.by_contribution else r_in,)
+        def derivative(r):
+            flat = r.flatten(0, 1)
+            zeros = flat.new_zeros(len(flat), *shape)
+            return torch.func.vjp(forward, zeros)[1](flat)[0].unflatten(0, r.shape[:2])
 
-        return z, back
+        if self.by_contribution:
+            return z, lambda r: (a * derivative(r / stabilize(z)),)
+        return z, lambda r: (derivative(r),)
+
+
+# Joining ------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -187,7 +90,8 @@ class Copy:
     """Hand relevance to every summand of an addition, as the derivative does."""
 
     def __call__(self, call, *inputs):
-        return call.layer.forward(*inputs), lambda r: (r,) * len(inputs)
+        count = len(inputs)
+        return call.layer.forward(*inputs), lambda r: (r,) * count
 
 
 @dataclass(frozen=True)
@@ -196,17 +100,68 @@ class Split:
 
     def __call__(self, call, *inputs):
         z = call.layer.forward(*inputs)
-        denominator = stabilise(z)
 
         def back(r):
-            s = r / denominator
+            s = r / stabilize(z)
             return tuple(a * s for a in inputs)
 
         return z, back
 
 
 @dataclass(frozen=True)
-class Piece:
+class AlphaBetaSplit:
+    """Split relevance at an addition by positive and by negative summands, apart.
+
+    Equation: ``r_k = α a_k⁺ r / Σ a⁺ − β a_k⁻ r / Σ a⁻``, the αβ-rule of a layer whose
+    weights are all one; with a limit, each ``r_k`` is then clipped to ``[0, limit]``.
+    Where no summand has one sign, that sign's share is lost. `Split` conserves for any
+    signs; both agree for α = 1 where all summands are non-negative.
+    Source: :cite:t:`bach2015pixel`, equation 60; the code of :cite:t:`sixt2020lie`.
+
+    >>> rule = modbp.rules.AlphaBetaSplit(2, 1, limit=1000.0)
+    >>> modbp.methods.get("lrp-a2b1", addition=rule).rules["add"]
+    AlphaBetaSplit(alpha=2, beta=1, limit=1000.0)
+
+    Parameters
+    ----------
+    alpha, beta
+        With ``alpha − beta = 1`` and ``beta ≥ 0``.
+    limit
+        Above 0, or None. The 2020 code's is 1000; clipping is not linear in relevance,
+        and what it cuts is lost.
+    """
+
+    alpha: float = 1.0
+    beta: float = 0.0
+    limit: float | None = None
+
+    def __post_init__(self):
+        check_alpha_beta(self.alpha, self.beta)
+        check_option(
+            "limit",
+            self.limit,
+            lambda limit: limit is None or limit > 0,
+            "give a number above 0, or None for none.",
+        )
+
+    def __call__(self, call, *inputs):
+        def back(r):
+            # Parts by sign, twice the size of the inputs, are not kept.
+            up = [a.clamp(min=0) for a in inputs]
+            down = [a.clamp(max=0) for a in inputs]
+            favour = self.alpha * r / stabilize(sum(up))
+            against = self.beta * r / stabilize(sum(down))
+            pairs = zip(up, down, strict=True)
+            parts = (plus * favour - minus * against for plus, minus in pairs)
+            if self.limit is None:
+                return tuple(parts)
+            return tuple(part.clamp(0, self.limit) for part in parts)
+
+        return call.layer.forward(*inputs), back
+
+
+@dataclass(frozen=True)
+class Concatenation:
     """Give every input of a concatenation its own piece of the relevance."""
 
     def __call__(self, call, *inputs):
@@ -215,9 +170,13 @@ class Piece:
         return call.layer.forward(*inputs), lambda r: r.split(sizes, dim + 1)
 
 
+# Reshaping ----------------------------------------------------------------------------
+
+
 @dataclass(frozen=True)
-class Undo:
+class Reshape:
     """Bring relevance back to the shape before a flatten, a view or a permutation."""
 
     def __call__(self, call, a):
-        return call.layer.forward(a), lambda r: (call.layer.undo(r, a.shape),)
+        undo, shape = call.layer.undo, a.shape
+        return call.layer.forward(a), lambda r: (undo(r, shape),)

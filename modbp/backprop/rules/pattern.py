@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from modbp.backprop.rules.linear import transpose
+from modbp.backprop.rules.products import transpose
 from modbp.errors import MethodError
 
 __all__ = ["Pattern"]
@@ -14,29 +14,31 @@ class Pattern:
     """Carry relevance back by the patterns of a layer, not by its weights.
 
     Equation: ``r_in = Aᵀ r``, or for attribution ``r_in = (A ⊙ W)ᵀ r``.
+    Source: :cite:t:`kindermans2018learning`.
+
+    >>> rule = modbp.rules.Pattern({"fc1": torch.eye(2)})
+    >>> modbp.chain(net, x, modbp.methods.get("lrp-z", first=rule)).matrix("fc1")
+    tensor([[1., 0.],
+            [0., 1.]], dtype=torch.float64)
 
     Parameters
     ----------
-    patterns : mapping of str to torch.Tensor
+    patterns
         For each layer's name a tensor of its weight's shape, as
         :func:`modbp.patterns.fit` gives them.
-    attribution : bool
+    attribution
         Whether patterns are multiplied by the weights.
-
-    References
-    ----------
-    :cite:t:`kindermans2018learning`.
     """
 
     patterns: Mapping | None = field(repr=False, compare=False)
     attribution: bool = False
 
     def __call__(self, call, a):
-        weight = self._of(call)
+        weight, shape = self._of(call), a.shape[1:]
         if self.attribution:
             weight = weight * call.layer.weight
         other = replace(call, layer=replace(call.layer, weight=weight))
-        return call.layer.forward(a), lambda r: (transpose(other, r, None, a),)
+        return call.layer.forward(a), lambda r: (transpose(other, r, None, shape),)
 
     def _of(self, call):
         name = "patternattribution" if self.attribution else "patternnet"

@@ -4,14 +4,7 @@ from dataclasses import dataclass
 
 import torch
 
-from modbp.backprop.rules.linear import (
-    negative,
-    positive,
-    product,
-    share,
-    stabilise_,
-    total,
-)
+from modbp.backprop.rules.products import negative, positive, share
 from modbp.errors import InputError, MethodError
 
 __all__ = ["Box", "Flat", "WSquare"]
@@ -24,16 +17,18 @@ class Box:
     Equation: with ``P = W⁺(a − l) + W⁻(a − h)``,
     ``r_in = ((a − l) ⊙ W⁺ᵀ + (a − h) ⊙ W⁻ᵀ)(r / P)``. No term is negative, and no bias
     takes part: relevance is conserved.
+    Source: :cite:t:`montavon2017dtd`.
+
+    >>> rule = modbp.rules.Box(0, 3)
+    >>> modbp.chain(net, x, modbp.methods.get("lrp-z", first=rule)).matrix("fc1")
+    tensor([[0.5000, 0.5000],
+            [0.5000, 0.5000]], dtype=torch.float64)
 
     Parameters
     ----------
-    low, high : float or tuple of float
+    low, high
         The smallest and the largest value that a pixel can have; one for all, or one
         per channel.
-
-    References
-    ----------
-    :cite:t:`montavon2017dtd`.
     """
 
     low: float | tuple = 0.0
@@ -62,8 +57,7 @@ class Box:
                 f"{self.high}. Give the range of your pixels: "
                 "first=modbp.rules.Box(low, high)."
             )
-        pairs = [(a - low, positive), (a - high, negative)]
-        return _by(call, a, pairs)
+        return share(call, a, (a - low, positive), (a - high, negative))
 
 
 def _per_channel(value, call, a):
@@ -84,14 +78,16 @@ class WSquare:
     """Distribute relevance by squared weights, whatever the pixels: w².
 
     Equation: ``r_in = (W²)ᵀ(r / W² 1)``, no bias.
+    Source: :cite:t:`montavon2017dtd`.
 
-    References
-    ----------
-    :cite:t:`montavon2017dtd`.
+    >>> method = modbp.methods.get("lrp-z", first=modbp.rules.WSquare())
+    >>> modbp.chain(net, x, method).matrix("fc1")
+    tensor([[0.5000, 0.8000],
+            [0.5000, 0.2000]], dtype=torch.float64)
     """
 
     def __call__(self, call, a):
-        return _by(call, a, [(torch.ones_like(a[:1]), torch.square)])
+        return share(call, a, (torch.ones_like(a[:1]), torch.square))
 
 
 @dataclass(frozen=True)
@@ -99,17 +95,13 @@ class Flat:
     """Distribute relevance evenly over all that a neuron sees.
 
     Equation: ``r_in = 1ᵀ(r / 1 1)``, the rule of `WSquare` with weights of one.
+    Source: :cite:t:`lapuschkin2019unmasking`, supplement.
 
-    References
-    ----------
-    :cite:t:`lapuschkin2019unmasking`, supplement.
+    >>> method = modbp.methods.get("lrp-z", first=modbp.rules.Flat())
+    >>> modbp.chain(net, x, method).matrix("fc1")
+    tensor([[0.5000, 0.5000],
+            [0.5000, 0.5000]], dtype=torch.float64)
     """
 
     def __call__(self, call, a):
-        return _by(call, a, [(torch.ones_like(a[:1]), torch.ones_like)])
-
-
-def _by(call, a, pairs):
-    denominator = total(product(call, *pair) for pair in pairs)
-    back = share(call, pairs, stabilise_(denominator))
-    return call.layer.forward(a), lambda r: (back(r),)
+        return share(call, a, (torch.ones_like(a[:1]), torch.ones_like))

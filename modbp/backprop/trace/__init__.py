@@ -8,7 +8,7 @@ written, and in-place layers are computed out of place.
 A batch norm is folded, by value, into the convolution, transposed convolution or linear
 layer whose output it alone reads. The entry keeps the name of that layer, its output is
 the batch norm's, and the batch norm has no entry. Elsewhere, as behind a concatenation,
-a batch norm is a layer of its own, of kind ``scale``.
+a batch norm is a layer of its own, of kind ``norm``.
 """
 
 from dataclasses import dataclass
@@ -109,26 +109,34 @@ class Trace:
                     "torch.nn.utils.remove_weight_norm or prune.remove, or remove it."
                 )
         self._constants, self._nodes = constants_and_nodes(net)
-        self._modules = dict(net.named_modules())
+        self.net, self._modules = net, dict(net.named_modules())
         self._norms = foldable(self._nodes, self._modules) if fold else {}
         self._order = {node: place for place, node in enumerate(self._nodes)}
+        self._last_reader = {
+            node: max((self._order[user] for user in node.users), default=-1)
+            for node in self._nodes
+        }
 
-    def run(self, x, visit):
+    def run(self, x, visit=None, forget=None):
         """Walk through the calls for one input.
 
         Parameters
         ----------
         x : torch.Tensor
             ``[N, …]``, the network's input.
-        visit : callable
-            ``visit(call, *inputs)`` returns the call's output.
+        visit : callable, optional
+            ``visit(call, *inputs)`` returns the call's output; it computes the call's
+            layer if left out.
+        forget : callable, optional
+            ``forget(position)`` is told of every output that no later call reads, which
+            is then not kept here either.
 
         Returns
         -------
         calls : list of Call
             In order of execution; the first is the input.
         outputs : list of torch.Tensor
-            One per call.
+            One per call; None where it was forgotten.
         last : int
             Position of the call that gives the network's output.
 
@@ -141,7 +149,7 @@ class Trace:
             If a layer cannot take its input; the message names the layer.
         """
         state = _Walk(x)
-        for node in self._nodes:
+        for here, node in enumerate(self._nodes):
             if node.op == "placeholder":
                 state.values[node] = self._input(node, state)
             elif node.op == "output":
@@ -154,7 +162,11 @@ class Trace:
                     )
                 return state.calls, state.outputs, result.position
             elif node not in state.values:  # else a batch norm that is already done
-                state.values[node] = self._step(node, state, visit)
+                state.values[node] = self._step(node, state, visit or forward)
+            if forget:
+                for position in state.unread(self._last_reader, here):
+                    state.outputs[position] = None
+                    forget(position)
         raise TraceError("the network has no output.")
 
     def _input(self, node, state):
@@ -213,7 +225,7 @@ class Trace:
                 f"{call} cannot take an input of shape {found}: {error}. Give the "
                 "network images of the size and channels that it was made for."
             ) from error
-        if output.ndim < 2 or output.shape[0] != state.outputs[0].shape[0]:
+        if output.ndim < 2 or output.shape[0] != state.count:
             raise TraceError(
                 f"{call}: {list(inputs[0].shape)} becomes {list(output.shape)}. Keep "
                 "the first dimension, which counts the samples, and one more, as in "
@@ -243,7 +255,7 @@ class Trace:
         for other, value in state.values.items():
             if not isinstance(value, _Ref):
                 continue
-            used_later = any(self._order[user] > here for user in other.users)
+            used_later = self._last_reader[other] > here
             if value == changed:
                 state.values[other] = _Ref(position)
             elif state.roots[value.position] == state.roots[changed.position] and (
@@ -256,11 +268,16 @@ class Trace:
                 )
 
 
+def forward(call, *inputs):
+    """Compute a call's layer, which is the plain visit."""
+    return call.layer.forward(*inputs)
+
+
 class _Walk:
     """What is known while walking: values of nodes, and the calls so far."""
 
     def __init__(self, x):
-        self.values = {}
+        self.count, self.values = len(x), {}
         self.calls = [Call("input", INPUT, ())]
         self.outputs = [x]
         self.nonnegative = [bool((x >= 0).all())]
@@ -271,6 +288,16 @@ class _Walk:
         """Return a name that no earlier call has; the caller may drop it unused."""
         count = self._seen.get(path, 0) + 1
         return path if count == 1 else f"{path}:{count}"
+
+    def unread(self, last_reader, here):
+        """Return the positions that are kept and that nothing behind a step reads."""
+        read = {
+            value.position
+            for node, value in self.values.items()
+            if isinstance(value, _Ref) and last_reader[node] > here
+        }
+        kept = (n for n, output in enumerate(self.outputs) if output is not None)
+        return [position for position in kept if position not in read]
 
     def add(self, call, output):
         self.calls.append(call)

@@ -18,14 +18,14 @@ class Layer:
     Attributes
     ----------
     kind : str
-        ``conv``, ``dense``, ``scale``, ``relu``, ``maxpool``, ``avgpool``, ``add``,
+        ``conv``, ``dense``, ``norm``, ``relu``, ``maxpool``, ``avgpool``, ``add``,
         ``cat``, ``shape``, ``identity``, ``input``, or ``other``.
     type : str
         What the user called it: "Conv2d", "relu", "add".
     forward : callable
         The output from the inputs.
     weight, bias : torch.Tensor or None
-        Parameters of ``conv``, ``dense`` and ``scale``.
+        Parameters of ``conv``, ``dense`` and ``norm``.
     linear : callable
         ``linear(a, weight, bias)``: the forward with other parameters.
     adjoint : callable
@@ -122,25 +122,11 @@ def each_channels_last(r):
     return channels_last(r.flatten(0, 1)).unflatten(0, r.shape[:2])
 
 
-def empty(shape, like):
-    """Return memory for another shape, in the same order.
-
-    Parameters
-    ----------
-    shape : sequence of int
-        ``[B, …]``.
-    like : torch.Tensor
-        Gives order, type and device.
-
-    Returns
-    -------
-    torch.Tensor
-        With any content.
-    """
-    last = _is_meant(like) and like.is_contiguous(memory_format=torch.channels_last)
+def like(a):
+    """Return the options of ``torch.empty`` for memory of the same order and type."""
+    last = _is_meant(a) and a.is_contiguous(memory_format=torch.channels_last)
     order = torch.channels_last if last else torch.contiguous_format
-    options = {"dtype": like.dtype, "device": like.device, "memory_format": order}
-    return torch.empty(shape, **options)
+    return {"dtype": a.dtype, "device": a.device, "memory_format": order}
 
 
 # Linear layers ------------------------------------------------------------------------
@@ -182,7 +168,7 @@ def convolution(
             return F.fold(columns, shape[2:], kernel, dilation, padding, stride)
         # Only the input's shape is needed. Memory that nothing touches costs nothing,
         # and one number expanded to that shape would be copied out.
-        a = empty(shape, s)
+        a = torch.empty(shape, **like(s))
         mask = (True, False, False)
         return torch.ops.aten.convolution_backward(s, a, weight, None, *static, mask)[0]
 

@@ -63,7 +63,7 @@ def _batch_norm(module):
     def adjoint(s, weight, shape):
         return s * across(weight, s)
 
-    return parametrised("scale", type(module).__name__, scale, bias, linear, adjoint)
+    return parametrised("norm", type(module).__name__, scale, bias, linear, adjoint)
 
 
 def _pool_module(module):

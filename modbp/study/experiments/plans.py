@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import torch
 
-from modbp.backprop import methods
+from modbp.backprop import methods, rules
 from modbp.backprop.chain import Chain
 from modbp.backprop.trace import Trace
 from modbp.errors import InputError
@@ -214,6 +214,12 @@ def method(label, patterns=None):
             options[key] = value
     if needs_patterns(label):
         options["patterns"] = patterns
+    if options.get("addition") == "alphabeta":  # in words, of the method's α and β
+        layer = methods.get(name).rules["linear"]
+        split = rules.AlphaBetaSplit(
+            layer.alpha, layer.beta, options.pop("limit", None)
+        )
+        options["addition"] = split
     return methods.get(name, **options)
 
 

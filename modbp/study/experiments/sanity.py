@@ -31,7 +31,7 @@ class _Maps(OnImages):
         arrays = {
             "ssim": found.ssim.T,
             "corrected": found.corrected.T,
-            "floor ssim": found.floor,
+            "floor ssim": found.floor_ssim,
             "floor corrected": found.floor_corrected,
             "logits": found.logits,
         }

@@ -1,0 +1,97 @@
+"""Rules of a ReLU: what it lets through on the way down."""
+
+from dataclasses import dataclass
+
+from modbp.errors import check_option
+
+__all__ = ["Deconv", "Guided", "Pass", "ReLUGradient", "ReLUMask", "RectGrad"]
+
+
+@dataclass(frozen=True)
+class Pass:
+    """Hand relevance through unchanged: ``r_in = r``."""
+
+    def __call__(self, call, a):
+        return call.layer.forward(a), lambda r: (r,)
+
+
+@dataclass(frozen=True)
+class ReLUGradient:
+    """Multiply by the derivative of the ReLU: ``r_in = 1[a > 0] r``."""
+
+    def __call__(self, call, a):
+        slope = call.layer.slope(a)
+        return call.layer.forward(a), lambda r: (r * slope,)
+
+
+@dataclass(frozen=True)
+class ReLUMask:
+    """Hand relevance through where the output is above zero: ``r_in = 1[z > 0] r``.
+
+    At a ReLU it is the derivative. A ReLU6 at its upper limit is on as well, though its
+    derivative is zero there.
+    """
+
+    def __call__(self, call, a):
+        z = call.layer.forward(a)
+        on = z > 0
+        return z, lambda r: (r * on,)
+
+
+@dataclass(frozen=True)
+class Guided:
+    """Keep what is positive on the way up and on the way down: ``1[a > 0] r⁺``."""
+
+    def __call__(self, call, a):
+        slope = call.layer.slope(a)
+        return call.layer.forward(a), lambda r: (r.clamp(min=0) * slope,)
+
+
+@dataclass(frozen=True)
+class Deconv:
+    """Rectify relevance instead of activations: ``r_in = r⁺``."""
+
+    def __call__(self, call, a):
+        return call.layer.forward(a), lambda r: (r.clamp(min=0),)
+
+
+@dataclass(frozen=True)
+class RectGrad:
+    """Keep the relevance of the few entries that it and the activation speak for.
+
+    Equation: ``r_in = 1[a > 0] 1[z r > τ] r`` with `z` the ReLU's output and `τ` a
+    percentile of ``z r`` over the sample's entries of this layer, the nearest entry. As
+    the comparison is strict, a layer of few entries can lose everything.
+    Source: :cite:t:`kim2019saliency`.
+
+    >>> modbp.methods.get("rectgrad", percentile=90).rules["relu"]
+    RectGrad(percentile=90)
+
+    Parameters
+    ----------
+    percentile
+        In [0, 100].
+    """
+
+    percentile: float = 98.0
+
+    def __post_init__(self):
+        check_option(
+            "percentile",
+            self.percentile,
+            lambda percentile: 0 <= percentile <= 100,
+            "choose one from 0 to 100.",
+        )
+
+    def __call__(self, call, a):
+        z, slope = call.layer.forward(a), call.layer.slope(a)
+        count, shape = a[0].numel(), a.shape[1:]
+        rank = round((count - 1) * self.percentile / 100) + 1
+
+        def back(r):
+            importance = (r * z).flatten(2)
+            threshold = importance.kthvalue(rank).values
+            kept = importance > threshold[..., None]
+            return (r * (kept.unflatten(2, shape) & slope),)
+
+        return z, back
