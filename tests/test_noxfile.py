@@ -118,7 +118,8 @@ def test_what_leads_an_install_astray_is_forgotten(nox, install, monkeypatch, na
     [
         "modbp/backprop/trace/layers.py",
         "modbp/zoo/weights/cifar10.safetensors",
-        "book/results/csc/cifar10.json",
+        "modbp/study/results/csc/cifar10/lrp-z.json",
+        "modbp/study/ledger/claims.json",
         "requirements.txt",
         "data/cifar10/.complete",
     ],

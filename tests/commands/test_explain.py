@@ -13,7 +13,7 @@ from PIL import Image
 import modbp
 from modbp import data, figures
 from modbp.__main__ import main
-from modbp.commands import explain as commands
+from modbp.zoo.named import find_network
 
 ROOT = Path(__file__).parents[2]
 
@@ -61,8 +61,8 @@ def shell(here, *arguments):
 
 
 def test_the_shell_gets_a_figure_and_is_told_what_was_done(here):
-    options = "--network resnet18 --weights none --size 64 --class 207"
-    options += " --method lrp-a1b0 --method gradient --output maps.png"
+    options = "--network resnet18 --weights none --size 64 --target 207"
+    options += " --methods lrp-a1b0 gradient --output maps.png"
     done = shell(here, "cat.png", *options.split())
     assert (done.returncode, done.stderr) == (0, "")
     first, network, explained, wrote = done.stdout.splitlines()
@@ -89,7 +89,7 @@ def test_the_shell_gets_one_line_and_status_2_for_a_picture_that_is_not_there(he
 
 
 @pytest.mark.parametrize("name, size", [("cifar10", 32), ("squeezenet1_1", 224)])
-def test_the_maps_drawn_are_those_of_explain(here, monkeypatch, name, size):
+def test_the_maps_drawn_are_those_of_explain(here, monkeypatch, capsys, name, size):
     seen = {}
     draw = figures.heatmaps
 
@@ -98,11 +98,13 @@ def test_the_maps_drawn_are_those_of_explain(here, monkeypatch, name, size):
         return draw(colours, maps, **options)
 
     monkeypatch.setattr(figures, "heatmaps", heatmaps)
-    lines = commands.explain("cat.png", name, weights=None, seed=3, target=2)
-    assert lines[-1] == f"wrote cat-{name}.png" and Path(f"cat-{name}.png").is_file()
+    line = f"explain cat.png --network {name} --weights none --seed 3 --target 2"
+    assert main(line.split()) == 0
+    assert capsys.readouterr().out.endswith(f"wrote cat-{name}.png\n")
+    assert Path(f"cat-{name}.png").is_file()
     x = seen["colours"]
     assert x.shape == (1, 3, size, size)
-    found = commands.find_network(name, None, seed=3)
+    found = find_network(name, None, seed=3)
     scaled = x
     if name != "cifar10":  # the numbers in torchvision's documentation
         mean = torch.tensor([0.485, 0.456, 0.406]).reshape(3, 1, 1)
@@ -128,23 +130,26 @@ def test_a_function_in_a_file_gives_the_network(here, capsys):
         assert Path(f"cat-{function}.png").is_file()
 
 
-def test_a_method_that_averages_and_batch_norm_of_its_own_can_be_asked_for(
+def test_methods_with_options_averages_and_batch_norm_apart_can_be_asked_for(
     here, monkeypatch
 ):
-    seen = {}
+    import modbp.backprop.explain as home
 
-    def explained(net, x, *given, fold):
-        seen.update(given=given, fold=fold)
+    seen = []
+
+    def explain(net, x, method, target, *, fold):
+        seen.append((method.name, target, fold))
         return x
 
-    monkeypatch.setattr(commands, "explained", explained)
-    line = "explain cat.png --network mine.py:build --size 20 --method smoothgrad"
-    for more, fold in ([], True), (["--no-fold"], False):
-        assert main([*line.split(), *more]) == 0
-        assert seen == {"given": ("smoothgrad", None), "fold": fold}
+    monkeypatch.setattr(home, "explain", explain)
+    line = "explain cat.png --network mine.py:build --size 20 --methods"
+    line += " smoothgrad:samples=2 lrp-gamma:gamma=0.5 --target"
+    assert main([*line.split(), "predicted"]) == 0
+    assert main([*line.split(), "1", "--no-fold"]) == 0
+    assert [entry[1:] for entry in seen] == [(None, True)] * 2 + [(1, False)] * 2
     monkeypatch.undo()
     monkeypatch.chdir(here)
-    assert main(line.split()) == 0
+    assert main([*line.split(), "1"]) == 0
 
 
 @pytest.mark.parametrize(
@@ -153,10 +158,11 @@ def test_a_method_that_averages_and_batch_norm_of_its_own_can_be_asked_for(
         ("dog.png", "dog.png: no such file"),
         ("mine.py", "mine.py: cannot be read as an image"),
         ("cat.png --network resnet19", "'resnet19'. Did you mean 'resnet18'"),
-        ("cat.png --method lrp-a1b1", "'lrp-a1b1'. Did you mean 'lrp-a"),
-        ("cat.png --weights none --class 10", "target 10 is out of range: the netw"),
-        ("cat.png --weights none --class -1", "target -1 is out of range"),
-        ("cat.png --weights best", "choose cifar10 for ours, imagenet"),
+        ("cat.png --methods lrp-a1b1", "'lrp-a1b1'. Did you mean 'lrp-a"),
+        ("cat.png --weights none --target 10", "target 10 is out of range: the netw"),
+        ("cat.png --weights none --target -1", "target -1 is out of range"),
+        ("cat.png --weights best", "choose cifar10 for ours"),
+        ("cat.png --weights none --target true", "a picture has no label"),
         ("cat.png --weights none --size 0", "size is 0; give the side"),
         ("cat.png --weights none --size 3", "'pool4'"),
         ("cat.png --weights none --std 1 0 1", "std is [1.0, 0.0, 1.0]; give"),
@@ -168,7 +174,7 @@ def test_a_method_that_averages_and_batch_norm_of_its_own_can_be_asked_for(
         ("cat.png --network mine.py:a_number", "returns a int; return a torch.nn"),
         ("cat.png --network mine.py:broken", "stopped with KeyError: 'oh'. Repair"),
         (
-            "cat.png --network mine.py:build --mean 1 1 1 --method excitation-bp",
+            "cat.png --network mine.py:build --mean 1 1 1 --methods excitation-bp",
             "images in [0, 1]",
         ),
     ],

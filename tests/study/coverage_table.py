@@ -2,13 +2,14 @@
 
 Every method explains every network, and so does somebody else. Make the whole table
 with ``python tests/study/coverage_table.py``; the tests recompute a few of its cells.
+It stands beside the tests and not in modbp.study, since only tests may import Captum
+and Zennit; what it finds is a result of the study like others.
 """
 
 import re
 import textwrap
 from functools import cache
 from importlib import metadata
-from pathlib import Path
 
 import peers
 import torch
@@ -22,10 +23,11 @@ from modbp import methods, patterns
 from modbp.errors import ModbpError
 from modbp.files import write_json
 from modbp.study.runs.provenance import facts
+from modbp.study.runs.store import RESULTS
 
 __all__ = ["COLUMNS", "FILE", "ROWS", "cell", "config", "refusal", "table"]
 
-FILE = Path(__file__).parents[2] / "book" / "results" / "coverage.json"
+FILE = RESULTS / "coverage.json"
 COMMAND = "python tests/study/coverage_table.py"
 
 COLUMNS = ["cifar10", "own", "alexnet", "vgg11", "vgg16", "vgg16_bn", "resnet18"]
@@ -187,21 +189,10 @@ def rounded(value):
 
 
 def cell(row, name):
-    """Measure one cell.
+    """Measure one cell; its "verdict" is one of three.
 
-    Parameters
-    ----------
-    row : str
-        One of ``ROWS``.
-    name : str
-        One of ``COLUMNS``.
-
-    Returns
-    -------
-    dict
-        With "verdict": "equal", and then to whom and the largest difference in units of
-        the largest entry; "property", and then how far the sum is off; or "refused",
-        and why.
+    "equal", and then to whom and the largest difference in units of the largest entry;
+    "property", and then how far the sum is off; or "refused", and why.
     """
     x = pictures(name) - (0 if row in UNSHIFTED else SHIFT)
     with torch.no_grad():
@@ -224,17 +215,7 @@ def cell(row, name):
 
 
 def refusal(name):
-    """Return why a network is refused, whatever the method.
-
-    Parameters
-    ----------
-    name : str
-        One of ``networks.FOREIGN``.
-
-    Returns
-    -------
-    str
-    """
+    """Return why a network is refused, whatever the method."""
     try:
         modbp.explain(foreign(name), torch.rand(1, 3, 64, 64), "lrp-a1b0")
     except ModbpError as error:
@@ -243,18 +224,7 @@ def refusal(name):
 
 
 def table(rows=ROWS, columns=COLUMNS):
-    """Measure all cells.
-
-    Parameters
-    ----------
-    rows, columns : sequence of str
-        Methods and networks.
-
-    Returns
-    -------
-    dict
-        ``[row][column]``, what `cell` returns.
-    """
+    """Measure all cells."""
     result = {row: {} for row in rows}
     for column in tqdm(columns, mininterval=1):
         for row in rows:

@@ -3,6 +3,14 @@
 import pytest
 
 from modbp.study import experiments
+from modbp.study.runs.store import RESULTS
+
+
+def names_of(*kinds):
+    """Return the names of the book's results of some experiments."""
+    return [
+        f"{kind}/{p.name}" for kind in kinds for p in sorted((RESULTS / kind).iterdir())
+    ]
 
 
 def precision_of(table):
@@ -13,7 +21,7 @@ def precision_of(table):
 def labels_by_precision(config):
     """Return the methods of a result that were computed in the same precision."""
     found = {}
-    for label, table in config["methods"].items():
+    for label, table in config["parts"].items():
         found.setdefault(precision_of(table), []).append(label)
     return found
 
@@ -30,3 +38,18 @@ def subject_of(config, precision="float32", count=None):
     if about.images.source != config["images"]:
         pytest.skip(f"needs {config['images']}; there is {about.images.source}")
     return about
+
+
+def check_made_by_this_code(stored, experiment):
+    """Compare what a result says of itself with what the code says now.
+
+    `experiment(precision, labels)` is the one that makes some of its methods.
+    """
+    config = stored["config"]
+    for precision, labels in labels_by_precision(config).items():
+        now, parts = experiment(precision, labels), config["parts"]
+        made = {**now.settings, "parts": now.parts}
+        assert {**config, "parts": {label: parts[label] for label in labels}} == made
+    for made in stored["provenance"].values():
+        assert made["command"].startswith(f"python -m modbp run {config['experiment']}")
+        assert {"numpy", "torch", "torchvision"} <= made["versions"].keys()

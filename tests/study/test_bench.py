@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 import torch
 
+from modbp.study import experiments
+
 BENCH = Path(__file__).parent / "bench"
 sys.path.insert(0, str(BENCH))
 
@@ -102,7 +104,7 @@ def test_memory_is_the_rise_of_the_peak():
 
 
 def stored(network):
-    return json.loads((bench.RESULTS / f"{network}.json").read_text())["results"]
+    return experiments.read(f"bench/{network}")["results"]
 
 
 NETWORKS = [path.stem for path in sorted(bench.RESULTS.glob("*.json"))]

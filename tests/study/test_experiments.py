@@ -1,84 +1,64 @@
-"""Stored results: made by the code that is here, from the weights that are here."""
+"""Stored convergence: made by the code that is here, from the weights that are here."""
 
 import json
 import random
-from pathlib import Path
 
-import numpy as np
 import pytest
-from study.stored import labels_by_precision, precision_of, subject_of
+from study.stored import check_made_by_this_code, names_of, precision_of, subject_of
 
 import modbp
 from modbp import data
 from modbp.measures.csc import median
 from modbp.study import experiments
 
-RESULTS = Path(__file__).parents[2] / "book" / "results" / "csc"
-STORED = sorted(RESULTS.glob("*.json"), key=lambda path: path.stem)
+STORED = names_of("csc")
 
 
 def run(tmp_path, names=("gradient",), **options):
     about = experiments.subject(count=2, folder="photographs")
     experiment = experiments.CSC(about, names, **options)
-    return experiments.run(experiment, tmp_path / "csc.json")
+    return experiments.run(experiment, tmp_path / "csc")
 
 
 def test_there_are_results():
-    assert [path.stem for path in STORED] == [
-        "cifar10",
-        "cifar10-255",
-        "cifar10-photographs",
-        "resnet50",
-        "resnet50-clip",
-        "resnet50-photographs",
-        "vgg16",
-        "vgg16-photographs",
-    ]
+    networks = {"cifar10", "resnet50", "vgg16"}
+    others = {f"{network}-photographs" for network in networks}
+    others |= {"cifar10-255", "resnet50-clip"}
+    assert set(STORED) == {f"csc/{name}" for name in networks | others}
 
 
-@pytest.mark.parametrize("path", STORED, ids=lambda path: path.stem)
-def test_a_result_was_made_with_this_code_and_these_weights(path):
-    config = experiments.read(path)["config"]
-    for precision, labels in labels_by_precision(config).items():
-        about = subject_of(config, precision)
-        now = experiments.CSC(about, labels, batch=config["batch"])
-        stored = {label: config["methods"][label] for label in labels}
-        assert {**config, "methods": stored} == {**now.settings, "methods": now.parts}
+@pytest.mark.parametrize("name", STORED)
+def test_a_result_was_made_with_this_code_and_these_weights(name):
+    stored = experiments.read(name)
+
+    def now(precision, labels):
+        about = subject_of(stored["config"], precision)
+        return experiments.CSC(about, labels, batch=stored["config"]["batch"])
+
+    check_made_by_this_code(stored, now)
 
 
 # On pixels up to 255 not all methods are defined; the clip is one of some methods.
 @pytest.mark.parametrize(
-    "path",
-    [path for path in STORED if not path.stem.endswith(("-255", "-clip"))],
-    ids=lambda path: path.stem,
+    "name", [name for name in STORED if not name.endswith(("-255", "-clip"))]
 )
-def test_the_methods_are_those_of_the_plan(path):
-    config = experiments.read(path)["config"]
+def test_the_methods_are_those_of_the_plan(name):
+    config = experiments.read(name)["config"]
     planned = experiments.PLANS[config["network"]].methods
-    assert set(config["methods"]) == set(planned)
+    assert set(config["parts"]) == set(planned)
 
 
-@pytest.mark.parametrize("stem", ["cifar10", "cifar10-255", "resnet50", "vgg16"])
-def test_the_full_results_use_the_200_images_of_the_paper(stem):
-    config = experiments.read(RESULTS / f"{stem}.json")["config"]
+@pytest.mark.parametrize("name", ["cifar10", "cifar10-255", "resnet50", "vgg16"])
+def test_the_full_results_use_the_200_images_of_the_paper(name):
+    config = experiments.read(f"csc/{name}")["config"]
     assert [int(name) for name in config["image_names"]] == data.paper_indices(200)
     assert config["relevances"] == 5
-    plan = experiments.PLANS[config["network"]]
-    assert config["starts"] == list(plan.starts)
-    assert config["layers"] == list(plan.layers)
-
-
-@pytest.mark.parametrize("path", STORED, ids=lambda path: path.stem)
-def test_results_say_how_they_were_made(path):
-    provenance = experiments.read(path)["provenance"]
-    assert provenance["command"].startswith("python -m modbp run csc")
-    assert {"numpy", "torch", "torchvision"} <= provenance["versions"].keys()
 
 
 def recomputed(stored, label, start, layer, unit):
     """Return a cell's median over one unit of images, computed again."""
     config = stored["config"]
-    precision = precision_of(config["methods"][label])
+    precision = precision_of(config["parts"][label])
     about, batch = subject_of(config, precision), config["batch"]
     plan = experiments.Plan((start,), (layer,), ())
     options = {"plan": plan, "batch": batch, "seed": config["seed"]}
@@ -91,58 +71,38 @@ def recomputed(stored, label, start, layer, unit):
     return 1 - median(distances)
 
 
-def cells(path, with_patterns=False):
-    """Choose three cells of a result at random, and a unit of images for each."""
-    stored = experiments.read(path)
-    generator = random.Random(path.stem)
-    labels = [
-        label
-        for label in stored["config"]["methods"]
-        if experiments.needs_patterns(label) == with_patterns
-    ]
+def labels(name, with_patterns):
+    """Return the methods of a result that go back by patterns, or the others."""
+    every = experiments.read(name)["config"]["parts"]
+    return [a for a in every if experiments.needs_patterns(a) == with_patterns]
+
+
+def check_three_cells(name, with_patterns):
+    """Compute three cells again, each for a unit of images, all chosen at random."""
+    stored, generator = experiments.read(name), random.Random(name)
     for _ in range(3):
-        label = generator.choice(labels)
+        label = generator.choice(labels(name, with_patterns))
         start, layers = generator.choice([*stored["results"][label].items()])
         layer, cell = generator.choice([*layers.items()])
         unit = generator.randrange(len(cell["units"]))
-        yield label, start, layer, unit, cell["units"][unit]
+        found = recomputed(stored, label, start, layer, unit)
+        wanted = pytest.approx(cell["units"][unit], abs=1e-5)
+        assert found == wanted, (label, start, layer, unit)
 
 
-@pytest.mark.parametrize("path", STORED, ids=lambda path: path.stem)
-def test_three_random_cells_can_be_computed_again(path):
-    stored = experiments.read(path)
-    for *place, unit, value in cells(path):
-        found = recomputed(stored, *place, unit)
-        assert found == pytest.approx(value, abs=1e-5), (place, unit)
+@pytest.mark.parametrize("name", STORED)
+def test_three_random_cells_can_be_computed_again(name):
+    check_three_cells(name, with_patterns=False)
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("path", STORED, ids=lambda path: path.stem)
-def test_three_random_cells_with_patterns_can_be_computed_again(path):
-    stored = experiments.read(path)
-    for *place, unit, value in cells(path, with_patterns=True):
-        found = recomputed(stored, *place, unit)
-        assert found == pytest.approx(value, abs=1e-5), (place, unit)
-
-
-def test_what_the_chapter_says_of_the_full_result_is_so():
-    results = experiments.read(RESULTS / "cifar10.json")["results"]
-    at = {name: entry["fc6"]["conv1"]["median"] for name, entry in results.items()}
-    assert at["lrp-a1b0"] > 0.99 and at["excitation-bp"] > 0.99
-    assert at["gradient"] < 0.9 and at["lrp-z"] < 0.9
-    assert at["lrp-a5b4"] < at["lrp-a2b1"] < at["lrp-a1b0"]
-
-
-def test_deeplift_is_read_as_multipliers_and_as_contributions():
-    results = experiments.read(RESULTS / "cifar10.json")["results"]
-    at = {name: entry["fc6"]["conv1"]["median"] for name, entry in results.items()}
-    assert at["deeplift-rescale"] < 0.9 and at["deeplift-revealcancel"] < 0.9
-    assert at["deeplift-rescale-multiplier"] < 0.9
-    assert at["deeplift-ablation"] > 0.99 and at["deeplift-ablation-multiplier"] > 0.99
+@pytest.mark.parametrize("name", [name for name in STORED if labels(name, True)])
+def test_three_random_cells_with_patterns_can_be_computed_again(name):
+    check_three_cells(name, with_patterns=True)
 
 
 def test_at_the_start_every_method_scores_the_floor():
-    results = experiments.read(RESULTS / "cifar10.json")["results"]
+    results = experiments.read("csc/cifar10")["results"]
     for method, entry in results.items():
         for start, layers in entry.items():
             cell = layers[start]
@@ -152,11 +112,17 @@ def test_at_the_start_every_method_scores_the_floor():
 
 
 def test_histograms_count_every_pair_that_has_an_angle(tmp_path):
-    cell = run(tmp_path)["results"]["gradient"]["fc6"]["conv1"]
+    found = run(tmp_path, batch=1)
+    cell = found["results"]["gradient"]["fc6"]["conv1"]
     kept = round(2 * 10 * 1024 * (1 - cell["dropped"]))
     assert sum(cell["histogram"]) == kept
     assert cell["percentiles"] == sorted(cell["percentiles"])
-    assert np.isclose(cell["percentiles"][5], cell["median"])
+    assert cell["percentiles"][5] == cell["median"] and cell["channels"] == 32
+    # Each image's own median, beside that of both.
+    about = experiments.subject(count=2, folder="photographs")
+    alone = modbp.csc(about.net, about.read(range(2))[0], "gradient", "fc6", ["conv1"])
+    wanted = [median(each) for each in alone.cosines["conv1"]]
+    assert cell["units"] == pytest.approx(wanted, abs=1e-6)
 
 
 @pytest.mark.parametrize(
@@ -178,5 +144,5 @@ def test_a_missing_or_damaged_result_is_named(tmp_path, content, message):
 
 def test_results_are_plain_json(tmp_path):
     run(tmp_path)
-    text = (tmp_path / "csc.json").read_text()
+    text = (tmp_path / "csc" / "gradient.json").read_text(encoding="utf-8")
     assert "NaN" not in text and json.loads(text)

@@ -1,7 +1,6 @@
 """Stored results about patterns: made by the code that is here, from real images."""
 
 import json
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,25 +9,15 @@ import modbp
 from modbp import data, models, patterns
 from modbp.measures import neurons, spectra
 from modbp.study import experiments
-from modbp.study.experiments import cells
 from modbp.study.experiments import patterns as experiment
-from modbp.study.experiments.subject import weights_fingerprint
 
-BOOK = Path(__file__).parents[2] / "book" / "results" / "patterns"
 # What rounding of another machine does to float32 sums, and Lanczos to close values.
 CLOSE = {"rel": 5e-3, "abs": 2e-3}
 
 
 @pytest.fixture(scope="module")
 def stored():
-    return experiments.read(BOOK / "cifar10.json")
-
-
-def fitting_images(stored, count):
-    found = data.images(indices=range(count), split="train")
-    if found.source != stored["config"]["images"]:
-        pytest.skip(f"needs {stored['config']['images']}; found {found.source}")
-    return found
+    return experiments.read("patterns/cifar10")
 
 
 def close(found, wanted):
@@ -39,31 +28,43 @@ def close(found, wanted):
     return found == pytest.approx(wanted, **CLOSE)
 
 
-@pytest.mark.parametrize("name", ["cifar10", "vgg16"])
-def test_the_result_says_how_it_was_made(name):
-    stored, net = experiments.read(BOOK / f"{name}.json"), getattr(models, name)()
-    config, command = stored["config"], stored["provenance"]["command"]
-    assert "run_patterns" in command or command.startswith("python -m modbp run patt")
-    assert config["weights_sha256"] == weights_fingerprint(net)
-    assert config["kinds"] == list(cells.KINDS)
+@pytest.fixture
+def now(stored):
+    """The experiment of the stored result, or a skip where its images are not here."""
+    made = experiments.Patterns(experiments.subject("cifar10", count=20))
+    if made.images.source != stored["config"]["images"]:
+        pytest.skip(f"needs {stored['config']['images']}; found {made.images.source}")
+    return made
+
+
+@pytest.mark.parametrize("network", ["cifar10", "vgg16"])
+def test_the_result_says_what_it_was_made_of(network):
+    stored = experiments.read(f"patterns/{network}")
+    config, results = stored["config"], stored["results"]
+    now = experiments.Patterns(experiments.subject(network, count=20))
+    # Another machine may have other images.
+    images = {"images", "count", "image_names", "tested", "tested_names"}
+    for key in now.settings.keys() - images:
+        assert now.settings[key] == config[key], key
+    assert config["parts"] == now.parts and config["count"] == 2000
     assert [int(name) for name in config["tested_names"]] == data.paper_indices(20)
     assert config["image_names"] == ["00000", "…", "01999"]
-    shapes = {
-        n[:-7]: list(w.flatten(1).shape)
-        for n, w in net.named_parameters()
-        if n.endswith("weight")
-    }
-    assert {
-        n: cell["shape"] for n, cell in stored["results"]["layers"].items()
-    } == shapes
+    assert list(results["layers"]) == now.layers
+    assert list(results["chains"]) == list(experiment.KINDS)
+    for made in stored["provenance"].values():
+        ways = ("python -c", "python -m modbp run patterns")
+        assert made["command"].startswith(ways)
+
+
+def test_the_settings_are_those_of_the_stored_result(now, stored):
+    assert {**now.settings, "parts": now.parts} == stored["config"]
 
 
 @pytest.mark.parametrize("layer", ["conv1", "conv2"])
-def test_power_steps_of_the_stored_result_can_be_recomputed(stored, layer):
+def test_power_steps_of_the_stored_result_can_be_recomputed(now, stored, layer):
     # A convolution's locations come from the first 200 images, however many there are.
-    x = fitting_images(stored, 200).x
-    part = models.cifar10()[:3].eval()
-    cell = cells.step_cell(neurons.seen(part, x)[layer])
+    x = now.subject.prepared(now.images[:200]).x
+    cell = experiment.step_cell(neurons.seen(models.cifar10()[:3].eval(), x)[layer])
     wanted = stored["results"]["layers"][layer]
     assert close(cell, {key: wanted[key] for key in cell})
 
@@ -73,58 +74,35 @@ def test_gradients_of_the_stored_result_can_be_recomputed(stored, layer):
     net, x = models.cifar10(), data.images(1, folder="photographs").x
     # Without patterns it depends on the weights alone, so any image will do.
     chain = experiment.backward(net, x, "W", {})
-    operator = chain.operator(layer, 0)
     cell = stored["results"]["layers"][layer]
-    assert spectra.ratio(operator) == pytest.approx(cell["operator"]["W"], **CLOSE)
+    found = spectra.ratio(chain.operator(layer, 0))
+    assert found == pytest.approx(cell["operator"]["W"], **CLOSE)
     W = net.get_submodule(layer).weight.detach().flatten(1).double().numpy()
-    kernel = cells.sign_cell({"W": W})
+    kernel = experiment.sign_cell({"W": W})
     for key, value in kernel.items():
         assert value["W"] == pytest.approx(cell[key]["W"], **CLOSE), key
 
 
 @pytest.mark.long
-def test_a_layers_patterns_of_the_stored_result_can_be_recomputed(stored):
-    x = fitting_images(stored, 2000).x
-    part = models.cifar10()[:2].eval()
-    fitted = {
-        e: patterns.fit(part, x.split(100), estimator=e) for e in ("code", "eq41")
-    }
-    W = part[0].weight.detach().flatten(1).double().numpy()
-    mats = {"W": W}
-    for e, entry in fitted.items():
-        A = entry["conv1"].flatten(1).double().numpy()
-        mats |= {f"A {e}": A, f"AW {e}": A * W}
-    wanted = stored["results"]["layers"]["conv1"]
-    cell = cells.sign_cell(mats)
-    assert close(cell, {key: wanted[key] for key in cell})
+def test_units_of_the_stored_result_can_be_recomputed(now, stored):
+    for part, unit, key in (("layers", 0, "conv1"), ("chains", 2, "AW code")):
+        (text,) = now.compute(part, unit).values()
+        assert close(json.loads(bytes(text)), stored["results"][part][key])
 
 
-def test_what_the_chapter_says_is_so(stored):
+def test_the_order_of_convergence_is_that_of_positive_mass(stored):
     layers, chains = stored["results"]["layers"], stored["results"]["chains"]
-    joints = {k: v["product"] for k, v in stored["results"]["matrices"].items()}
     at = {kind: entry["csc"]["conv1"] for kind, entry in chains.items()}
-    assert at["A code"] > 0.999 and at["A eq41"] > 0.99
-    assert at["W"] < at["AW code"] < at["AW eq41"] < at["A eq41"] < at["A code"]
-    assert joints["A code"] > 10 * joints["W"] > 10 * joints["AW code"]
-    for name, cell in layers.items():
-        assert cell["on"]["nearer"] > 0.9, name
-        assert cell["on"]["before"][1] < 0.1 < 0.2 < cell["on"]["after"][1], name
-        mass = cell["positive mass"]
-        assert mass["AW eq41"] > mass["AW code"] > 0.5, name
-        if name.startswith("conv"):
-            assert all(value < 1.05 for value in cell["operator"].values()), name
-    # The order of convergence is that of positive mass.
     masses = {
         kind: np.median([cell["positive mass"][kind] for cell in layers.values()])
         for kind in at
     }
     assert sorted(at, key=at.get) == sorted(masses, key=masses.get)
-    assert min(cell["estimators"][0] for cell in layers.values()) < 0
 
 
 def test_sign_cells_by_hand():
     # Σ₁/σ₂ of diag(2, −1) is 2; one of its four entries is positive, with 2 of 3 mass.
-    cell = cells.sign_cell({"W": np.diag([2.0, -1.0])})
+    cell = experiment.sign_cell({"W": np.diag([2.0, -1.0])})
     assert cell["kernel"]["W"] == 2
     assert cell["positive"]["W"] == 0.25
     assert cell["positive mass"]["W"] == 0.66667
@@ -143,41 +121,58 @@ def small():
 """
 
 
-def run(tmp_path, **changes):
+@pytest.fixture
+def about(tmp_path):
     (tmp_path / "net.py").write_text(SMALL)
-    images = data.images(48, folder="photographs")
-    settings = {"images": images, "tested": images, "neurons": 2, **changes}
-    output = tmp_path / "patterns.json"
-    return experiments.run_patterns(f"{tmp_path}/net.py:small", output, **settings)
+    name = f"{tmp_path}/net.py:small"
+    return experiments.subject(name, count=48, size=32, folder="photographs")
 
 
-def test_any_network_by_name_is_measured_and_a_finished_layer_is_kept(
-    tmp_path, monkeypatch
+def run(about, output, **changes):
+    settings = {"patterns": 48, "neurons": 2, **changes}
+    return experiments.run(experiments.Patterns(about, **settings), output)
+
+
+def test_any_network_is_measured_and_a_finished_layer_is_not_measured_again(
+    about, tmp_path, monkeypatch
 ):
-    first = run(tmp_path)
-    assert list(first["results"]["layers"]) == ["0", "4"]
-    assert set(first["results"]["chains"]) == set(cells.KINDS)
-    text = (tmp_path / "patterns.json").read_text()
-    assert "NaN" not in text and json.loads(text) == first
-    monkeypatch.setattr(experiment, "step_cell", None)  # measuring would now fail
-    assert run(tmp_path)["results"] == first["results"]
+    whole = run(about, tmp_path / "whole")
+    assert list(whole["results"]["layers"]) == ["0", "4"]
+    assert set(whole["results"]["chains"]) == set(experiment.KINDS)
+    text = (tmp_path / "whole" / "layers.json").read_text(encoding="utf-8")
+    assert "NaN" not in text
+    measure, measured = experiment.step_cell, []
 
+    def step_cell(layer, count):
+        if measured == ["first"]:
+            measured.append("stopped")
+            raise KeyboardInterrupt
+        measured.append("first")
+        return measure(layer, count)
 
-def test_other_settings_do_not_mix_into_a_result(tmp_path):
-    run(tmp_path)
-    with pytest.raises(modbp.ModbpError, match="another neurons"):
-        run(tmp_path, neurons=3)
+    monkeypatch.setattr(experiment, "step_cell", step_cell)
+    with pytest.raises(KeyboardInterrupt):
+        run(about, tmp_path / "cut")
+    assert experiments.status(tmp_path / "cut")[1:] == [
+        "  layers: 1 of 2 units",
+        "  matrices: 0 of 1 units",
+        "  chains: 0 of 5 units",
+    ]
+    assert run(about, tmp_path / "cut")["results"] == whole["results"]
+    assert len(measured) == 3  # two layers, and the one that was stopped
 
 
 def test_every_row_of_patterns_times_weights_sums_to_one():
     net, x = models.cifar10()[:4].eval(), data.images(8, folder="photographs").x
-    for estimator in cells.ESTIMATORS:
+    for estimator in experiment.ESTIMATORS:
         for name, A in patterns.fit(net, x, estimator=estimator).items():
             rows = (A * net.get_submodule(name).weight).flatten(1).sum(1)
             assert ((rows - 1).abs() < 1e-3)[A.flatten(1).any(1)].all(), name
 
 
-def test_too_few_images_for_a_covariance_are_refused(tmp_path):
-    few = data.images(2, folder="photographs")
-    with pytest.raises(modbp.ModbpError, match="no neuron is on at 10"):
-        run(tmp_path, images=few, tested=few)
+@pytest.mark.parametrize(
+    ("count", "message"), [(2, "no neuron is on at 10"), (0, "at least one image")]
+)
+def test_too_few_images_for_a_covariance_are_refused(about, tmp_path, count, message):
+    with pytest.raises(modbp.ModbpError, match=message):
+        run(about, tmp_path / "few", patterns=count)

@@ -14,39 +14,36 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
-from hypothesis import strategies as st
-from nets import repeatable
 
 import modbp
 from modbp import models
 from modbp.errors import ResultError
 from modbp.study import experiments
-from modbp.study.experiments.quantiles import describe
-from modbp.study.runs import cost, provenance
-from modbp.study.runs import run as runs
+from modbp.study.runs import provenance
+from modbp.study.runs.run import forecast
 from modbp.study.runs.store import Store
 
 ROOT = Path(__file__).parents[2]
 LINE = "run csc --images photographs 4 --batch 1 --relevances 2"
-LINE += " --methods gradient lrp-a1b0 --output csc.json"
+LINE += " --methods gradient lrp-a1b0 --output csc"
 
 
 class Toy:
     """An experiment without a network: unit `u` of part `p` is the number p·10 + u."""
 
-    name, kind, count = "toy", "methods", 4
+    name = "toy"
 
     def __init__(self, parts=("1", "2"), **changes):
         self.settings = {"experiment": "toy", "seed": 0, **changes}
         self.parts = {part: f"table of {part}" for part in parts}
+        self.counts = dict.fromkeys(parts, 4)
         self.computed = []
 
     def compute(self, part, unit):
         self.computed.append((part, unit))
         return {"value": np.array([10.0 * int(part) + unit])}
 
-    def summary(self, column, keys):
+    def summary(self, part, column, keys):
         assert keys == ["value"]
         return [value.item() for value in column("value")]
 
@@ -64,7 +61,6 @@ def stopped(output, after, parts=("1", "2")):
     toy.compute = fail
     with pytest.raises(KeyboardInterrupt):
         experiments.run(toy, output, command="toy")
-    assert not output.exists()
 
 
 def finish(output, *arguments, **options):
@@ -72,107 +68,150 @@ def finish(output, *arguments, **options):
     return experiments.run(toy, output, command="toy"), toy.computed
 
 
+def content(folder):
+    """The bytes of every file of a result."""
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
 def test_units_are_put_together_in_order(tmp_path):
-    found, computed = finish(tmp_path / "a.json")
+    found, computed = finish(tmp_path / "a")
     assert found["results"] == {"1": [10, 11, 12, 13], "2": [20, 21, 22, 23]}
-    assert found["config"]["methods"] == {"1": "table of 1", "2": "table of 2"}
-    assert found["provenance"] == provenance.facts(command="toy")
+    assert found["config"] == {
+        **Toy().settings,
+        "parts": {"1": "table of 1", "2": "table of 2"},
+    }
+    assert found["provenance"] == dict.fromkeys("12", provenance.facts(command="toy"))
     assert computed == [(part, unit) for part in "12" for unit in range(4)]
-    assert finish(tmp_path / "a.json") == (found, [])
+    assert finish(tmp_path / "a") == (found, [])
+    assert {path.name for path in (tmp_path / "a").iterdir()} == {"1.json", "2.json"}
+    assert experiments.read(tmp_path / "a" / "2.json")["results"] == {
+        "2": [20, 21, 22, 23]
+    }
 
 
 @pytest.mark.parametrize("after", range(8))
 def test_a_stopped_run_goes_on_and_ends_with_the_same_bytes(tmp_path, after):
-    finish(tmp_path / "whole.json")
-    output = tmp_path / "a.json"
+    finish(tmp_path / "whole")
+    output = tmp_path / "a"
     stopped(output, after)
+    # What is finished is there at once, and its units are not kept.
+    assert len([*output.glob("*")]) == after // 4
+    assert len([*tmp_path.glob("a.work/*/*")]) == after % 4
     _, computed = finish(output)
     assert len(computed) == 8 - after
-    assert output.read_bytes() == (tmp_path / "whole.json").read_bytes()
+    assert content(output) == content(tmp_path / "whole")
 
 
 def test_methods_can_be_added_and_the_others_stay(tmp_path):
-    output = tmp_path / "a.json"
-    finish(output, ["2"])
-    found, computed = finish(output, ["1", "2"])
+    finish(tmp_path / "a", ["2"])
+    before = content(tmp_path / "a")
+    found, computed = finish(tmp_path / "a", ["1", "2"])
     assert {part for part, _ in computed} == {"1"}
-    found, computed = finish(output, ["3"])
-    assert list(found["results"]) == ["2", "1", "3"]
+    found, computed = finish(tmp_path / "a", ["3"])
     assert {part for part, _ in computed} == {"3"}
-    assert found["provenance"] == provenance.facts(command="toy")
+    assert list(found["results"]) == ["1", "2", "3"]
+    assert content(tmp_path / "a")["2.json"] == before["2.json"]
 
 
 def test_a_method_that_the_code_now_makes_otherwise_is_made_again(tmp_path):
-    output = tmp_path / "a.json"
-    finish(output)
+    finish(tmp_path / "a")
     toy = Toy()
     toy.parts["2"] = "another table"
-    found = experiments.run(toy, output, command="later")
+    found = experiments.run(toy, tmp_path / "a", command="later")
     assert {part for part, _ in toy.computed} == {"2"}
-    assert found["config"]["methods"]["2"] == "another table"
-    # Part 1 was not made by the later command, and the file says so.
-    assert found["provenance"]["command"] == "later"
-    assert [maker["command"] for maker in found["provenance"]["earlier"]] == ["toy"]
+    assert found["config"]["parts"]["2"] == "another table"
+    commands = {key: made["command"] for key, made in found["provenance"].items()}
+    assert commands == {"1": "toy", "2": "later"}
+
+
+def test_units_of_another_table_are_computed_again(tmp_path, capsys):
+    stopped(tmp_path / "a", 3)
+    toy = Toy()
+    toy.parts["1"] = "another table"
+    experiments.run(toy, tmp_path / "a")
+    assert len(toy.computed) == 8
+    assert "unit 2 of 1" in capsys.readouterr().err
 
 
 def test_other_settings_are_refused_and_nothing_is_lost(tmp_path):
-    output = tmp_path / "a.json"
-    finish(output)
-    before = output.read_bytes()
-    with pytest.raises(ResultError, match="a.json was made with another seed"):
-        finish(output, seed=1)
-    assert output.read_bytes() == before
-    stopped(tmp_path / "b.json", 3)
-    with pytest.raises(ResultError, match="b.json.work was made with another seed"):
-        finish(tmp_path / "b.json", seed=1)
-    _, computed = finish(tmp_path / "b.json")
+    finish(tmp_path / "a")
+    before = content(tmp_path / "a")
+    with pytest.raises(ResultError, match="1.json was made with another seed"):
+        finish(tmp_path / "a", seed=1)
+    # Also a setting that only one of both has.
+    with pytest.raises(ResultError, match="1.json was made with another fold"):
+        finish(tmp_path / "a", fold=False)
+    assert content(tmp_path / "a") == before
+    stopped(tmp_path / "b", 3)
+    with pytest.raises(ResultError, match="b.work was made with another seed"):
+        finish(tmp_path / "b", seed=1)
+    _, computed = finish(tmp_path / "b")
     assert len(computed) == 5
 
 
-@pytest.mark.parametrize("damage", ["truncated", "flipped", "empty", "of another"])
+@pytest.mark.parametrize("damage", ["truncated", "flipped", "empty"])
 def test_a_damaged_unit_is_named_and_computed_again(tmp_path, capsys, damage):
-    output = tmp_path / "a.json"
-    stopped(output, 3)
-    first, *_ = sorted((tmp_path / "a.json.work").glob("1-*/*"))
-    content = first.read_bytes()
-    other = first.with_name("000001.safetensors")
+    stopped(tmp_path / "a", 3)
+    first = tmp_path / "a.work" / "1" / "000000.safetensors"
+    bytes_ = first.read_bytes()
     changed = {
-        "truncated": content[:-3],
-        "flipped": content[:-1] + bytes([content[-1] ^ 1]),
+        "truncated": bytes_[:-3],
+        "flipped": bytes_[:-1] + bytes([bytes_[-1] ^ 1]),
         "empty": b"",
-        "of another": other.read_bytes().replace(b'made_for":"', b'made_for":"f'),
     }
     first.write_bytes(changed[damage])
-    found, computed = finish(output)
+    found, computed = finish(tmp_path / "a")
     assert found["results"]["1"] == [10, 11, 12, 13]
     assert computed[0] == ("1", 0) and len(computed) == 6
     error = capsys.readouterr().err
     assert "unit 0 of 1" in error and "is damaged or of another run" in error
 
 
-def test_a_damaged_part_is_computed_again(tmp_path):
-    output = tmp_path / "a.json"
-    stopped(output, 6)
-    (part,) = (tmp_path / "a.json.work").glob("1-*.json")
-    part.write_text(part.read_text()[:-9])
-    found, computed = finish(output)
-    assert found["results"]["1"] == [10, 11, 12, 13] and len(computed) == 4 + 2
+def test_a_damaged_plan_is_as_if_there_were_none(tmp_path):
+    stopped(tmp_path / "a", 3)
+    (tmp_path / "a.work" / "plan.json").write_text("{")
+    assert len(finish(tmp_path / "a")[1]) == 5
 
 
-def test_a_damaged_result_is_refused_and_deleting_it_loses_nothing(tmp_path):
-    output = tmp_path / "a.json"
-    finish(output)
-    before = output.read_bytes()
-    output.write_bytes(before[:-20])
+def test_a_damaged_result_is_refused_and_deleting_it_loses_no_other(tmp_path):
+    finish(tmp_path / "a")
+    before = content(tmp_path / "a")
+    (tmp_path / "a" / "1.json").write_bytes(before["1.json"][:-20])
     with pytest.raises(ResultError, match="Delete it and run"):
-        finish(output)
-    output.unlink()
-    _, computed = finish(output)
-    assert computed == [] and output.read_bytes() == before
+        finish(tmp_path / "a")
+    (tmp_path / "a" / "1.json").unlink()
+    _, computed = finish(tmp_path / "a")
+    assert {part for part, _ in computed} == {"1"}
+    assert content(tmp_path / "a") == before
+
+
+def test_files_of_two_runs_are_not_read_as_one(tmp_path):
+    finish(tmp_path / "a", ["1"])
+    finish(tmp_path / "b", ["2"], seed=1)
+    (tmp_path / "b" / "2.json").rename(tmp_path / "a" / "2.json")
+    with pytest.raises(ResultError, match="2.json was made with another seed"):
+        experiments.read(tmp_path / "a")
+    content = {"config": {}, "provenance": {}, "results": {}}
+    (tmp_path / "b" / "x.json").write_text(json.dumps(content))
+    with pytest.raises(ResultError, match="x.json: is not one part of a run"):
+        experiments.read(tmp_path / "b")
+
+
+def test_a_name_is_the_books_and_a_path_is_the_users(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    finish("csc/cifar10")
+    ours = experiments.read("csc/cifar10")
+    assert ours["config"]["network"] == "cifar10"
+    one = experiments.read("csc/cifar10/lrp-z")
+    assert one["results"]["lrp-z"] == ours["results"]["lrp-z"]
+    for mine in (Path("csc/cifar10"), "./csc/cifar10", str(tmp_path / "csc/cifar10")):
+        assert list(experiments.read(mine)["results"]) == ["1", "2"]
+    with pytest.raises(ResultError, match="csc/cifar100: no such result"):
+        experiments.read("csc/cifar100")
 
 
 def test_a_full_disk_is_told_and_what_is_finished_is_kept(tmp_path, monkeypatch):
-    output = tmp_path / "a.json"
+    output = tmp_path / "a"
     real, written = tempfile.mkstemp, []
 
     def mkstemp(**options):
@@ -189,7 +228,7 @@ def test_a_full_disk_is_told_and_what_is_finished_is_kept(tmp_path, monkeypatch)
     with pytest.raises(ResultError) as caught:
         finish(output)
     message = str(caught.value)
-    assert "No space left on device" in message and "a.json.work" in message
+    assert "No space left on device" in message and "a.work" in message
     assert caught.value.__cause__.errno == errno.ENOSPC
     assert not Path(written[-1]).exists()  # nothing half is left
     monkeypatch.undo()
@@ -206,9 +245,9 @@ def test_a_full_file_system_of_a_real_kernel(tmp_path):
     try:
         (small / "filler").write_bytes(bytes(44 * 1024))
         with pytest.raises(ResultError, match="No space left on device"):
-            finish(small / "a.json")
+            finish(small / "a")
         (small / "filler").unlink()
-        found, computed = finish(small / "a.json")
+        found, computed = finish(small / "a")
         assert 0 < len(computed) < 8 and len(found["results"]["2"]) == 4
     finally:
         subprocess.run(["umount", str(small)], check=True)
@@ -232,69 +271,40 @@ def test_a_folder_that_cannot_be_written_is_told_before_anything_is_computed(
             pytest.skip("needs /proc")
     toy = Toy()
     with pytest.raises(ResultError, match="cannot be written"):
-        experiments.run(toy, folder / "a.json")
+        experiments.run(toy, folder / "a")
     assert toy.computed == []
 
 
 def test_status_tells_what_is_done(tmp_path):
-    output = tmp_path / "a.json"
+    output = tmp_path / "a"
     with pytest.raises(ResultError, match="neither a result nor work"):
-        runs.status(output)
-    stopped(output, 5)
-    first, *rest = runs.status(output)
-    assert first == f"{output}: not there yet; toy"
-    assert rest == ["  1: 4 of 4 units", "  2: 1 of 4 units"]
+        experiments.status(output)
+    stopped(output, 1)
+    assert experiments.status(output)[1:] == ["  1: 1 of 4 units", "  2: 0 of 4 units"]
+    stopped(output, 4)
+    first, *rest = experiments.status(output)
+    assert first == f"{output}: toy"
+    assert rest == ["  finished: 1", "  2: 1 of 4 units"]
     finish(output)
-    assert runs.status(output) == [f"{output}: toy", "  finished: 1, 2"]
+    assert experiments.status(output) == [f"{output}: toy", "  finished: 1, 2"]
 
 
 def test_seconds_are_noted_beside_the_result_and_not_in_it(tmp_path):
-    finish(tmp_path / "a.json")
-    log = (tmp_path / "a.json.work" / "times-0.jsonl").read_text().splitlines()
+    finish(tmp_path / "a")
+    log = (tmp_path / "a.work" / "times-0.jsonl").read_text().splitlines()
     assert [json.loads(line)["unit"] for line in log] == [0, 1, 2, 3] * 2
-    assert "seconds" not in (tmp_path / "a.json").read_text()
+    assert not any(b"seconds" in text for text in content(tmp_path / "a").values())
 
 
 def test_other_weights_are_another_run(tmp_path):
     about = {"count": 1, "folder": "photographs"}
     first = experiments.CSC(experiments.subject(**about), ["gradient"])
-    experiments.run(first, tmp_path / "a.json")
+    experiments.run(first, tmp_path / "a")
     net = models.build("cifar10", 3)
     models.save(net, tmp_path / "mine.safetensors")
     mine = experiments.subject(weights=str(tmp_path / "mine.safetensors"), **about)
     with pytest.raises(ResultError, match="another weights_sha256"):
-        experiments.run(experiments.CSC(mine, ["gradient"]), tmp_path / "a.json")
-
-
-# Percentiles --------------------------------------------------------------------------
-
-AT = (0, 1, 5, 10, 20, 50, 80, 95, 99, 100)
-NUMBERS = st.floats(0, 1, width=32) | st.just(float("nan"))
-
-
-@repeatable
-@given(st.lists(st.lists(NUMBERS, max_size=40), min_size=1, max_size=4))
-def test_percentiles_in_parts_are_those_of_all_together(lists):
-    parts = [np.array(entry, np.float32) for entry in lists]
-    found = describe(lambda: iter(parts), AT, (0.0, 0.5, 1.0))
-    every = np.concatenate(parts)
-    kept = every[~np.isnan(every)].astype(float)
-    dropped = every.size - kept.size
-    assert found["dropped"] == pytest.approx(dropped / max(every.size, 1))
-    assert sum(found["histogram"]) == kept.size
-    if not kept.size:
-        assert found["mean"] is None and found["percentiles"] == [None] * len(AT)
-        return
-    wanted = np.percentile(kept, AT)
-    assert found["percentiles"] == pytest.approx(wanted.tolist(), abs=1e-12)
-    assert found["mean"] == pytest.approx(kept.mean())
-
-
-def test_percentiles_of_a_crowd_near_one_are_exact():
-    generator = np.random.default_rng(0)
-    values = (1 - generator.random((5, 7, 11)) * 1e-5).astype(np.float32)
-    found = describe(lambda: iter(values), AT, (0.0, 1.0))
-    assert found["percentiles"] == np.percentile(values.astype(float), AT).tolist()
+        experiments.run(experiments.CSC(mine, ["gradient"]), tmp_path / "a")
 
 
 # The real thing -----------------------------------------------------------------------
@@ -318,10 +328,6 @@ def start(here, launcher=()):
     )
 
 
-def content(here):
-    return (here / "csc.json").read_bytes()
-
-
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory):
     """The result of a run that nothing happened to."""
@@ -329,7 +335,7 @@ def whole(tmp_path_factory):
     process = start(here)
     out, _ = process.communicate()
     assert process.returncode == 0, out
-    return content(here)
+    return content(here / "csc")
 
 
 def kill_when(process, here, enough):
@@ -344,16 +350,16 @@ def kill_when(process, here, enough):
 
 
 def test_a_killed_run_goes_on_and_ends_with_the_same_bytes(tmp_path, whole):
-    units = "csc.json.work/*/*.safetensors"
+    units = "csc.work/*/*.safetensors"
     process = start(tmp_path)
     assert kill_when(process, tmp_path, lambda here: len(list(here.glob(units))) > 1)
     kept = {path: path.stat().st_mtime_ns for path in tmp_path.glob(units)}
-    assert len(kept) >= 2 and not (tmp_path / "csc.json").exists()
+    assert len(kept) >= 2 and not (tmp_path / "csc" / "lrp-a1b0.json").exists()
     process = start(tmp_path)
     out, _ = process.communicate()
     assert process.returncode == 0, out
-    assert content(tmp_path) == whole
-    log = (tmp_path / "csc.json.work" / "times-0.jsonl").read_text().splitlines()
+    assert content(tmp_path / "csc") == whole
+    log = (tmp_path / "csc.work" / "times-0.jsonl").read_text().splitlines()
     # None was finished twice; one may have been kept but not noted when the end came.
     units = [json.loads(line).values() for line in log]
     assert 7 <= len({(part, unit) for part, unit, _ in units}) == len(log) <= 8
@@ -366,14 +372,14 @@ def after(moment, here):
 @pytest.mark.long
 def test_five_kills_at_random_moments_change_no_byte(tmp_path, whole):
     generator, kills = np.random.default_rng(int(time.time())), 0
-    while kills < 5 and not (tmp_path / "csc.json").exists():
+    while kills < 5 and not (tmp_path / "csc" / "lrp-a1b0.json").exists():
         moment = time.monotonic() + generator.uniform(0.5, 6)
         process = start(tmp_path)
         kills += kill_when(process, tmp_path, partial(after, moment))
     process = start(tmp_path)
     out, _ = process.communicate()
     assert process.returncode == 0, out
-    assert kills > 0 and content(tmp_path) == whole
+    assert kills > 0 and content(tmp_path / "csc") == whole
 
 
 def test_two_processes_give_the_same_file_as_one(tmp_path, whole):
@@ -382,8 +388,8 @@ def test_two_processes_give_the_same_file_as_one(tmp_path, whole):
     process = start(tmp_path, (*torchrun, *port))
     out, _ = process.communicate()
     assert process.returncode == 0, out
-    assert content(tmp_path) == whole
-    logs = sorted((tmp_path / "csc.json.work").glob("times-*.jsonl"))
+    assert content(tmp_path / "csc") == whole
+    logs = sorted((tmp_path / "csc.work").glob("times-*.jsonl"))
     assert [len(log.read_text().splitlines()) for log in logs] == [4, 4]
 
 
@@ -392,7 +398,7 @@ def test_the_batch_changes_nothing_beyond_rounding(tmp_path):
     small, large = (
         experiments.run(
             experiments.CSC(about, ["lrp-a1b0"], batch=batch, relevances=3),
-            tmp_path / f"{batch}.json",
+            tmp_path / f"{batch}",
         )["results"]["lrp-a1b0"]
         for batch in (2, 3)
     )
@@ -405,7 +411,7 @@ def test_the_batch_changes_nothing_beyond_rounding(tmp_path):
 def test_a_forecast_counts_what_is_left(monkeypatch):
     about = experiments.subject(count=8, folder="photographs")
     csc = experiments.CSC(about, ["gradient"], batch=2, relevances=2)
-    first, second = cost.forecast(csc, {"gradient": [0, 1, 2, 3]}, 2)
+    first, second = forecast(csc, {"gradient": [0, 1, 2, 3]}, 2)
     assert first == (
         "csc: 8 images by methods to do, in 4 units, in each of 2 processes"
     )
@@ -421,8 +427,8 @@ def test_a_forecast_counts_what_is_left(monkeypatch):
         )
     )
     assert macs * 2 < products < macs * 11
-    assert cost.forecast(csc, {"gradient": [3]}) == []
-    assert cost.forecast(csc, {"gradient": []}) == []
+    assert forecast(csc, {"gradient": [3]}) == []
+    assert forecast(csc, {"gradient": []}) == []
 
 
 # Plans --------------------------------------------------------------------------------
@@ -443,7 +449,7 @@ def test_any_network_has_a_plan(tmp_path):
     assert csc.plan.starts == ("6", "2") and csc.plan.stages == ("6", "2", "0")
     assert csc.plan.layers == ("6", "4", "2", "0", "input")
     assert about.target == "predicted"
-    found = experiments.run(csc, tmp_path / "a.json")["results"]["lrp-a1b0"]
+    found = experiments.run(csc, tmp_path / "a")["results"]["lrp-a1b0"]
     assert list(found["6"]) == ["6", "4", "2", "0", "input"]
     assert list(found["2"]) == ["2", "0", "input"]
 
@@ -493,9 +499,9 @@ def test_tables_of_methods_are_the_same_in_every_process(plan):
 
 
 def test_a_store_keeps_names_that_no_file_may_have(tmp_path):
-    store = Store(tmp_path / "a.json", {}, {"lrp:a=../b": "", "lrp:a=..?b": ""})
+    store = Store(tmp_path / "a", {}, {"lrp:a=../b": "", "lrp:a=..?b": ""})
     for number, part in enumerate(store.parts):
         store.put(part, 0, {"value": np.array([number])})
     for number, part in enumerate(store.parts):
         assert store.get(part, 0)["value"] == number
-    assert {path.name for path in tmp_path.iterdir()} == {"a.json.work"}
+    assert {path.name for path in tmp_path.iterdir()} == {"a.work"}

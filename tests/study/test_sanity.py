@@ -1,24 +1,17 @@
 """Stored sanity checks: made by the code and from the weights that are here."""
 
 import random
-from pathlib import Path
 
 import numpy as np
 import pytest
-from study.stored import labels_by_precision, precision_of, subject_of
+from study.stored import check_made_by_this_code, names_of, precision_of, subject_of
 
 from modbp import data
 from modbp.study import experiments
 
-RESULTS = Path(__file__).parents[2] / "book" / "results"
 MADE = {"random-logit": experiments.RandomLogit, "cascade": experiments.Cascade}
 MEASURES = ("ssim", "corrected")
-STORED = sorted(path for kind in MADE for path in (RESULTS / kind).glob("*.json"))
-
-
-def name(path):
-    """Return what a result is called in a test."""
-    return f"{path.parent.name}-{path.stem}"
+STORED = names_of(*MADE)
 
 
 def again(about, config, labels):
@@ -27,77 +20,88 @@ def again(about, config, labels):
     return MADE[config["experiment"]](about, labels, seed=config["seed"], **own)
 
 
-def test_there_are_results():
-    assert {path.parent.name for path in STORED} == {*MADE}
-
-
-@pytest.mark.parametrize("path", STORED, ids=name)
-def test_a_result_was_made_with_this_code_and_these_weights(path):
-    stored = experiments.read(path)
+@pytest.mark.parametrize("name", STORED)
+def test_a_result_was_made_with_this_code_and_these_weights(name):
+    stored = experiments.read(name)
     config = stored["config"]
-    count = len(config["image_names"])
-    for precision, labels in labels_by_precision(config).items():
-        now = again(subject_of(config, precision), config, labels)
-        stored_parts = {label: config["methods"][label] for label in labels}
-        assert {**config, "methods": stored_parts} == {
-            **now.settings,
-            "methods": now.parts,
-        }
-    wanted = f"python -m modbp run {config['experiment']} "
-    assert stored["provenance"]["command"].startswith(wanted)
-    assert [int(name) for name in config["image_names"]] == data.paper_indices(count)
+    check_made_by_this_code(
+        stored,
+        lambda precision, some: again(subject_of(config, precision), config, some),
+    )
+    names = config["image_names"]
+    assert [int(name) for name in names] == data.paper_indices(len(names))
 
 
-def labels(path, with_patterns):
+def labels(name, with_patterns):
     """Return the methods of a result that take one gradient, by patterns or not."""
     return [
         label
-        for label in experiments.read(path)["config"]["methods"]
+        for label in experiments.read(name)["config"]["parts"]
         if label != "smoothgrad" and experiments.needs_patterns(label) == with_patterns
     ]
 
 
-def first_again(path, with_patterns):
+# PatternNet on VGG-16 was computed in single precision, and its relevance leaves that:
+# of the paper's 200 images only these have a map, whatever was changed. The floor needs
+# the next image's map as well. To be computed again in double precision.
+KEPT = """
+0 6 8 10 15 17 21 23 24 27 28 29 30 32 37 38 42 45 46 51 54 55 56 57 60 64 66 68 70 74
+77 80 82 84 85 93 98 99 101 104 106 107 110 111 113 114 115 116 119 121 122 128 135 136
+138 140 144 146 147 149 150 153 154 155 158 160 161 163 165 167 170 173 175 176 178 179
+180 184 187 189 191 193 194 197 198 199
+"""
+
+
+def missing(name, label, count):
+    """Return which images' maps a result lacks."""
+    if name.endswith("/vgg16") and label == "patternnet":
+        return set(range(count)) - set(map(int, KEPT.split()))
+    return set()
+
+
+@pytest.mark.parametrize("name", STORED)
+def test_no_value_is_missing_but_those_that_are_known_to_be(name):
+    def lacks(cell):
+        return {n for n, value in enumerate(cell["values"]) if value is None}
+
+    for label, entry in experiments.read(name)["results"].items():
+        count = len(entry["floor"]["ssim"]["values"])
+        without = missing(name, label, count)
+        pair = without | {(image - 1) % count for image in without}
+        for kind in MEASURES:
+            for stage, cells in entry["stages"].items():
+                assert lacks(cells[kind]) == without, (label, stage)
+            assert lacks(entry["floor"][kind]) == pair, label
+
+
+def check_first_images(name, with_patterns):
     """Compute the first images of a result again, by one of the methods at random."""
-    stored, count = experiments.read(path), 3
-    generator = random.Random(str(path.relative_to(RESULTS)))
-    label, config = generator.choice(labels(path, with_patterns)), stored["config"]
+    stored, count = experiments.read(name), 3
+    generator = random.Random(name)
+    label, config = generator.choice(labels(name, with_patterns)), stored["config"]
     cells = stored["results"][label]["stages"]
     if "stages" in config:
         # Weights do not depend on which other stages there are.
         stage = generator.choice(config["stages"])
         config, cells = config | {"stages": [stage]}, {stage: cells[stage]}
-    about = subject_of(config, precision_of(config["methods"][label]), count)
+    about = subject_of(config, precision_of(config["parts"][label]), count)
     found = again(about, config, [label]).compute(label, 0)
+    # What is missing has to be missing again.
+    near = {"abs": 2e-3, "nan_ok": True}
     for kind in MEASURES:
         wanted = [cell[kind]["values"][:count] for cell in cells.values()]
-        assert found[kind].T == pytest.approx(np.array(wanted, float), abs=2e-3), label
+        assert found[kind].T == pytest.approx(np.array(wanted, float), **near), label
     # The last one's next image is another one here.
     floor = stored["results"][label]["floor"]["ssim"]["values"][: count - 1]
-    assert found["floor ssim"][:-1] == pytest.approx(np.array(floor, float), abs=2e-3)
+    assert found["floor ssim"][:-1] == pytest.approx(np.array(floor, float), **near)
 
 
-@pytest.mark.parametrize("path", [p for p in STORED if labels(p, False)], ids=name)
-def test_the_first_images_can_be_computed_again(path):
-    first_again(path, with_patterns=False)
+@pytest.mark.parametrize("name", [name for name in STORED if labels(name, False)])
+def test_the_first_images_can_be_computed_again(name):
+    check_first_images(name, with_patterns=False)
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("path", [p for p in STORED if labels(p, True)], ids=name)
-def test_the_first_images_with_patterns_can_be_computed_again(path):
-    first_again(path, with_patterns=True)
-
-
-def test_converging_methods_do_not_see_which_logit_they_explain():
-    results = experiments.read(RESULTS / "random-logit" / "cifar10.json")["results"]
-    at = {
-        name: [entry["stages"]["random logit"][k]["median"] for k in MEASURES]
-        for name, entry in results.items()
-    }
-    for code, corrected in (at[name] for name in ("lrp-a1b0", "dtd")):
-        assert code > 0.99 and corrected > 0.98
-    for code, corrected in (at[name] for name in ("gradient", "lrp-z", "smoothgrad")):
-        assert code < 0.6 and corrected < 0.5
-    for name, entry in results.items():
-        floor = [entry["floor"][kind]["median"] for kind in MEASURES]
-        assert all(np.greater(at[name], floor)), name
+@pytest.mark.parametrize("name", [name for name in STORED if labels(name, True)])
+def test_the_first_images_with_patterns_can_be_computed_again(name):
+    check_first_images(name, with_patterns=True)

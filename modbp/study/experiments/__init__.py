@@ -1,44 +1,64 @@
-"""Run the book's experiments, so that they survive, and store what they find.
+"""Run the book's experiments, so that they survive, and read what they found."""
 
->>> from modbp.study import experiments
->>> about = experiments.subject("cifar10", count=40)
->>> result = experiments.run(experiments.CSC(about), "csc.json")  # doctest: +SKIP
-"""
-
-from modbp.study.experiments.csc import BINS, CSC
-from modbp.study.experiments.images import CHUNK
-from modbp.study.experiments.learned import learned_chains, run_learned
-from modbp.study.experiments.patterns import patterns_config, run_patterns
-from modbp.study.experiments.plans import PLANS, Plan, automatic, method, needs_patterns
+from modbp.study.experiments.csc import CSC
+from modbp.study.experiments.labels import method, needs_patterns
+from modbp.study.experiments.patterns import Patterns
+from modbp.study.experiments.plans import NAMES, PLANS, Plan, automatic
 from modbp.study.experiments.sanity import Cascade, RandomLogit
-from modbp.study.experiments.simulation import BETAS, Simulation
+from modbp.study.experiments.simulation import BETAS, Learned, Simulation
 from modbp.study.experiments.subject import Subject, subject
 from modbp.study.runs.run import run, status
-from modbp.study.runs.store import read
+from modbp.study.runs.store import Result, read
 from modbp.study.runs.workers import Worker, worker
 
 __all__ = [
     "BETAS",
-    "BINS",
-    "CHUNK",
     "CSC",
+    "NAMES",
     "PLANS",
     "Cascade",
+    "Learned",
+    "Patterns",
     "Plan",
     "RandomLogit",
+    "Result",
     "Simulation",
     "Subject",
     "Worker",
     "automatic",
-    "learned_chains",
     "method",
     "needs_patterns",
-    "patterns_config",
     "read",
     "run",
-    "run_learned",
-    "run_patterns",
     "status",
+    "stored",
     "subject",
     "worker",
 ]
+
+
+def stored(experiment: str) -> dict[str, Result]:
+    """Return what is stored of an experiment on each of the book's networks.
+
+    Parameters
+    ----------
+    experiment
+        "csc", "random-logit" or "cascade".
+
+    Returns
+    -------
+    dict of str to Result
+        By network; see :func:`read`.
+
+    Raises
+    ------
+    ResultError
+        If there is no such experiment.
+
+    Examples
+    --------
+    >>> stored = modbp.study.experiments.stored("cascade")
+    >>> print(stored["vgg16"])
+    cascade on vgg16: 50 CIFAR-10 test images (JPEG), 16 methods, 9 stages
+    """
+    return {network: read(f"{experiment}/{network}") for network in NAMES}

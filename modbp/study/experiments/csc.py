@@ -1,18 +1,15 @@
 """Cosine similarity convergence for many images, methods and injection layers."""
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 
-from modbp.backprop.chain import Chain
-from modbp.measures.csc import PERCENTILES, measure, median
+from modbp.measures.csc import BINS, PERCENTILES, CSCResult, measure, median
 from modbp.study.experiments.images import OnImages
-from modbp.study.experiments.quantiles import describe
+from modbp.study.experiments.subject import Subject
 
-__all__ = ["BINS", "CSC"]
-
-# The bins of the paper's histogram figure; everything below 0.9 is one.
-BINS = (0.0, 0.9, 0.99, 0.999, 0.9999, 1.0)
+__all__ = ["CSC"]
 
 
 class CSC(OnImages):
@@ -20,20 +17,40 @@ class CSC(OnImages):
 
     Parameters
     ----------
-    subject, labels, **options
-        As for `OnImages`.
-    relevances : int
+    subject
+        Network and images.
+    methods
+        Names, also with options as in ``"lrp-gamma:gamma=0.5"``; the plan's if left
+        out.
+    relevances
         As in :func:`modbp.csc`.
+    **options
+        ``plan``, which layers; ``seed``, common to all images; ``batch``, images
+        computed together; ``patterns``, to how many training images patterns are
+        fitted, for methods that need them.
+
+    Examples
+    --------
+    >>> from modbp.study import experiments
+    >>> two = experiments.subject("cifar10", count=2, folder="photographs")
+    >>> experiments.CSC(two, ["gradient", "lrp-a1b0"]).counts
+    {'gradient': 1, 'lrp-a1b0': 1}
     """
 
     name = "csc"
 
-    def __init__(self, subject, labels=None, *, relevances=5, **options):
+    def __init__(
+        self,
+        subject: Subject,
+        methods: Sequence[str] | None = None,
+        *,
+        relevances: int = 5,
+        **options: object,
+    ):
         self.relevances = relevances
-        super().__init__(subject, labels, **options)
+        super().__init__(subject, methods, **options)
 
-    def own_settings(self):
-        """Return what this experiment depends on besides network and images."""
+    def _own_settings(self):
         return {
             "relevances": self.relevances,
             "starts": list(self.plan.starts),
@@ -42,9 +59,9 @@ class CSC(OnImages):
             "bins": list(BINS),
         }
 
-    def measure(self, method, places):
+    def _measure(self, method, places):
         """Return the cosines of some images, for every start and layer below."""
-        chain = Chain(self.subject.net, self.subject.read(places)[0], method)
+        chain = self.subject.chain(self.subject.read(places)[0], method)
         arrays = {}
         for start in self.plan.starts:
             feeding = set(chain.below(start))
@@ -56,35 +73,23 @@ class CSC(OnImages):
                 arrays[f"{start}\n{layer}\nchannels"] = np.array(found.channels[layer])
         return arrays
 
-    def summary(self, column, keys):
-        """Return what figures and tables show of one method.
-
-        Parameters
-        ----------
-        column : callable
-            ``column(key)`` yields an array of every unit.
-        keys : iterable of str
-            The names of a unit's arrays.
-
-        Returns
-        -------
-        dict
-            By start and layer.
-        """
+    def _summary(self, part, column, keys):
+        """Return what figures and tables show of one method, by start and layer."""
         results = {start: {} for start in self.plan.starts}
         cells = sorted({tuple(key.split("\n")[:2]) for key in keys}, key=self._order)
         for start, layer in cells:
             key = f"{start}\n{layer}"
-            found = _cosines(lambda key=key: column(key))
-            units = [1 - median(distances) for distances in column(key)]
-            results[start][layer] = {
-                "median": found["percentiles"][PERCENTILES.index(50)],
-                **found,
-                # Of every unit of images alone, for a look at how much they vary, and
-                # for whoever measures a unit again.
-                "units": [None if math.isnan(m) else float(f"{m:.8g}") for m in units],
-                "channels": int(next(column(f"{key}\nchannels")).item()),
-            }
+            units = [1 - distances.astype(np.float64) for distances in column(key)]
+            channels = int(next(iter(column(f"{key}\nchannels"))).item())
+            # One cell at a time: all of them would be gigabytes.
+            cosines, channels = {layer: np.concatenate(units)}, {layer: channels}
+            whole = CSCResult(part, start, cosines, channels)
+            cell = whole.summary()[start][layer]
+            # Of every unit of images alone, for a look at how much they vary, and for
+            # whoever measures a unit again.
+            medians = map(median, units)
+            cell["units"] = [None if math.isnan(m) else _short(m) for m in medians]
+            results[start][layer] = cell
         return results
 
     def _order(self, cell):
@@ -92,17 +97,5 @@ class CSC(OnImages):
         return self.plan.starts.index(start), self.plan.layers.index(layer)
 
 
-def _cosines(distances):
-    """Describe cosines of which the distances to one are given."""
-    far = [100 - at for at in PERCENTILES]
-    found = describe(distances, far, [1 - edge for edge in BINS[::-1]])
-    return {
-        "mean": _near(found["mean"]),
-        "percentiles": [*map(_near, found["percentiles"])],
-        "histogram": found["histogram"][::-1],
-        "dropped": found["dropped"],
-    }
-
-
-def _near(distance):
-    return None if distance is None else 1 - distance
+def _short(value):
+    return float(f"{value:.8g}")

@@ -1,184 +1,248 @@
 """What patterns are made of: power steps, singular values, convergence."""
 
-from pathlib import Path
+import json
+from functools import cached_property
+from itertools import pairwise
 
+import numpy as np
 import torch
-from tqdm import tqdm
+from torch import nn
 
 from modbp.backprop import methods
 from modbp.backprop.chain import Chain
-from modbp.errors import ResultError
-from modbp.files import write_json
-from modbp.measures import patterns, spectra
+from modbp.errors import InputError
+from modbp.measures import patterns as measures
+from modbp.measures import spectra
 from modbp.measures.csc import measure
-from modbp.measures.neurons import seen
-from modbp.study.experiments.cells import (
-    ESTIMATORS,
-    KINDS,
-    in_place,
-    matrices,
-    short,
-    sign_cell,
-    spread,
-    step_cell,
-)
+from modbp.measures.neurons import Seen, seen, taps
 from modbp.study.experiments.images import CHUNK
-from modbp.study.runs.provenance import facts
-from modbp.study.runs.store import read
-from modbp.zoo import data
-from modbp.zoo.models.weights import weights_fingerprint
-from modbp.zoo.named import find_network
+from modbp.study.experiments.subject import Subject
+from modbp.study.runs.run import Experiment
 
-__all__ = ["backward", "patterns_config", "run_patterns"]
+__all__ = ["ESTIMATORS", "KINDS", "Patterns", "backward", "sign_cell", "step_cell"]
 
-
-def patterns_config(network, net, images, tested, neurons):
-    """Return all that a result about patterns depends on, as plain JSON values.
-
-    Parameters
-    ----------
-    network, net
-        Its name, and the network.
-    images, tested : modbp.data.Images
-        What patterns are fitted to, and what is explained.
-    neurons : int
-        How many neurons of a layer get a covariance of their own.
-
-    Returns
-    -------
-    dict
-    """
-    return {
-        "network": network,
-        "weights_sha256": weights_fingerprint(net),
-        "images": images.source,
-        "count": len(images.x),
-        "image_names": [images.names[0], "…", images.names[-1]],
-        "tested": tested.source,
-        "tested_names": list(tested.names),
-        "neurons": neurons,
-        "kinds": list(KINDS),
-    }
+ESTIMATORS = ("code", "eq41")
+# What a backward pass may take in the weights' place: patterns by either estimator, and
+# their products with the weights.
+KINDS = ("W", "A code", "AW code", "A eq41", "AW eq41")
 
 
-def run_patterns(
-    network, output, *, net=None, images=None, tested=None, neurons=8, command=""
-):
-    """Measure all that the chapter on patterns says of one network, layer by layer.
+class Patterns(Experiment):
+    """All that the chapter on patterns says of one network without branches.
 
-    A layer that `output` already holds, made with the same settings, is not measured
-    again, so that a stopped run can be started again.
+    Its parts are "layers", with one unit per layer; "matrices", those that the 2020
+    code made of layers, and their products; and "chains", whole backward passes, with
+    one unit per kind of matrix.
 
     Parameters
     ----------
-    network : str
-        As for :func:`modbp.zoo.named.find_network`.
-    output : path
-        The JSON file to write.
-    net : torch.nn.Module, optional
-        That network with weights of its own; those for CIFAR-10 of a network of
-        `modbp.models`, and the library's of others, if left out.
-    images : modbp.data.Images, optional
-        What patterns are fitted to; the first 2,000 training images if left out.
-    tested : modbp.data.Images, optional
-        What is explained; the first 20 of the paper's test images if left out.
-    neurons : int
+    subject
+        The network, and the images that are explained.
+    patterns
+        How many training images patterns are fitted to.
+    neurons
         How many neurons of a layer get a covariance of their own.
-    command : str
-        What the provenance names as the origin.
 
-    Returns
-    -------
-    dict
-        What was written: "layers", "matrices" and "chains".
+    Examples
+    --------
+    >>> from modbp.study import experiments
+    >>> two = experiments.subject("cifar10", count=2, folder="photographs")
+    >>> experiments.Patterns(two, patterns=10).counts
+    {'layers': 6, 'matrices': 1, 'chains': 5}
     """
-    images = images or data.images(indices=range(2000), split="train")
-    tested = tested or data.images(20)
-    net = net or find_network(network).net
-    config = patterns_config(network, net, images, tested, neurons)
-    results = _started(output, config)
-    batches = images.x.split(CHUNK)
-    fitted = {e: patterns.fit(net, batches, estimator=e) for e in ESTIMATORS}
-    layers = seen(net, images.x)
-    single = {kind: backward(net, tested.x[:1], kind, fitted) for kind in KINDS}
 
-    def keep():
-        content = {"config": config, "provenance": facts(command=command)}
-        write_json(output, {**content, "results": results})
+    name = "patterns"
 
-    for name in tqdm(layers, desc="patterns", mininterval=1):
-        if name not in results["layers"]:
-            cell = step_cell(layers[name], neurons)
-            cell |= sign_cell(in_place(layers[name].weight, name, fitted))
-            cell["operator"] = {
-                kind: short(_operator_ratio(chain, name))
-                for kind, chain in single.items()
+    def __init__(self, subject: Subject, *, patterns: int = 2000, neurons: int = 8):
+        self.subject, self.neurons = subject, neurons
+        self.images = subject.fitting(patterns)
+        about, names = subject.settings(), self.images.names
+        self.settings = {
+            "experiment": self.name,
+            "network": about["network"],
+            "weights_sha256": about["weights_sha256"],
+            "images": self.images.source,
+            "count": len(self.images),
+            "image_names": [names[0], "…", names[-1]],
+            "tested": about["images"],
+            "tested_names": about["image_names"],
+            "neurons": neurons,
+            "kinds": list(KINDS),
+        }
+        self.parts = {
+            "layers": "power steps, signs, singular values and estimators, by layer",
+            "matrices": "σ₁/σ₂ of the 2020 code's matrices, alone and multiplied",
+            "chains": "σ₁/σ₂ and convergence of whole backward passes",
+        }
+        first = subject.prepared(self.images[:1]).x
+        self.layers = list(taps(subject.net, first))
+        self.counts = {
+            "layers": len(self.layers),
+            "matrices": 1,
+            "chains": len(KINDS),
+        }
+
+    @cached_property
+    def _x(self):
+        return self.subject.prepared(self.images).x
+
+    @cached_property
+    def _tested(self):
+        return self.subject.prepared(self.subject.images).x
+
+    @cached_property
+    def _fitted(self):
+        net, batches = self.subject.net, self._x.split(CHUNK)
+        return {e: measures.fit(net, batches, estimator=e) for e in ESTIMATORS}
+
+    @cached_property
+    def _seen(self):
+        return seen(self.subject.net, self._x)
+
+    @cached_property
+    def _single(self):
+        first, net = self._tested[:1], self.subject.net
+        return {kind: backward(net, first, kind, self._fitted) for kind in KINDS}
+
+    def _compute(self, part, unit):
+        # A unit's cell, as the bytes of its JSON.
+        cell = {"layers": self._layer, "matrices": self._matrices, "chains": self._kind}
+        text = json.dumps(cell[part](unit))
+        return {"cell": np.frombuffer(text.encode(), np.uint8)}
+
+    def _summary(self, part, column, keys):
+        cells = [json.loads(bytes(text)) for text in column("cell")]
+        if part == "matrices":
+            return cells[0]
+        names = self.layers if part == "layers" else KINDS
+        return dict(zip(names, cells, strict=True))
+
+    def _layer(self, unit):
+        name = self.layers[unit]
+        layer, fitted = self._seen[name], self._fitted
+        cell = step_cell(layer, self.neurons)
+        cell |= sign_cell(_in_place(layer.weight, name, fitted))
+        cell["operator"] = {
+            kind: _short(spectra.ratio(chain.operator(name, 0)))
+            for kind, chain in self._single.items()
+        }
+        both = (fitted[e][name].flatten(1).double() for e in ESTIMATORS)
+        cell["estimators"] = _spread(torch.cosine_similarity(*both).numpy())
+        return cell
+
+    def _matrices(self, unit):
+        """Return σ₁/σ₂ per layer, between neighbours, and of products of both kinds."""
+        W = taps(self.subject.net, self._x)
+        A = {
+            e: taps(self.subject.net, self._x, entry)
+            for e, entry in self._fitted.items()
+        }
+        apart = [_in_place(W[name], name, A) for name in W]
+        found = {}
+        for kind in KINDS:
+            mats = [layer[kind] for layer in apart]
+            joints = [spectra.between(*pair) for pair in pairwise(mats)]
+            found[kind] = {
+                "layers": [_short(spectra.ratio(M)) for M in mats],
+                "between": [_short(value) for value in joints],
+                "product": _short(np.prod(joints)),
+                "chain": _short(spectra.ratio(np.linalg.multi_dot(mats))),
             }
-            cosine = torch.cosine_similarity(
-                *(fitted[e][name].flatten(1).double() for e in ESTIMATORS)
-            )
-            cell["estimators"] = spread(cosine.numpy())
-            results["layers"][name] = cell
-            keep()
-    results["matrices"] = matrices(net, images.x, fitted)
-    last = list(layers)[-1]
-    results["chains"] = {
-        kind: _convergence(backward(net, tested.x, kind, fitted), last, list(layers))
-        for kind in KINDS
-    }
-    keep()
-    return read(output)
+        return found
+
+    def _kind(self, unit):
+        """Return σ₁/σ₂ of backward passes from the logits, and median CSC below."""
+        chain = backward(self.subject.net, self._tested, KINDS[unit], self._fitted)
+        start, (images, classes) = self.layers[-1], chain.logits.shape
+        eye = torch.eye(classes)[:, None].expand(-1, images, -1).contiguous()
+        M = chain.pull(eye, start)["input"].flatten(2).double().numpy()
+        medians = measure(chain, start, [*self.layers[::-1], "input"]).median()
+        return {
+            "ratio": _spread([spectra.ratio(M[:, n].T) for n in range(images)]),
+            "csc": {name: _short(value) for name, value in medians.items()},
+        }
 
 
-def backward(net, x, kind, fitted):
-    """Return the backward pass that takes a certain kind of matrix.
-
-    Parameters
-    ----------
-    net : torch.nn.Module
-        The network.
-    x : torch.Tensor
-        ``[N, …]`` inputs.
-    kind : str
-        One of `KINDS`.
-    fitted : dict of str to dict of str to torch.Tensor
-        Patterns, by estimator and layer.
-
-    Returns
-    -------
-    modbp.chain.Chain
-        Of the gradient, PatternNet or PatternAttribution.
-    """
+def backward(net: nn.Module, x: torch.Tensor, kind: str, fitted: dict) -> Chain:
+    """Return the backward pass by a kind of matrix: gradient, or a pattern method."""
     what, *estimator = kind.split()
     name = {"W": "gradient", "A": "patternnet", "AW": "patternattribution"}[what]
     options = {"patterns": fitted[estimator[0]]} if estimator else {}
     return Chain(net, x, methods.get(name, **options))
 
 
-def _operator_ratio(chain, layer):
-    return spectra.ratio(chain.operator(layer, 0))
+def step_cell(layer: Seen, count: int = 8) -> dict:
+    """Measure one power step from the weights of a layer.
 
-
-def _convergence(chain, start, layers):
-    """Return σ₁/σ₂ of whole backward passes from the logits, and median CSC below."""
-    images, classes = chain.logits.shape
-    unit = torch.eye(classes)[:, None].expand(-1, images, -1).contiguous()
-    M = chain.pull(unit, start)["input"].flatten(2).double().numpy()
-    medians = measure(chain, start, [*layers[::-1], "input"]).median()
+    "all": every neuron, with the covariance over all locations; "on": `count` neurons,
+    each with its own, over where it is on. Spreads are the 5th, 50th and 95th
+    percentile over neurons.
+    """
+    values, _ = spectra.leading(layer.x)
+    whole = spectra.power_step(layer)
+    on = layer.on(slice(None)).sum(axis=0)
+    often = np.flatnonzero(on >= max(10, len(layer.x) / 100))
+    if not len(often):
+        raise InputError(
+            f"no neuron is on at 10 of the {len(layer.x)} locations of a layer with "
+            f"{len(on)} neurons. Give more images."
+        )
+    chosen = often[:: max(1, len(often) // count)][:count]
+    own = [spectra.power_step(layer, int(neuron)) for neuron in chosen]
     return {
-        "ratio": spread([spectra.ratio(M[:, n].T) for n in range(images)]),
-        "csc": {name: short(value) for name, value in medians.items()},
+        "shape": list(layer.weight.shape),
+        "locations": len(layer.x),
+        "uncentred": _short(values[0] / values[1]),
+        "all": _summary([whole]),
+        "on": {"neurons": chosen.tolist(), **_summary(own)},
     }
 
 
-def _started(output, config):
-    if Path(output).exists():
-        stored = read(output)
-        differing = sorted(k for k in config if stored["config"].get(k) != config[k])
-        if differing:
-            raise ResultError(
-                f"{output} was made with another {', '.join(differing)}. Move it away, "
-                "or choose another output."
-            )
-        return stored["results"]
-    return {"layers": {}}
+def _summary(steps):
+    def joined(name):
+        return np.concatenate([getattr(step, name) for step in steps])
+
+    before, after = joined("before"), joined("after")
+    return {
+        "ratio": _spread([step.ratio for step in steps]),
+        "before": _spread(before),
+        "after": _spread(after),
+        "nearer": _short(np.mean(after > before)),
+        "scale": _spread(joined("scale")),
+    }
+
+
+def sign_cell(mats: dict[str, np.ndarray]) -> dict:
+    """Measure what takes a layer's weights' place, ``[neurons, d]`` for each kind.
+
+    σ₁/σ₂, the share of positive entries and of positive mass, the largest entry, and
+    absolute sums of rows.
+    """
+    size = {kind: np.abs(M) for kind, M in mats.items()}
+    return {
+        "kernel": {kind: _short(spectra.ratio(M)) for kind, M in mats.items()},
+        "positive": {kind: _short(np.mean(M > 0)) for kind, M in mats.items()},
+        "positive mass": {
+            kind: _short(M[M > 0].sum() / size[kind].sum()) for kind, M in mats.items()
+        },
+        "largest": {kind: _short(M.max()) for kind, M in size.items()},
+        "absolute sum": {kind: _spread(M.sum(axis=1)) for kind, M in size.items()},
+    }
+
+
+def _in_place(W, name, fitted):
+    """Return one layer's matrix for each of `KINDS`, of the shape of `W`, float64."""
+    found = {"W": np.asarray(W, dtype=np.float64)}
+    for e, entry in fitted.items():
+        A = np.asarray(entry[name], dtype=np.float64).reshape(W.shape)
+        found |= {f"A {e}": A, f"AW {e}": A * W}
+    return found
+
+
+def _spread(values):
+    """Return the 5th, 50th and 95th percentile as a result keeps them."""
+    return [_short(value) for value in np.percentile(values, (5, 50, 95))]
+
+
+def _short(value):
+    return float(f"{value:.5g}")

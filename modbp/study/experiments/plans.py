@@ -1,68 +1,45 @@
 """Which layers and methods each network's experiments are about."""
 
-import ast
 from dataclasses import dataclass
 
 import torch
+from torch import nn
 
-from modbp.backprop import methods, rules
 from modbp.backprop.chain import Chain
 from modbp.backprop.trace import Trace
 from modbp.errors import InputError
+from modbp.study.experiments import labels
+from modbp.study.experiments.subject import Subject
 
-__all__ = ["PLANS", "Plan", "automatic", "method", "needs_patterns", "of"]
-
-# DeepLIFT as in the 2020 code, which routes max pooling by the winner; and read as what
-# goes in, multipliers, beside contributions.
-SPELLED = {
-    f"deeplift-{kind}": f"deeplift-{kind}:maxpool=winner"
-    for kind in ("rescale", "revealcancel", "ablation")
-} | {
-    f"deeplift-{kind}-multiplier": f"deeplift-{kind}:maxpool=winner,readout=multiplier"
-    for kind in ("rescale", "ablation")
-}
-
-# Methods that need patterns, which a run fits when it comes to them.
-_PATTERNS = ("patternnet", "patternattribution")
+__all__ = ["NAMES", "PLANS", "Plan", "automatic", "of"]
 
 # What goes back through any network on any images.
 _ANY = ("gradient", "gradient-x-input", "guided-bp", "deconv", "rectgrad", "lrp-z")
 _ANY += ("lrp-eps", "lrp-gamma", "lrp-a1b0", "lrp-a2b1", "lrp-a5b4", "lrp-cmp-a1b0")
-_ANY += ("lrp-cmp-a2b1", "lrp-eps-plus", *SPELLED)
+_ANY += ("lrp-cmp-a2b1", "lrp-eps-plus", *labels.SPELLED)
 # With those that want pixels in 0…1 or images to fit to, all that are chains of
 # operators: not the means of several gradients; nor contrastive LRP, which differs from
 # its parts in what goes in at the top alone.
-_CSC = (*_ANY, "excitation-bp", "dtd", "lrp-eps-gamma-box", *_PATTERNS)
+_CSC = (*_ANY, "excitation-bp", "dtd", "lrp-eps-gamma-box", *labels.PATTERNS)
 # Those of the paper's figures, in their order, and the patterns.
 _MAPS = ("guided-bp", "deconv", "rectgrad", "dtd", "lrp-a1b0", "lrp-a2b1", "lrp-a5b4")
 _MAPS += ("lrp-z", "lrp-cmp-a1b0", "lrp-cmp-a2b1", "smoothgrad")
 _MAPS += ("deeplift-revealcancel", "deeplift-rescale", "deeplift-ablation", "gradient")
-_MAPS += _PATTERNS
+_MAPS += labels.PATTERNS
 # How many starts, layers and stages are chosen where no plan is written down.
 _STARTS, _LAYERS, _STAGES = 5, 20, 9
 
 
 @dataclass(frozen=True)
 class Plan:
-    """Where relevance enters and is read, what is re-initialised, and the methods.
+    """Where relevance enters and is read, what is re-initialised, and the methods."""
 
-    Attributes
-    ----------
-    starts : tuple of str
-        Injection layers, top first.
-    layers : tuple of str
-        The layers where convergence is measured, top first.
-    stages : tuple of str
-        The layers, or blocks, down to which weights are re-initialised, top first.
-    methods : tuple of str
-        Methods whose convergence is measured.
-    maps : tuple of str
-        Methods whose maps are compared.
-    """
-
+    # Layers where relevance enters, where convergence is measured, and layers or blocks
+    # down to which weights are re-initialised; all top first.
     starts: tuple
     layers: tuple
     stages: tuple
+    # Methods whose convergence is measured, and whose maps are compared.
     methods: tuple = _CSC
     maps: tuple = _MAPS
 
@@ -99,6 +76,8 @@ def _resnet50():
     )
 
 
+# The networks of the book, as figures call them.
+NAMES = {"cifar10": "CIFAR-10 network", "vgg16": "VGG-16", "resnet50": "ResNet-50"}
 PLANS = {
     "cifar10": Plan(
         starts=("fc6", "fc5", "conv4", "conv3", "conv2"),
@@ -106,23 +85,15 @@ PLANS = {
         + ("input",),
         stages=("fc6", "fc5", "conv4", "conv3", "conv2", "conv1"),
     ),
-    "resnet50": _resnet50(),
     "vgg16": _vgg16(),
+    "resnet50": _resnet50(),
 }
 
 
-def of(subject):
+def of(subject: Subject) -> Plan:
     """Return the plan that is written down for a network, or an automatic one.
 
-    Parameters
-    ----------
-    subject : Subject
-        Network and images. A network of the same name may have other layers, such as
-        torchvision's VGG-16.
-
-    Returns
-    -------
-    Plan
+    A network of the same name may have other layers, such as torchvision's VGG-16.
     """
     found = PLANS.get(subject.network)
     x, _ = subject.read([0])
@@ -138,20 +109,8 @@ def _calls(net, x):
     return Trace(net).run(x, lambda call, *inputs: call.layer.forward(*inputs))[0]
 
 
-def automatic(net, x):
-    """Return a plan for any network: layers at even distances.
-
-    Parameters
-    ----------
-    net : torch.nn.Module
-        The network.
-    x : torch.Tensor
-        ``[1, …]``, an input that it takes.
-
-    Returns
-    -------
-    Plan
-    """
+def automatic(net: nn.Module, x: torch.Tensor) -> Plan:
+    """Return a plan for a network that takes `x`: layers at even distances."""
     calls = _calls(net, x)
     weighted = [call.name for call in calls if call.kind in ("conv", "dense")][::-1]
     if not weighted:
@@ -177,62 +136,3 @@ def _even(names, most):
         return list(names)
     step = (len(names) - 1) / (most - 1)
     return [names[round(step * number)] for number in range(most)]
-
-
-def method(label, patterns=None):
-    """Return the method that a label of an experiment means.
-
-    Parameters
-    ----------
-    label : str
-        A method's name, one of `SPELLED`, or a name with options, as in
-        ``"lrp-gamma:gamma=0.5"`` or ``"deeplift-rescale:maxpool=winner"``.
-    patterns : dict, optional
-        What methods that need patterns go back by.
-
-    Returns
-    -------
-    Method or Averaged
-
-    Raises
-    ------
-    ModbpError
-        If there is no such method or option.
-    """
-    name, _, text = SPELLED.get(label, label).partition(":")
-    options = {}
-    for entry in filter(None, text.split(",")):
-        key, equals, value = entry.partition("=")
-        if not equals:
-            raise InputError(
-                f"{label}: {entry!r} is no option; write NAME:OPTION=VALUE, as in "
-                "lrp-gamma:gamma=0.5."
-            )
-        try:
-            options[key] = ast.literal_eval(value)
-        except (ValueError, SyntaxError):
-            options[key] = value
-    if needs_patterns(label):
-        options["patterns"] = patterns
-    if options.get("addition") == "alphabeta":  # in words, of the method's α and β
-        layer = methods.get(name).rules["linear"]
-        split = rules.AlphaBetaSplit(
-            layer.alpha, layer.beta, options.pop("limit", None)
-        )
-        options["addition"] = split
-    return methods.get(name, **options)
-
-
-def needs_patterns(label):
-    """Say whether a label means a method that goes back by patterns.
-
-    Parameters
-    ----------
-    label : str
-        As for `method`.
-
-    Returns
-    -------
-    bool
-    """
-    return label.partition(":")[0] in _PATTERNS

@@ -1,15 +1,19 @@
 """Random logits and cascading randomisation for many images and methods."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from modbp.errors import InputError
 from modbp.measures import sanity
 from modbp.study.experiments.images import OnImages
+from modbp.study.experiments.subject import Subject
 
 __all__ = ["Cascade", "RandomLogit"]
 
 # Of the median, as in the 2020 code.
 _RESAMPLES, _BAND = 10_000, (0.5, 99.5)
+_KINDS = ("ssim", "corrected")
 
 
 class _Maps(OnImages):
@@ -17,17 +21,16 @@ class _Maps(OnImages):
 
     default = "maps"
 
-    def own_settings(self):
-        """Return what this experiment depends on besides network and images."""
+    def _own_settings(self):
         return {"target": self.subject.target}
 
-    def measure(self, method, places):
+    def _measure(self, method, places):
         """Return the similarities of some images' maps."""
         # A further image: each is compared with the next one, whatever the batch is.
         following = (places[-1] + 1) % len(self.subject.images)
         alone = following == places[0] and len(places) == 1
         x, y = self.subject.read([*places, *([] if alone else [following])])
-        found = self.check(x, y, method)
+        found = self._check(x, y, method)
         arrays = {
             "ssim": found.ssim.T,
             "corrected": found.corrected.T,
@@ -37,30 +40,15 @@ class _Maps(OnImages):
         }
         return {key: value[: len(places)] for key, value in arrays.items()}
 
-    def summary(self, column, keys):
-        """Return median, its band and all values, per stage and for unrelated maps.
-
-        Parameters
-        ----------
-        column : callable
-            ``column(key)`` yields an array of every unit.
-        keys : iterable of str
-            The names of a unit's arrays.
-
-        Returns
-        -------
-        dict
-            ``stages`` and ``floor``, each with ``ssim`` and ``corrected``.
-        """
-        kinds = ("ssim", "corrected")
+    def _summary(self, part, column, keys):
+        """Return median, its band and all values, per stage and for unrelated maps."""
         found = {key: np.concatenate(list(column(key))) for key in keys}
-        rows = {kind: found[kind].T for kind in kinds}
         result = {
             "stages": {
-                stage: {kind: _cell(rows[kind][number]) for kind in kinds}
+                stage: {kind: _cell(found[kind][:, number]) for kind in _KINDS}
                 for number, stage in enumerate(self.stages)
             },
-            "floor": {kind: _cell(found[f"floor {kind}"]) for kind in kinds},
+            "floor": {kind: _cell(found[f"floor {kind}"]) for kind in _KINDS},
         }
         if found["logits"].size:
             result["logits"] = found["logits"].tolist()
@@ -72,16 +60,23 @@ class RandomLogit(_Maps):
 
     Parameters
     ----------
-    subject, labels, **options
-        As for `OnImages`.
+    subject, methods, plan, seed, batch, patterns
+        As for :class:`CSC`.
+
+    Examples
+    --------
+    >>> from modbp.study import experiments
+    >>> two = experiments.subject("cifar10", count=2, folder="photographs")
+    >>> experiments.RandomLogit(two, ["gradient"]).settings["target"]
+    'true'
     """
 
     name = "random-logit"
     stages = ("random logit",)
 
-    def check(self, x, y, method):
-        """Return what :func:`modbp.sanity.random_logit` finds."""
-        return sanity.random_logit(self.subject.net, x, method, y, self.seed)
+    def _check(self, x, y, method):
+        about = self.subject
+        return sanity.random_logit(about.net, x, method, y, self.seed, fold=about.fold)
 
 
 class Cascade(_Maps):
@@ -89,48 +84,59 @@ class Cascade(_Maps):
 
     Parameters
     ----------
-    subject, labels, **options
-        As for `OnImages`.
-    stages : sequence of str, optional
-        As for :func:`modbp.sanity.cascade`; the plan's if left out.
-    own, stale : bool
-        As for :func:`modbp.sanity.cascade`.
+    subject, methods, **options
+        As for :class:`CSC`.
+    stages, own, stale
+        As for :func:`modbp.sanity.cascade`; the stages are the plan's if left out.
+
+    Raises
+    ------
+    InputError
+        If `stale` is asked for with another method than ``patternattribution``.
+
+    Examples
+    --------
+    >>> from modbp.study import experiments
+    >>> two = experiments.subject("cifar10", count=2, folder="photographs")
+    >>> experiments.Cascade(two, ["gradient"]).stages
+    ('fc6', 'fc5', 'conv4', 'conv3', 'conv2', 'conv1')
     """
 
     name = "cascade"
 
     def __init__(
-        self, subject, labels=None, *, stages=None, own=True, stale=False, **options
+        self,
+        subject: Subject,
+        methods: Sequence[str] | None = None,
+        *,
+        stages: Sequence[str] | None = None,
+        own: bool = True,
+        stale: bool = False,
+        **options: object,
     ):
         self.own, self.stale, self._stages = own, stale, stages
-        super().__init__(subject, labels, **options)
-        if stale and set(labels or ()) != {"patternattribution"}:
+        super().__init__(subject, methods, **options)
+        if stale and set(methods or ()) != {"patternattribution"}:
             raise InputError(
                 "stale weights are a matter of patternattribution alone; name that "
                 "method, and no other."
             )
 
     @property
-    def stages(self):
+    def stages(self) -> tuple[str, ...]:
         """The stages, top first."""
         return tuple(self._stages or self.plan.stages)
 
-    def own_settings(self):
-        """Return what this experiment depends on besides network and images."""
+    def _own_settings(self):
         changes = {"stages": list(self.stages), "own": self.own, "stale": self.stale}
-        return {**super().own_settings(), **changes}
+        return {**super()._own_settings(), **changes}
 
-    def check(self, x, y, method):
-        """Return what :func:`modbp.sanity.cascade` finds."""
+    def _check(self, x, y, method):
+        about, changes = self.subject, {"own": self.own, "stale": self.stale}
         return sanity.cascade(
-            self.subject.net,
-            x,
-            method,
-            y,
-            self.stages,
-            self.seed,
-            own=self.own,
-            stale=self.stale,
+            *(about.net, x, method, y, self.stages, self.seed),
+            **changes,
+            fold=about.fold,
         )
 
 

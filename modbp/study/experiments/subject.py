@@ -1,12 +1,14 @@
 """What an experiment is done on: a network with its weights, and images."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from os import PathLike
 
 import torch
 from torch import nn
 
 from modbp.backprop.chain import Chain
-from modbp.errors import check_option
+from modbp.errors import InputError, check_option
 from modbp.measures import patterns
 from modbp.zoo import data
 from modbp.zoo.models.weights import weights_fingerprint
@@ -15,48 +17,33 @@ from modbp.zoo.named import find_network
 __all__ = ["Subject", "subject"]
 
 _IMAGES = 200
-_TARGETS = ("true", "predicted")
 _PRECISIONS = ("float32", "float64")
 
 
 @dataclass(frozen=True, eq=False)
 class Subject:
-    """A network and images, which are read when they are needed.
+    """A network and images, which are read when they are needed."""
 
-    Attributes
-    ----------
-    network : str
-        The name that it was asked for by.
-    net : torch.nn.Module
-        In evaluation mode.
-    images : modbp.data.Listing
-        The images.
-    mean, std : tuple of float
-        What is subtracted from the colours, and what then divides them.
-    scale : float
-        What colours in [0, 1] are multiplied by before that.
-    target : {"true", "predicted"}
-        The class that maps explain: the image's label, or the largest logit.
-    training : modbp.data.Listing
-        The images that patterns are fitted to: CIFAR-10's for training where `images`
-        are CIFAR-10's for tests, otherwise those of the same place.
-    """
-
-    network: str
+    network: str  # the name that it was asked for by
     net: nn.Module
     images: data.Listing
+    # What is subtracted from the colours, which are multiplied by `scale`, and what
+    # then divides them.
     mean: tuple = (0.0, 0.0, 0.0)
     std: tuple = (1.0, 1.0, 1.0)
     scale: float = 1.0
-    target: str = "true"
+    target: str | int = "true"
+    # Where patterns are fitted: CIFAR-10's images for training where `images` are
+    # CIFAR-10's for tests, otherwise those of the same place.
     training: data.Listing | None = None
+    fold: bool = True
 
     @property
-    def precision(self):
+    def precision(self) -> str:
         """What is computed with, "float32" or "float64"."""
         return str(next(self.net.parameters()).dtype).removeprefix("torch.")
 
-    def settings(self):
+    def settings(self) -> dict:
         """Return what results depend on, as plain JSON values."""
         return {
             "network": self.network,
@@ -67,62 +54,40 @@ class Subject:
             "mean": list(self.mean),
             "std": list(self.std),
             "scale": self.scale,
+            "fold": self.fold,
         }
 
-    def read(self, places):
-        """Return some images as the network takes them, with the classes to explain.
+    def chain(self, x: torch.Tensor, method: object) -> Chain:
+        """Return a method bound to a forward pass of some images."""
+        return Chain(self.net, x, method, fold=self.fold)
 
-        Parameters
-        ----------
-        places : sequence of int
-            Which of the images.
-
-        Returns
-        -------
-        x : torch.Tensor
-            ``[N, 3, S, S]``.
-        y : torch.Tensor
-            ``[N]``.
-        """
+    def read(self, places: Iterable[int]) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return images as the network takes them, and the classes to explain."""
         images = self.images
         picked = [images.indices[place] for place in places]
         x, y = data.Listing(images.place, picked, images.size).read()
         x = self._prepared(x)
         if self.target == "predicted":
-            y = Chain(self.net, x, "gradient").logits.argmax(1)
+            y = self.chain(x, "gradient").logits.argmax(1)
+        elif self.target != "true":
+            y = torch.full_like(y, self.target)
         return x, y.to(x.device)
 
-    def fit(self, listing, batch):
-        """Return patterns of the network, fitted to images.
+    def fitting(self, count: int) -> data.Listing:
+        """Return the first images of the training set, in its own order."""
+        if count < 1:
+            raise InputError(f"patterns is {count!r}; fit them to at least one image.")
+        place, size = self.training.place, self.training.size
+        return data.Listing(place, list(range(min(count, place.count))), size)
 
-        Parameters
-        ----------
-        listing : modbp.data.Listing
-            The images.
-        batch : int
-            How many at a time.
-
-        Returns
-        -------
-        dict of str to torch.Tensor
-            As :func:`modbp.patterns.fit` gives them.
-        """
+    def fit(self, listing: data.Listing, batch: int) -> dict[str, torch.Tensor]:
+        """Return patterns of the network, fitted to images, so many at a time."""
         starts = range(0, len(listing), batch)
         batches = (listing[first : first + batch].read().x for first in starts)
         return patterns.fit(self.net, map(self._prepared, batches))
 
-    def prepared(self, listing):
-        """Read images, and change their colours as the network wants them.
-
-        Parameters
-        ----------
-        listing : modbp.data.Listing
-            The images.
-
-        Returns
-        -------
-        modbp.data.Images
-        """
+    def prepared(self, listing: data.Listing) -> data.Images:
+        """Read images, and change their colours as the network wants them."""
         images = listing.read()
         return replace(images, x=self._prepared(images.x))
 
@@ -135,43 +100,51 @@ class Subject:
 
 
 def subject(
-    network="cifar10",
-    weights="trained",
+    network: str = "cifar10",
+    weights: str | PathLike | None = "trained",
     *,
-    count=None,
-    folder=None,
-    size=None,
-    seed=0,
-    scale=1.0,
-    target=None,
-    device="cpu",
-    precision="float32",
-):
+    count: int | None = None,
+    folder: str | PathLike | None = None,
+    size: int | None = None,
+    seed: int = 0,
+    scale: float = 1.0,
+    target: str | int | None = None,
+    device: str | torch.device = "cpu",
+    precision: str = "float32",
+    fold: bool = True,
+) -> Subject:
     """Return a network by name with images by place.
 
     Parameters
     ----------
-    network : str
-        As for :func:`modbp.zoo.named.find_network`.
-    weights : str or None
-        As there.
-    count : int, optional
+    network
+        A network of `modbp.models`, a classifier of torchvision, or
+        ``file.py:function``.
+    weights
+        "cifar10", ours; "imagenet", torchvision's; None, random; or a .safetensors
+        file. The trained ones there are if left out.
+    count
         How many images; 200, or as many as there are, if left out.
-    folder : path or "photographs", optional
+    folder
         As for :func:`modbp.data.images`.
-    size : int, optional
-        Side of the images, instead of the network's own.
-    seed : int
+    size
+        Side of the images in pixels, instead of the network's own.
+    seed
         Of random weights.
-    scale : float
-        As in `Subject`. The 2020 code fed the CIFAR-10 network 0…255.
-    target : {"true", "predicted"}, optional
-        As in `Subject`; true labels where network and images have the same classes.
-    device : str or torch.device
+    scale
+        What colours in [0, 1] are multiplied by. The 2020 code fed the CIFAR-10 network
+        0…255.
+    target
+        The class that maps explain: "true", the image's label; "predicted", the largest
+        logit; or a number. If left out true labels, where network and images have the
+        same classes.
+    device
         Where to compute.
-    precision : {"float32", "float64"}
-        What to compute with. Rules that divide by small numbers enlarge the rounding of
-        float32 until it shows in the fourth digit of a median.
+    precision
+        "float32" or "float64". Rules that divide by small numbers enlarge the rounding
+        of float32 until it shows in the fourth digit of a median.
+    fold
+        Whether batch norm becomes part of the layer before it; not so in the 2020 code.
 
     Returns
     -------
@@ -181,13 +154,19 @@ def subject(
     ------
     ModbpError
         If network, weights, images or an option do not fit.
+
+    Examples
+    --------
+    >>> about = modbp.study.experiments.subject(count=2, folder="photographs")
+    >>> about.images
+    2 images, 32×32 pixels: photographs from scikit-image and scikit-learn
     """
     found = find_network(network, weights, seed)
     images = data.listed(count, folder=folder, size=size or found.size)
     if target is None:
         ours = folder in (None, "photographs") and found.classes == data.CLASSES
         target = "true" if ours else "predicted"
-    check_option("target", target, _TARGETS.__contains__, "choose true or predicted.")
+    check_option("target", target, _is_target, "choose true, predicted or a class.")
     remedy = f"choose {' or '.join(_PRECISIONS)}."
     check_option("precision", precision, _PRECISIONS.__contains__, remedy)
     return Subject(
@@ -199,4 +178,9 @@ def subject(
         scale=scale,
         target=target,
         training=data.listed(split="train", folder=folder, size=images.size),
+        fold=fold,
     )
+
+
+def _is_target(value):
+    return value in ("true", "predicted") or isinstance(value, int)

@@ -1,35 +1,40 @@
 """The claims, one by one: what decides each, the number, and the verdict.
 
-The ledger is a JSON file in the book. It holds sentences and verdicts, which people
-write, and numbers, which only this module writes: every number names the stored result
-and the reduction, or the measurement, that gives it again.
+The ledger is a JSON file. It holds sentences and verdicts, which people write, and
+numbers, which only this module writes: every number names the stored result and the
+reduction, or the measurement, that gives it again.
 """
 
 import json
-from importlib import import_module
+from collections.abc import Iterable
+from functools import lru_cache
 from pathlib import Path
 
 from modbp.errors import DataError, unknown_name
 from modbp.files import write_bytes
-from modbp.study.experiments import read as read_result
-from modbp.study.ledger.page import Decided, table
+from modbp.study.ledger.matrices import MATRICES
+from modbp.study.ledger.networks import NETWORKS
+from modbp.study.ledger.page import Decided, Table
+from modbp.study.ledger.reductions import REDUCTIONS, decades
+from modbp.study.runs.store import read as read_result
 
-__all__ = ["VERDICTS", "cited", "decided_in", "holds", "read", "refresh", "table"]
+__all__ = ["CLAIMS", "VERDICTS", "cited", "decades", "decided_in", "holds", "read"]
+__all__ += ["Table", "refresh"]
 
+# The book's own.
+CLAIMS = Path(__file__).with_name("claims.json")
 # In the order of the filter on the page.
 VERDICTS = ("confirmed", "refined", "refuted", "awaits")
-
-# Where the measuring functions are.
-_PLACES = ("stored", "medians", "matrices", "simulations", "surrogates", "networks")
+MEASUREMENTS = MATRICES | NETWORKS
 
 
-def read(path="ledger.json"):
+def read(path: str | Path | None = None) -> list[dict]:
     """Return the claims of a ledger, by number.
 
     Parameters
     ----------
-    path : path
-        The file; chapters find it beside them.
+    path
+        The file; the book's if left out.
 
     Returns
     -------
@@ -41,12 +46,19 @@ def read(path="ledger.json"):
     ------
     DataError
         If there is no such file, or it is no ledger.
+
+    Examples
+    --------
+    >>> claims = modbp.study.ledger.read()
+    >>> len(claims), claims[0]["verdict"]
+    (47, 'confirmed')
     """
+    path = CLAIMS if path is None else Path(path)
     try:
-        return json.loads(Path(path).read_text())["claims"]
+        return json.loads(path.read_text(encoding="utf-8"))["claims"]
     except FileNotFoundError:
         raise DataError(
-            f"{path}: no such ledger. The book's is book/ledger.json."
+            f"{path}: no such ledger. Leave the path out for the book's."
         ) from None
     except (ValueError, KeyError, TypeError) as error:
         raise DataError(
@@ -54,117 +66,118 @@ def read(path="ledger.json"):
         ) from None
 
 
-def cited(number, folder="."):
+def cited(number: dict) -> float:
     """Compute a number of the ledger again, from what it cites.
 
-    Parameters
-    ----------
-    number : dict
-        An entry of ``numbers``. Either ``from``, places ``file#/path/in/it`` in stored
-        results, and the ``reduction`` that makes one number of the values found there;
-        or a ``measurement``, which starts from nothing. ``arguments`` go to either.
-    folder : path
-        Where the ledger is; files are named from there.
-
-    Returns
-    -------
-    float
-
-    Raises
-    ------
-    DataError
-        If the file or a path in it is missing.
-    UnknownName
-        If there is no such reduction or measurement.
+    An entry of ``numbers`` has either ``from``, places ``result#path/in/it``, and the
+    ``reduction`` that makes one number of the values found there; or a ``measurement``,
+    which starts from nothing. ``arguments`` go to either.
     """
     arguments = number.get("arguments", {})
     if "measurement" in number:
-        return float(_function(number["measurement"])(**arguments))
-    values = [_at(folder, place) for place in number["from"]]
-    return float(_function(number["reduction"])(*values, **arguments))
+        measure = _named("measurement", number["measurement"], MEASUREMENTS)
+        return float(measure(**arguments))
+    reduce = _named("reduction", number["reduction"], REDUCTIONS)
+    return float(reduce(*map(_at, number["from"]), **arguments))
 
 
-def holds(number):
-    """Say whether a number satisfies the condition on which its verdict rests.
-
-    Parameters
-    ----------
-    number : dict
-        With ``value``, and ``at_least`` or ``at_most`` or both.
-
-    Returns
-    -------
-    bool
-    """
+def holds(number: dict) -> bool:
+    """Say whether a number satisfies the condition on which its verdict rests."""
     low, high = number.get("at_least"), number.get("at_most")
     value = number["value"]
     return (low is None or value >= low) and (high is None or value <= high)
 
 
-def refresh(path="ledger.json", only=None):
+def refresh(
+    path: str | Path | None = None, only: Iterable[int] | None = None
+) -> list[dict]:
     """Compute the numbers of a ledger and write them into it.
 
     Parameters
     ----------
-    path : path
-        The file.
-    only : iterable of int, optional
-        The claims to compute; all if left out.
+    path
+        The file; the book's if left out.
+    only
+        The claims to compute; all if left out, which takes minutes.
 
     Returns
     -------
     list of dict
         The claims.
+
+    Raises
+    ------
+    DataError
+        If a stored result or a place in it is missing.
+
+    Examples
+    --------
+    >>> from modbp.study import ledger
+    >>> copy = {"claims": ledger.read()[:3]}
+    >>> import json; from pathlib import Path
+    >>> _ = Path("mine.json").write_text(json.dumps(copy))
+    >>> ledger.refresh("mine.json", only=[3])[2]["numbers"][0]["value"]
+    0.0
     """
-    path = Path(path)
+    path = CLAIMS if path is None else Path(path)
+    _stored.cache_clear()
     claims = read(path)
     for claim in claims:
         if only is None or claim["number"] in only:
             for number in claim["numbers"]:
-                number["value"] = float(f"{cited(number, path.parent):.6g}")
+                number["value"] = float(f"{cited(number):.6g}")
     text = json.dumps({"claims": claims}, indent=2, ensure_ascii=False)
     write_bytes(path, f"{text}\n".encode())
     return claims
 
 
-def decided_in(chapter, path="ledger.json"):
+def decided_in(chapter: str, path: str | Path | None = None) -> Table:
     """Return the claims that a chapter decides, as a list that a notebook shows.
 
     Parameters
     ----------
-    chapter : str
+    chapter
         The name of its page.
-    path : path
-        The ledger.
+    path
+        The ledger; the book's if left out.
 
     Returns
     -------
-    Decided
+    Table
         With HTML for pages and Markdown for print.
+
+    Raises
+    ------
+    DataError
+        If there is no such ledger.
+
+    Examples
+    --------
+    >>> [claim["number"] for claim in modbp.study.ledger.decided_in("csc").claims][:2]
+    [16, 17]
     """
-    claims = [
-        claim
-        for claim in read(path)
-        if any(place.partition("#")[0] == chapter for place in claim["decided"])
-    ]
-    return Decided(claims)
+
+    def decides(claim):
+        return any(place.partition("#")[0] == chapter for place in claim["decided"])
+
+    return Decided([claim for claim in read(path) if decides(claim)])
 
 
-def _function(name):
-    place, _, function = name.partition(".")
-    if place not in _PLACES:
-        raise unknown_name("place of measurements", place, _PLACES)
-    module = import_module(f"modbp.study.ledger.{place}")
-    if function not in module.__all__:
-        raise unknown_name(f"measurement in {place}", function, module.__all__)
-    return getattr(module, function)
+def _named(kind, name, known):
+    if name not in known:
+        raise unknown_name(kind, name, known)
+    return known[name]
 
 
-def _at(folder, place):
-    """Return what is at a place such as ``results/x.json#/results/y/0``."""
-    name, _, pointer = place.partition("#/")
-    found = read_result(Path(folder) / name)
-    for key in pointer.split("/"):
+# A ledger cites the same few results again and again.
+_stored = lru_cache(maxsize=4)(read_result)
+
+
+def _at(place):
+    """Return what is at a place such as ``csc/cifar10#lrp-z/fc6/conv1/median``."""
+    name, _, pointer = place.partition("#")
+    found = _stored(name)["results"]
+    for key in filter(None, pointer.split("/")):
         try:
             found = found[int(key) if isinstance(found, list) else key]
         except (KeyError, IndexError, ValueError, TypeError):

@@ -1,33 +1,18 @@
-"""Measurements on products of matrices."""
+"""Measurements on matrices: products, simulated chains, and the γ-rule's surrogate."""
+
+from dataclasses import replace
 
 import numpy as np
+from scipy import stats
 
 from modbp import theory
+from modbp.theory import surrogate
 
-__all__ = [
-    "cosine_of",
-    "excluded_cosine",
-    "gap_of",
-    "largest_fall",
-    "random_chain_gap",
-]
+__all__ = ["MATRICES"]
 
 
-def largest_fall(chains=400, seed=0):
-    """Return the largest fall of s from one product to the next, over random chains.
-
-    Parameters
-    ----------
-    chains : int
-        How many, each of 2 to 8 non-negative factors of changing sizes.
-    seed : int
-        Of the matrices.
-
-    Returns
-    -------
-    float
-        0 if s never falls.
-    """
+def largest_fall(chains: int = 400, seed: int = 0) -> float:
+    """Return the largest fall of s from one product to the next, over random chains."""
     rng = np.random.default_rng(seed)
     fall = 0.0
     for _ in range(chains):
@@ -37,21 +22,8 @@ def largest_fall(chains=400, seed=0):
     return fall
 
 
-def random_chain_gap(chains=40, factors=50, seed=0):
-    """Return log10 of 1 − s after many random factors, of several chains the largest.
-
-    Parameters
-    ----------
-    chains, factors : int
-        How many, how long.
-    seed : int
-        Of the matrices.
-
-    Returns
-    -------
-    float
-        Decades, negative.
-    """
+def random_chain_gap(chains: int = 40, factors: int = 50, seed: int = 0) -> float:
+    """Return log10 of 1 − s after many random factors, the largest of chains."""
     rng = np.random.default_rng(seed)
     return max(theory.gaps(_random_chain(rng, factors))[-1] for _ in range(chains))
 
@@ -66,54 +38,171 @@ def _random_chain(rng, factors):
     return mats
 
 
-def cosine_of(name, factors):
-    """Return s of the product of the first factors of a counterexample.
-
-    Parameters
-    ----------
-    name : str
-        A key of `modbp.theory.COUNTEREXAMPLES`.
-    factors : int
-        How many.
-
-    Returns
-    -------
-    float
-    """
+def cosine_of(name: str, factors: int) -> float:
+    """Return s of the product of the first factors of a counterexample."""
     mats = theory.COUNTEREXAMPLES[name].chain(factors)
     return theory.min_cosine(theory.products(mats)[-1])
 
 
-def gap_of(name, factors):
-    """Return 1 − s of a counterexample, precisely.
-
-    Parameters
-    ----------
-    name : str
-        A key of `modbp.theory.COUNTEREXAMPLES`.
-    factors : int
-        How many.
-
-    Returns
-    -------
-    float
-    """
+def gap_of(name: str, factors: int) -> float:
+    """Return 1 − s of a counterexample, precisely."""
     return 10 ** theory.gaps(theory.COUNTEREXAMPLES[name].chain(factors))[-1]
 
 
-def excluded_cosine(factors=50):
-    """Return s for repeated excluded matrices, of three kinds the largest.
-
-    Parameters
-    ----------
-    factors : int
-        How often each is repeated.
-
-    Returns
-    -------
-    float
-        For the identity, a permutation, and two blocks of ones.
-    """
+def excluded_cosine(factors: int = 50) -> float:
+    """Return s for repeated excluded matrices, of three kinds the largest."""
     blocks = np.kron(np.eye(2), np.ones((2, 2)))
     kinds = np.eye(4), np.roll(np.eye(4), 1, axis=0), blocks
     return max(theory.min_cosine(theory.products([A] * factors)[-1]) for A in kinds)
+
+
+# Simulated chains, most of them shaped like VGG-16 ------------------------------------
+
+
+def float32_floor(below: float = 2e-7, seed: int = 0) -> int:
+    """Return after how many multiplications float32 cannot tell directions apart."""
+    names = ("stochastic", "positive", "non-negative")
+    chosen = {name: theory.VARIANTS[name] for name in names}
+    found = theory.simulate(chosen, repetitions=1, seed=seed, dtype=np.float32)
+    return max(int(np.flatnonzero(curve[0] < below)[0]) for curve in found.values())
+
+
+def measured_limit(
+    width: int, step: float = 0.5, slow: float = 0.05, seed: int = 1
+) -> float:
+    """Return the β from which square αβ-chains no longer converge."""
+    lines = theory.Protocol(True, True, False, np.median)
+    betas = np.arange(1, 13, step)
+    curves = theory.simulate(
+        theory.alpha_beta_variants(betas),
+        widths=[width] * 25,
+        vectors=16,
+        repetitions=4,
+        seed=seed,
+        protocol=lines,
+    )
+    for beta, curve in zip(betas, curves.values(), strict=True):
+        decades = np.log10(np.maximum(np.median(curve, axis=0), 1e-16))
+        late = np.flatnonzero(decades > -13)[-1]
+        first = late // 2
+        if (decades[first] - decades[late]) / (late - first) < slow:
+            return beta
+    return np.inf
+
+
+def robustness(what: str, repetitions: int = 2, seed: int = 0) -> float:
+    """Compare the 2020 code's statistic of figure 7 with three others, at full size.
+
+    They are the median and the minimum of ``|cos|``, and the mean without the cosine of
+    each vector with itself.
+    """
+    code = theory.PROTOCOLS["code"]
+    others = [
+        replace(code, statistic=np.median),
+        replace(code, statistic=np.min),
+        replace(code, diagonal=False),
+    ]
+    base, *found = (
+        _medians(protocol, repetitions, seed) for protocol in (code, *others)
+    )
+    if what == "order":
+        return min(stats.spearmanr(base[:, 5], x[:, 5]).statistic for x in found)
+    shifts = []
+    for other in found:
+        usable = (base > 1e-12) & (other > 1e-12)
+        shifts.append(np.abs(np.log10(base[usable] / other[usable])).max())
+    return max(shifts)
+
+
+def _medians(protocol, repetitions, seed):
+    variants = theory.VARIANTS | theory.alpha_beta_variants()
+    found = theory.simulate(
+        variants, protocol=protocol, repetitions=repetitions, seed=seed
+    )
+    return np.array([np.median(curve, axis=0) for curve in found.values()])
+
+
+def without_absolute_value(seed: int = 0) -> float:
+    """Return what is left of the positive chain's similarity if signs count."""
+    protocol = replace(theory.PROTOCOLS["code"], absolute=False)
+    chosen = {"positive": theory.VARIANTS["positive"]}
+    found = theory.simulate(chosen, protocol=protocol, repetitions=1, seed=seed)
+    return 1 - found["positive"][0, -1]
+
+
+# The γ-rule's surrogate, in random networks of five layers ----------------------------
+
+
+def _network(seed, signed=False, width=64, depth=5):
+    rng = np.random.default_rng(seed)
+    mats = rng.standard_normal((depth, width, width)) / np.sqrt(width)
+    x = rng.standard_normal(width)
+    return mats, x if signed else np.abs(x)
+
+
+def factor_share(
+    gamma: float, relu: bool, side: str, signed: bool = False, draws: int = 40
+) -> float:
+    """Return the share of factors c outside of [0, 1] in random networks."""
+    found = []
+    for seed in range(draws):
+        mats, x = _network(seed, signed)
+        c = surrogate.gamma_forward(mats, x, gamma, relu=relu).factors
+        found.append(c[:1] if signed else c[:-1])
+    found = np.array(found)
+    below, above = np.mean(found < 0), np.mean(found > 1)
+    return {"below": below, "above": above, "outside": below + above}[side]
+
+
+def _cases():
+    """Yield twenty networks, each with three values of γ."""
+    for seed in range(20):
+        for gamma in (0.25, 1, 4):
+            yield *_network(seed), gamma
+
+
+def surrogate_error(relu: bool) -> float:
+    """Return the largest relative error of the surrogate's activations."""
+    worst = 0.0
+    for mats, x, gamma in _cases():
+        found, h = surrogate.gamma_forward(mats, x, gamma, relu=relu).activations, x
+        for k, R in enumerate(found):
+            worst = max(worst, np.abs(h - R).max() / np.abs(h).max())
+            h = mats[k] @ h if k < len(mats) else h
+            h = np.maximum(h, 0) if relu and k < len(mats) - 1 else h
+    return worst
+
+
+def factor_cancels() -> float:
+    """Return the largest relative change when c is left out of the backward rule."""
+    worst = 0.0
+    for mats, h, gamma in _cases():
+        for layer in surrogate.gamma_layers(mats, h, gamma):
+            with_factor = h[:, None] * layer.forward.T / layer.z
+            size = np.abs(layer.backward).max(axis=0)
+            change = np.abs(with_factor - layer.backward) / size
+            worst, h = max(worst, change.max()), layer.z
+    return worst
+
+
+def conserved_by_gamma() -> float:
+    """Return the largest relative change of the sum of relevance in a layer."""
+    worst = 0.0
+    for mats, x, gamma in _cases():
+        layers = surrogate.gamma_layers(mats, x, gamma, relu=True)
+        r = np.maximum(layers[-1].z, 0)
+        for layer in reversed(layers):
+            below = layer.backward @ r
+            change = abs(below.sum() - r.sum()) / np.abs(below).sum()
+            worst, r = max(worst, change), below
+    return worst
+
+
+MATRICES = {
+    measurement.__name__: measurement
+    for measurement in (
+        *(largest_fall, random_chain_gap, cosine_of, gap_of, excluded_cosine),
+        *(float32_floor, measured_limit, robustness, without_absolute_value),
+        *(factor_share, surrogate_error, factor_cancels, conserved_by_gamma),
+    )
+}

@@ -11,44 +11,19 @@ from modbp.measures.csc import csc
 from modbp.measures.similarity import cosine
 from modbp.zoo import data, models
 
-__all__ = [
-    "accuracy",
-    "class_difference",
-    "gamma_csc",
-    "gamma_end",
-    "gamma_rise",
-    "pattern_identity",
-    "roughness",
-    "test_images",
-]
+__all__ = ["NETWORKS", "test_images"]
 
 # Enough for two digits, in seconds.
 COUNT = 20
 
 
-def test_images(count=COUNT):
-    """Return the first of the paper's images, or photographs without CIFAR-10.
-
-    Parameters
-    ----------
-    count : int
-        How many.
-
-    Returns
-    -------
-    modbp.data.Images
-    """
+def test_images(count: int = COUNT) -> data.Images:
+    """Return the first of the paper's images, or photographs without CIFAR-10."""
     return data.images(count)
 
 
-def accuracy():
-    """Return the test accuracy that was measured after training.
-
-    Returns
-    -------
-    float
-        In [0, 1].
-    """
+def accuracy() -> float:
+    """Return the test accuracy that was measured after training."""
     return models.provenance()["test_accuracy"]
 
 
@@ -59,22 +34,11 @@ def _maps(net, method, target):
     return figures.reduce(r, method)
 
 
-def roughness(method, network="cifar10"):
+def roughness(method: str, network: str = "cifar10") -> float:
     """Return how rough maps are: total variation in proportion to what they show.
 
     Equation: the sum of ``|difference|`` of neighbouring pixels over the sum of
     ``|value|``; the median over images, predicted classes.
-
-    Parameters
-    ----------
-    method : str
-        Its name.
-    network : str
-        A network of `modbp.models`, trained on CIFAR-10.
-
-    Returns
-    -------
-    float
     """
     net = getattr(models, network)()
     target = net(test_images().x).argmax(1)
@@ -83,76 +47,26 @@ def roughness(method, network="cifar10"):
     return float(np.median((rows + columns) / np.abs(shown).sum((1, 2))))
 
 
-def class_difference(method, first=3, second=5, network="cifar10"):
-    """Return how much the maps of two classes differ as they are shown.
-
-    Parameters
-    ----------
-    method : str
-        Its name.
-    first, second : int
-        The classes; *cat* and *dog*.
-    network : str
-        A network of `modbp.models`, trained on CIFAR-10.
-
-    Returns
-    -------
-    float
-        Mean over pixels and images, in units of the colour scale.
-    """
+def class_difference(
+    method: str, first: int = 3, second: int = 5, network: str = "cifar10"
+) -> float:
+    """Return how much the maps of two classes differ as they are shown."""
     net = getattr(models, network)()
     one, two = (_maps(net, method, torch.full((COUNT,), c)) for c in (first, second))
     return float(figures.difference(one, two).mean())
 
 
-def gamma_csc(gamma):
-    """Return the median CSC of LRP-γ at conv1, from fc6.
-
-    Parameters
-    ----------
-    gamma : float
-        γ.
-
-    Returns
-    -------
-    float
-    """
+def gamma_csc(gamma: float) -> float:
+    """Return the median CSC of LRP-γ at conv1, from fc6."""
     method = methods.get("lrp-gamma", gamma=gamma)
     found = csc(models.cifar10(), test_images().x, method, "fc6", ["conv1"])
     return found.median()["conv1"]
 
 
-def gamma_rise(gammas):
-    """Return the smallest rise of CSC from one γ to the next.
-
-    Parameters
-    ----------
-    gammas : sequence of float
-        In rising order.
-
-    Returns
-    -------
-    float
-        Negative if CSC falls somewhere.
-    """
-    return float(np.diff([gamma_csc(gamma) for gamma in gammas]).min())
-
-
-def gamma_end(gamma, method):
+def gamma_end(gamma: float, method: str) -> float:
     """Return the smallest cosine between maps of LRP-γ and of another method.
 
     Both treat biases as further inputs, the explained class is the predicted one.
-
-    Parameters
-    ----------
-    gamma : float
-        γ.
-    method : str
-        The other method.
-
-    Returns
-    -------
-    float
     """
     net, x = models.cifar10().double(), test_images().x.double()
     pair = (
@@ -163,24 +77,12 @@ def gamma_end(gamma, method):
     return float(cosine(one.flatten(1), two.flatten(1)).min())
 
 
-def pattern_identity(layer="fc5", images=200):
+def pattern_identity(layer: str = "fc5", images: int = 200) -> float:
     """Return the largest relative distance of patterns from the covariance form.
 
     Equation: ``cov₊[x] w / (wᵀ cov₊[x] w)``, written out with what each neuron sees,
     against the patterns of equation 41. A fully connected layer sees one vector per
     image, so that both use the same ones. Neurons that are rarely on are left out.
-
-    Parameters
-    ----------
-    layer : str
-        A fully connected layer.
-    images : int
-        How many.
-
-    Returns
-    -------
-    float
-        In proportion to the largest entry of a neuron's pattern.
     """
     net, x = models.cifar10().double(), test_images(images).x.double()
     fitted = patterns.fit(net, [x], estimator="eq41")[layer].numpy()
@@ -194,3 +96,12 @@ def pattern_identity(layer="fc5", images=200):
         distance = np.abs(fitted[neuron] - expected).max() / np.abs(expected).max()
         worst = max(worst, distance)
     return worst
+
+
+NETWORKS = {
+    measurement.__name__: measurement
+    for measurement in (
+        *(roughness, class_difference, gamma_csc, gamma_end),
+        *(pattern_identity, accuracy),
+    )
+}

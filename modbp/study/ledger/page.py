@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from html import escape
 
-__all__ = ["Decided", "Table", "table"]
+__all__ = ["Decided", "Table"]
 
 _WORDS = {
     "confirmed": "confirmed",
@@ -15,13 +15,7 @@ _WORDS = {
 
 @dataclass(frozen=True)
 class Table:
-    """A table of claims that a notebook shows.
-
-    Attributes
-    ----------
-    claims : list of dict
-        In the order of the rows.
-    """
+    """A table of claims that a notebook shows, in the order of the rows."""
 
     claims: list
 
@@ -60,21 +54,6 @@ class Decided(Table):
             for c in self.claims
         )
         return f'<ul class="modbp-decided">{rows}</ul>'
-
-
-def table(claims):
-    """Return claims as a table that a notebook shows.
-
-    Parameters
-    ----------
-    claims : list of dict
-        As :func:`modbp.ledger.read` returns them.
-
-    Returns
-    -------
-    Table
-    """
-    return Table(claims)
 
 
 def _row(claim):

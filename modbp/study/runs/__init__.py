@@ -1,3 +1,3 @@
-"""Long runs: they resume after a kill, share processes, and say whence they came."""
+"""Long runs: they resume after a kill, share processes, and say who made them."""
 
 __all__ = []

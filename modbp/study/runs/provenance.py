@@ -9,19 +9,8 @@ __all__ = ["facts"]
 _PACKAGES = ("numpy", "torch", "torchvision")
 
 
-def facts(**more):
-    """Return who made a result, with what: versions and machine, plus `more`.
-
-    Parameters
-    ----------
-    **more
-        Entries of the caller's own: command, seed, fingerprint of the data.
-
-    Returns
-    -------
-    dict
-        Plain JSON values.
-    """
+def facts(**more: object) -> dict:
+    """Return versions and machine as plain JSON values, plus entries of the caller."""
     versions = {name: metadata.version(name) for name in _PACKAGES}
     return {
         **more,

@@ -2,104 +2,111 @@
 
 import sys
 import time
+from collections.abc import Callable, Iterable
+from pathlib import Path
 
+import numpy as np
+from torch.utils.flop_counter import FlopCounterMode
 from tqdm import tqdm
 
 from modbp.errors import ResultError
-from modbp.study.runs import cost
 from modbp.study.runs.provenance import facts
-from modbp.study.runs.store import Store, read
+from modbp.study.runs.store import Result, Store, read, refuse_others
 from modbp.study.runs.workers import Worker
 
-__all__ = ["run", "status"]
+__all__ = ["Experiment", "forecast", "run", "status"]
+
+# Units per method from which a forecast is worth what it costs, about two images each.
+_LONG = 4
 
 
-def run(experiment, output, *, command="", worker=None):
-    """Compute what `output` does not hold yet, and write it.
+class Experiment:
+    """What is run; with ``places(unit)`` and ``trial(part)`` its cost is told first."""
+
+    name: str
+    settings: dict  # what every part depends on, as plain JSON values
+    parts: dict[str, str]  # each part's table, which it depends on besides
+    counts: dict[str, int]  # the units of each part
+
+    def compute(self, part: str, unit: int) -> dict[str, np.ndarray]:
+        """Return a unit's arrays by name."""
+        return self._compute(part, unit)
+
+    def summary(
+        self, part: str, column: Callable[[str], Iterable], keys: list[str]
+    ) -> object:
+        """Return a part's result; ``column(key)`` yields an array of every unit."""
+        return self._summary(part, column, keys)
+
+
+def run(
+    experiment: Experiment,
+    output: str | Path,
+    *,
+    command: str = "",
+    worker: Worker | None = None,
+) -> Result:
+    """Compute what a folder does not hold yet, and write one file per part into it.
 
     The work is done in units, each a few images by one method. A finished unit is kept
     in the folder ``OUTPUT.work``. A run that was stopped, in whatever way, goes on from
-    there when it is called again, and ends with the same file, byte for byte. Methods
-    that `output` holds besides those asked for stay in it.
+    there when it is called again, and ends with the same files, byte for byte. Methods
+    that the folder holds besides those asked for stay in it.
 
     Parameters
     ----------
-    experiment : object
-        Such as :class:`modbp.experiments.CSC`.
-    output : path
-        The JSON file to write.
-    command : str
+    experiment
+        Such as :class:`modbp.study.experiments.CSC`.
+    output
+        The folder for the files.
+    command
         What the provenance names as the origin.
-    worker : Worker, optional
+    worker
         This process's share, where there are several.
 
     Returns
     -------
-    dict
-        What was written.
+    Result
+        What the folder holds now, as :func:`read` returns it.
 
     Raises
     ------
     ResultError
         If a file cannot be written, is damaged, or was made with other settings.
+
+    Examples
+    --------
+    >>> from modbp.study import experiments
+    >>> two = experiments.subject("cifar10", count=2, folder="photographs")
+    >>> found = experiments.run(experiments.CSC(two, ["gradient"]), "runs/csc/two")
+    >>> list(found["results"]["gradient"])
+    ['fc6', 'fc5', 'conv4', 'conv3', 'conv2']
     """
     worker = worker or Worker()
     store = Store(output, experiment.settings, experiment.parts)
-    earlier = _earlier(store, experiment.kind)
-    kept = {part: store.kept(part) for part in experiment.parts}
-    todo = [part for part in kept if part not in earlier and not kept[part]]
-    _check_plan(store)
-    if worker.first and (todo or any(part not in earlier for part in kept)):
-        plan = {"settings": store.settings, "parts": store.parts}
-        plan |= {"kind": experiment.kind, "units": experiment.count}
-        store.note("plan.json", plan)
+    finished = store.finished()
+    todo = [part for part in experiment.parts if part not in finished]
+    if plan := store.plan():
+        refuse_others(store.work, plan["settings"], store.settings)
+    worker.wait()
+    if worker.first and todo:
+        store.note_plan(experiment.counts)
     worker.wait()
     _compute(experiment, store, todo, facts(command=command), worker)
-    if worker.first and any(part not in earlier for part in kept):
-        _assemble(experiment, store, earlier, facts(command=command))
     worker.wait()
-    return read(output)
-
-
-def _earlier(store, kind):
-    """Return the parts that `output` already holds: value, table, and who made it."""
-    if not store.output.exists():
-        return {}
-    stored = read(store.output)
-    config, made = dict(stored["config"]), dict(stored["provenance"])
-    _refuse(store.output, config, store.settings)
-    makers = [made, *made.pop("earlier", [])]
-    return {
-        part: (value, config[kind][part], makers)
-        for part, value in stored["results"].items()
-        # What the code would now make in another way is made again.
-        if store.parts.get(part, config[kind][part]) == config[kind][part]
-    }
-
-
-def _check_plan(store):
-    plan = store.plan()
-    if plan is not None:
-        _refuse(store.work, plan["settings"], store.settings)
-
-
-def _refuse(path, found, wanted):
-    differing = sorted(key for key in wanted if found.get(key) != wanted[key])
-    if differing:
-        raise ResultError(
-            f"{path} was made with another {', '.join(differing)}. Move it away, or "
-            "choose another --output."
-        )
+    return read(store.output)
 
 
 def _compute(experiment, store, todo, made, worker):
-    mine = range(worker.rank, experiment.count, worker.count)
-    missing = {part: _missing(store, part, mine) for part in todo}
+    mine = {
+        part: range(worker.rank, experiment.counts[part], worker.count) for part in todo
+    }
+    missing = {part: _missing(store, part, units) for part, units in mine.items()}
     left = sum(map(len, missing.values()))
     if worker.first:
-        for line in cost.forecast(experiment, missing, worker.count):
+        for line in forecast(experiment, missing, worker.count):
             print(line, flush=True)
-    total = len(mine) * len(todo)
+    total = sum(map(len, mine.values()))
     options = {"desc": experiment.name, "mininterval": 1, "disable": not worker.first}
     with tqdm(total=total, initial=total - left, **options) as bar:
         for part, units in missing.items():
@@ -132,92 +139,98 @@ def _finish(experiment, store, part, made):
     """Put a part together from its units."""
 
     def column(key):
-        return store.column(part, experiment.count, key)
+        return store.column(part, experiment.counts[part], key)
 
-    store.keep(part, experiment.summary(column, store.keys(part)), made)
+    store.finish(part, experiment.summary(part, column, store.keys(part)), made)
 
 
-def _assemble(experiment, store, earlier, made):
-    """Write the result: what was there, and what has been made since."""
-    parts = {part: (value, table) for part, (value, table, _) in earlier.items()}
-    makers = [maker for *_, found in earlier.values() for maker in found]
-    for part, table in experiment.parts.items():
-        if part not in parts:
-            value, by = store.kept(part)
-            parts[part] = value, table
-            makers.append(by)
-    provenance = dict(made)
-    others = [maker for n, maker in enumerate(makers) if maker not in makers[:n]]
-    others = [maker for maker in others if maker != made]
-    if others:
-        provenance["earlier"] = others
-    tables = {part: table for part, (_, table) in parts.items()}
-    store.finish(
-        {
-            "config": {**experiment.settings, experiment.kind: tables},
-            "provenance": provenance,
-            "results": {part: value for part, (value, _) in parts.items()},
-        }
+def forecast(
+    experiment: Experiment, missing: dict[str, list[int]], processes: int = 1
+) -> list[str]:
+    """Return in lines what is left to do; none if it is little, or cannot be told."""
+    units = sum(map(len, missing.values()))
+    trial = getattr(experiment, "trial", None)
+    if trial is None or not units or units < _LONG * sum(map(bool, missing.values())):
+        return []
+    products = images = seconds = 0
+    for part, left in missing.items():
+        if not left:
+            continue
+        with FlopCounterMode(display=False) as counter:
+            trial(part)
+        begin = time.monotonic()
+        trial(part)
+        each = time.monotonic() - begin
+        count = sum(len(experiment.places(unit)) for unit in left)
+        images += count
+        # The counter counts a multiplication and an addition as two.
+        products += count * counter.get_total_flops() / 2
+        seconds += count * each
+    rate = products / max(seconds, 1e-9)
+    share = f", in each of {processes} processes" if processes > 1 else ""
+    return [
+        f"{experiment.name}: {images} images by methods to do, in {units} units{share}",
+        f"  {products:.2g} multiply-adds, {rate:.2g} per second measured on one image: "
+        f"about {_words(seconds)}, or less in batches",
+    ]
+
+
+def _words(seconds):
+    if seconds < 90:
+        return f"{seconds:.0f} seconds"
+    return (
+        f"{seconds / 60:.0f} minutes" if seconds < 5400 else f"{seconds / 3600:.1f} h"
     )
 
 
-def status(output):
+def status(output: str | Path) -> list[str]:
     """Return what there is of a result, in lines.
 
     Parameters
     ----------
-    output : path
-        The JSON file of a run, whether or not it has been written.
+    output
+        The folder of a run, whether or not any file of it has been written.
 
     Returns
     -------
     list of str
+        What it is about, and for each part whether it is there.
 
     Raises
     ------
     ResultError
-        If there is neither a result nor a work folder.
+        If there is neither a result nor a work folder, or a file is damaged.
+
+    Examples
+    --------
+    >>> from modbp.study import experiments
+    >>> two = experiments.subject("cifar10", count=2, folder="photographs")
+    >>> csc = experiments.CSC(two, ["gradient"])
+    >>> _ = experiments.run(csc, "two")
+    >>> print(*experiments.status("two"), sep="\\n")
+    two: csc on cifar10: 2 photographs from scikit-image and scikit-learn, 5 starts
+      finished: gradient
     """
     store = Store(output, {}, {})
-    plan, lines, done = store.plan(), [], {}
-    if store.output.exists():
+    plan, done = store.plan(), {}
+    if any(store.output.glob("*.json")):
         stored = read(store.output)
         done = stored["results"]
-        lines.append(f"{output}: {_about(stored['config'])}")
-        lines.append(f"  {_finished(stored)}")
     elif plan is None:
         raise ResultError(
             f"{output}: neither a result nor work on one. Begin with "
             "`python -m modbp run`."
         )
-    if plan is None:
-        return lines
-    store = Store(output, plan["settings"], plan["parts"])
-    if not lines:
-        lines.append(f"{output}: not there yet; {_about(plan['settings'])}")
-    for part in plan["parts"]:
-        if part in done:
-            continue
-        there = plan["units"]
-        if not store.kept(part):
-            there = sum(store.get(part, n) is not None for n in range(plan["units"]))
-        lines.append(f"  {part}: {there} of {plan['units']} units")
+    else:
+        stored = Result(config=plan["settings"])
+    stored["results"] = {}  # how many there are is told below
+    lines = [f"{output}: {stored}"]
+    if done:
+        lines.append(f"  finished: {', '.join(done)}")
+    if plan:
+        store = Store(output, plan["settings"], plan["parts"])
+        for part, count in plan["counts"].items():
+            if part not in done:
+                there = sum(store.get(part, unit) is not None for unit in range(count))
+                lines.append(f"  {part}: {there} of {count} units")
     return lines
-
-
-def _finished(stored):
-    # The experiment on patterns writes its layers one by one, and the rest at last.
-    results = stored["results"]
-    if "kinds" in stored["config"] and "chains" not in results:
-        return f"not finished; layers so far: {', '.join(results['layers'])}"
-    return f"finished: {', '.join(results)}"
-
-
-def _about(config):
-    fallback = "patterns" if "kinds" in config else "an experiment"
-    words = [config.get("experiment", fallback)]
-    if "network" in config:
-        # Where patterns are fitted to many images, the result has only their count.
-        count = config.get("count") or len(config["image_names"])
-        words.append(f"on {config['network']}, {count} images")
-    return " ".join(words)

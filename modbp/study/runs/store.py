@@ -1,99 +1,191 @@
 """Stored results, and the work folder of a run that has not ended yet.
 
-Beside ``NAME.json`` a run keeps the folder ``NAME.json.work``. It holds a file for each
-finished unit of work, a file for each part that is put together from its units, and
-what is left to do. Every file is written in one step, so that a run may be stopped at
-any moment; the result itself is written last.
+A result is a folder with one JSON file per part, such as a method. Beside the folder
+``NAME`` a run keeps ``NAME.work``, with a file for each finished unit of work of the
+parts that are not finished. Every file is written in one step, so that a run may be
+stopped at any moment.
 """
 
 import hashlib
 import json
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import safetensors.numpy
 from safetensors import SafetensorError, safe_open
 
+from modbp.backprop import methods
 from modbp.errors import ResultError
 from modbp.files import fingerprint, write_bytes, write_json
 
-__all__ = ["Store", "read"]
+__all__ = ["RESULTS", "Result", "Store", "read", "refuse_others"]
+
+# The book's own.
+RESULTS = Path(__file__).parents[1] / "results"
 
 
-def read(path):
+class Result(dict):
+    """A stored result: "config", "provenance" and "results"; printed, what it is."""
+
+    def __str__(self):
+        config = self["config"]
+        title = config.get("experiment", "a result")
+        if "network" in config:
+            title += f" on {config['network']}"
+        told = []
+        if "images" in config:
+            # Where patterns are fitted to many images, only their count is kept.
+            count = config.get("count") or len(config["image_names"])
+            told.append(f"{count} {config['images']}")
+        if "batch" in config and self["results"]:
+            told.append(f"{len(self['results'])} methods")
+        for many in ("starts", "stages"):
+            if many in config:
+                told.append(f"{len(config[many])} {many}")
+        return f"{title}: {', '.join(told)}" if told else title
+
+
+def read(source: str | Path) -> Result:
     """Return a stored result.
 
     Parameters
     ----------
-    path : path
-        A JSON file that an experiment wrote.
+    source
+        The name of one of the book's, such as ``"csc/cifar10"`` or
+        ``"csc/cifar10/lrp-a1b0"``, which is found from anywhere; or the folder that a
+        run of yours wrote, or one of its files. A name of the book's that is a folder
+        of yours too is the book's, unless it is given as a ``Path``.
 
     Returns
     -------
-    dict
-        With "config", "provenance" and "results".
+    Result
+        A dict with "config", which has the table of each part in "parts", "results" by
+        part, and "provenance"; that of a folder is by part as well.
 
     Raises
     ------
     ResultError
-        If there is no such file, or it is not a result.
+        If there is no such result, or it is damaged, or a folder has files of several
+        runs.
+
+    Examples
+    --------
+    >>> stored = modbp.study.experiments.read("csc/cifar10")
+    >>> print(stored)
+    csc on cifar10: 200 CIFAR-10 test images (JPEG), 24 methods, 5 starts
+    >>> round(stored["results"]["lrp-a1b0"]["fc6"]["conv1"]["median"], 4)
+    0.9999
     """
-    stored = _json(path)
-    if stored is None:
+    path = Path(source)
+    if isinstance(source, str) and not source.startswith("."):
+        for name in (source, f"{source}.json"):
+            if (RESULTS / name).exists():
+                path = RESULTS / name
+    if not path.is_dir():
+        return _read_file(path)
+    found = {file: _read_part(file) for file in path.glob("*.json")}
+    settings, parts, made, results = {}, {}, {}, {}
+    for file, (part, table, own, entry) in sorted(found.items(), key=_place):
+        settings = settings or own
+        refuse_others(file, own, settings)
+        parts[part], made[part] = table, entry["provenance"]
+        results |= entry["results"]
+    if not parts:
+        raise ResultError(
+            f"{source}: no such result. Make it with `python -m modbp run`."
+        )
+    return Result(config={**settings, "parts": parts}, provenance=made, results=results)
+
+
+def _place(item):
+    """Sort methods as the library names them, and what is none by its name."""
+    (part, *_), names = item[1], methods.names()
+    method = part.partition(":")[0].removesuffix("-multiplier")
+    return (names.index(method) if method in names else len(names)), part
+
+
+def _read_part(path):
+    """Return name and table of a file's part, the settings, and the whole content."""
+    stored = _read_file(path)
+    settings = dict(stored["config"])
+    try:
+        ((part, table),) = settings.pop("parts").items()
+        stored["results"][part]
+    except (KeyError, ValueError):
+        raise ResultError(
+            f"{path}: is not one part of a run. Move it away, or read it alone."
+        ) from None
+    return part, table, settings, stored
+
+
+def _read_file(path):
+    try:
+        stored = json.loads(path.read_text(encoding="utf-8"))
+    except (FileNotFoundError, NotADirectoryError):
         raise ResultError(
             f"{path}: no such result. Make it with `python -m modbp run`."
-        )
-    missing = {"config", "provenance", "results"} - stored.keys()
-    if missing:
-        raise ResultError(
-            f"{path}: has no {', '.join(sorted(missing))}. Delete it and run again."
-        )
-    return stored
-
-
-def _json(path):
-    """Return what a JSON file holds by name, or None where there is no file."""
-    try:
-        stored = json.loads(Path(path).read_text())
-    except (FileNotFoundError, NotADirectoryError):
-        return None
+        ) from None
     except (OSError, ValueError) as error:
         raise ResultError(
             f"{path}: not JSON that can be read ({error}). Delete it and run the "
-            "experiment again; what its work folder holds is not computed again."
+            "experiment again; only what it held is computed again."
         ) from None
     if not isinstance(stored, dict):
         raise ResultError(f"{path}: is no result. Delete it and run again.")
-    return stored
+    if missing := {"config", "provenance", "results"} - stored.keys():
+        raise ResultError(
+            f"{path}: has no {', '.join(sorted(missing))}. Delete it and run again."
+        )
+    return Result(stored)
+
+
+def refuse_others(path: Path, found: dict, wanted: dict) -> None:
+    """Refuse what was made with other settings."""
+    differing = sorted(
+        key for key in found.keys() | wanted.keys() if found.get(key) != wanted.get(key)
+    )
+    if differing:
+        raise ResultError(
+            f"{path} was made with another {', '.join(differing)}. Move it away, or "
+            "choose another --output."
+        )
 
 
 class Store:
-    """The files of one run.
+    """The files of one run: the settings and tables that its parts depend on."""
 
-    Parameters
-    ----------
-    output : path
-        The JSON file that the run ends with.
-    settings : dict
-        What every part depends on, as plain JSON values.
-    parts : dict of str to str
-        What each part depends on besides.
-    """
-
-    def __init__(self, output, settings, parts):
+    def __init__(self, output: str | Path, settings: dict, parts: dict[str, str]):
         self.output = Path(output)
         self.work = self.output.with_name(self.output.name + ".work")
         self.settings, self.parts = settings, parts
 
-    def put(self, part, unit, arrays):
+    def finished(self) -> set[str]:
+        """Return the parts that are there as the code would make them now."""
+        found = set()
+        for path in self.output.glob("*.json"):
+            part, table, settings, _ = _read_part(path)
+            refuse_others(path, settings, self.settings)
+            if self.parts.get(part) == table:
+                found.add(part)
+        return found
+
+    def finish(self, part: str, value: object, by: dict) -> None:
+        """Write a part's file, and forget its units."""
+        config = {**self.settings, "parts": {part: self.parts[part]}}
+        content = {"config": config, "provenance": by, "results": {part: value}}
+        self._write(write_json, self.output / f"{_plain(part)}.json", content)
+        shutil.rmtree(self.work / _plain(part), ignore_errors=True)
+
+    def put(self, part: str, unit: int, arrays: dict[str, np.ndarray]) -> None:
         """Keep a finished unit: arrays by name."""
         arrays = {key: np.ascontiguousarray(value) for key, value in arrays.items()}
         about = {"made_for": self._made_for(part), "sha256": _digest(arrays)}
         content = safetensors.numpy.save(arrays, metadata=about)
         self._write(write_bytes, self._unit(part, unit), content)
 
-    def get(self, part, unit):
+    def get(self, part: str, unit: int) -> dict[str, np.ndarray] | None:
         """Return a finished unit's arrays, or None if it has to be computed."""
         path = self._unit(part, unit)
         try:
@@ -107,66 +199,45 @@ class Store:
             return None
         return arrays if about.get("sha256") == _digest(arrays) else None
 
-    def has(self, part, unit):
+    def has(self, part: str, unit: int) -> bool:
         """Return whether there is a file of a unit, in whatever state."""
         return self._unit(part, unit).exists()
 
-    def keys(self, part):
+    def keys(self, part: str) -> list[str]:
         """Return the names of the arrays of a unit."""
         with safe_open(self._unit(part, 0), "numpy") as file:
             return list(file.keys())
 
-    def column(self, part, count, key):
+    def column(self, part: str, count: int, key: str) -> Iterator[np.ndarray]:
         """Yield one array of every unit in turn, without reading the others."""
         for unit in range(count):
             with safe_open(self._unit(part, unit), "numpy") as file:
                 yield file.get_tensor(key)
 
-    def keep(self, part, value, by):
-        """Keep what a part's units give together, and forget the units."""
-        entry = {"made_for": self._made_for(part), "by": by, "value": value}
-        self._write(write_json, self._part(part), entry)
-        shutil.rmtree(self._part(part).with_suffix(""), ignore_errors=True)
+    def note_plan(self, counts: dict[str, int]) -> None:
+        """Write down what is to be done: the settings, the tables, units by part."""
+        plan = {"settings": self.settings, "parts": self.parts, "counts": counts}
+        self._write(write_json, self.work / "plan.json", plan)
 
-    def kept(self, part):
-        """Return ``(value, by)`` of a finished part, or None."""
-        try:
-            entry = _json(self._part(part))
-        except ResultError:
-            return None  # as if it were not there: its units are asked for again
-        if entry and entry.get("made_for") == self._made_for(part):
-            return entry["value"], entry["by"]
-        return None
-
-    def note(self, name, value):
-        """Write a side file of the run."""
-        self._write(write_json, self.work / name, value)
-
-    def plan(self):
+    def plan(self) -> dict | None:
         """Return what a run has noted that it is about to do, or None."""
-        return _json(self.work / "plan.json")
+        try:
+            return json.loads((self.work / "plan.json").read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return None  # damaged, it is as if it were not there
 
-    def log(self, rank, part, unit, seconds):
+    def log(self, rank: int, part: str, unit: int, seconds: float) -> None:
         """Note how long a unit took: beside the result, which does not depend on it."""
 
         def append(path, line):
-            with open(path, "a") as file:
+            with open(path, "a", encoding="utf-8") as file:
                 file.write(line + "\n")
 
         entry = {"part": part, "unit": unit, "seconds": round(seconds, 3)}
         self._write(append, self.work / f"times-{rank}.jsonl", json.dumps(entry))
 
-    def finish(self, result):
-        """Write the result."""
-        self._write(write_json, self.output, result)
-
     def _unit(self, part, unit):
-        return self._part(part).with_suffix("") / f"{unit:06d}.safetensors"
-
-    def _part(self, part):
-        # A name may hold a slash, a colon or what else a file's may not.
-        short = "".join(c if c.isalnum() or c in "-_" else "_" for c in part)
-        return self.work / f"{short}-{fingerprint(part.encode())[:8]}.json"
+        return self.work / _plain(part) / f"{unit:06d}.safetensors"
 
     def _made_for(self, part):
         text = json.dumps([self.settings, part, self.parts[part]], sort_keys=True)
@@ -181,6 +252,12 @@ class Store:
                 f"finished stays in {self.work}. Make room, or allow writing there, "
                 "and give the same command again."
             ) from error
+
+
+def _plain(part):
+    """Name a part as a file may be called; it may hold a slash, a colon or a dot."""
+    short = "".join(c if c.isalnum() or c in "-_" else "_" for c in part)
+    return short if short == part else f"{short}-{fingerprint(part.encode())[:8]}"
 
 
 def _digest(arrays):

@@ -1,6 +1,7 @@
 """Several processes that share a run, as ``torchrun`` starts them."""
 
 import os
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -13,31 +14,23 @@ __all__ = ["Worker", "worker"]
 
 @dataclass(frozen=True)
 class Worker:
-    """One of the processes that share the units of a run.
-
-    Attributes
-    ----------
-    rank : int
-        Its number, from 0.
-    count : int
-        How many there are.
-    """
+    """One of `count` processes that share the units of a run; `rank` is its number."""
 
     rank: int = 0
     count: int = 1
 
     @property
-    def first(self):
+    def first(self) -> bool:
         """Whether it is the one that prints and puts results together."""
         return self.rank == 0
 
-    def wait(self):
+    def wait(self) -> None:
         """Return when all processes have come here."""
         if self.count > 1:
             distributed.barrier()
 
     @property
-    def device(self):
+    def device(self) -> torch.device:
         """The GPU of its own, or the CPU where there is none."""
         if not torch.cuda.is_available():
             return torch.device("cpu")
@@ -45,14 +38,8 @@ class Worker:
 
 
 @contextmanager
-def worker():
-    """Return this process's share, and end its group afterwards.
-
-    Yields
-    ------
-    Worker
-        Alone, unless ``torchrun`` started the process.
-    """
+def worker() -> Iterator[Worker]:
+    """Yield this process's share: all, unless ``torchrun`` started it."""
     if int(os.environ.get("WORLD_SIZE", "1")) == 1:
         yield Worker()
         return

@@ -52,18 +52,18 @@ def _erase(x, side, generator):
 
 
 def train(
-    name,
-    output,
+    name: str,
+    output: str | Path,
     *,
-    resume=False,
-    seed=0,
-    folder=None,
-    download=False,
-    limit=None,
-    device=None,
-    command="",
-    **changes,
-):
+    resume: bool = False,
+    seed: int = 0,
+    folder: str | Path | None = None,
+    download: bool = False,
+    limit: int | None = None,
+    device: str | None = None,
+    command: str = "",
+    **changes: object,
+) -> dict:
     """Train a network and write its weights with their history.
 
     Everything random comes from `seed` and the number of the epoch, and every epoch
@@ -72,26 +72,26 @@ def train(
 
     Parameters
     ----------
-    name : str
-        One of ``RECIPES``.
-    output : path
+    name
+        "cifar10", "vgg16" or "resnet50".
+    output
         Folder for ``checkpoint.pt``, ``<name>.safetensors`` and ``<name>.json``.
-    resume : bool
+    resume
         Go on from the checkpoint in `output`.
-    seed : int
+    seed
         Seed of weights, order, augmentation and dropout.
-    folder : path, optional
+    folder
         An image folder with ``train/`` and ``test/`` instead of CIFAR-10.
-    download : bool
+    download
         Let torchvision fetch CIFAR-10 if it is not there.
-    limit : int, optional
+    limit
         Use only the first `limit` training images.
-    device : str, optional
+    device
         "cpu", "cuda"…; the GPU where there is one.
-    command : str
+    command
         What the history names as its origin.
     **changes
-        Fields of `Recipe` to change, such as ``epochs=3``.
+        What to change of the network's recipe, such as ``epochs=3`` or ``batch=32``.
 
     Returns
     -------
@@ -107,6 +107,13 @@ def train(
         of range.
     WeightsError
         If the checkpoint to resume is damaged or was made with other settings.
+
+    Examples
+    --------
+    >>> from modbp.study import training
+    >>> training.train("cifar10", "runs/cifar10", epochs=1)  # doctest: +SKIP
+    >>> training.RECIPES["cifar10"].epochs, training.RECIPES["cifar10"].batch
+    (24, 128)
     """
     recipe = recipes.chosen(name, changes)
     if limit is not None:
@@ -254,18 +261,20 @@ def _restore(path, settings, state, cycle, device):
 
 
 @torch.no_grad()
-def evaluate(net, x, y, batch=500):
+def evaluate(
+    net: torch.nn.Module, x: torch.Tensor, y: torch.Tensor, batch: int = 500
+) -> dict:
     """Return how often the largest logit is the right one.
 
     Parameters
     ----------
-    net : torch.nn.Module
+    net
         The network, in evaluation mode.
-    x : torch.Tensor
+    x
         ``[N, 3, S, S]`` uint8 images.
-    y : torch.Tensor
+    y
         ``[N]`` labels.
-    batch : int
+    batch
         Images at a time.
 
     Returns
@@ -278,6 +287,14 @@ def evaluate(net, x, y, batch=500):
     ------
     DataError
         If the images have more classes than the network.
+
+    Examples
+    --------
+    >>> x = (255 * modbp.data.images(4, folder="photographs").x).to(torch.uint8)
+    >>> net = modbp.models.cifar10()
+    >>> y = net(x.float() / 255).argmax(1)
+    >>> modbp.study.training.evaluate(net, x, y)["test_accuracy"]
+    1.0
     """
     logits = torch.cat(
         [

@@ -3,6 +3,7 @@
 from dataclasses import asdict, dataclass
 
 import torch
+from torch import nn
 
 from modbp.errors import InputError, unknown_name
 
@@ -47,46 +48,14 @@ RECIPES = {
 }
 
 
-def check_count(key, value):
-    """Refuse what is no number of things.
-
-    Parameters
-    ----------
-    key : str
-        What the message calls it.
-    value : int
-        At least 1.
-
-    Raises
-    ------
-    InputError
-        If it is anything else.
-    """
+def check_count(key: str, value: object) -> None:
+    """Refuse what is no number of things."""
     if not isinstance(value, int) or value < 1:
         raise InputError(f"{key} is {value!r}; give a whole number, at least 1.")
 
 
-def chosen(name, changes):
-    """Return a network's recipe, changed.
-
-    Parameters
-    ----------
-    name : str
-        One of `RECIPES`.
-    changes : dict
-        Fields of `Recipe` and their new values.
-
-    Returns
-    -------
-    Recipe
-
-    Raises
-    ------
-    UnknownName
-        If there is no such network or field.
-    InputError
-        If a value is out of range.
-    """
+def chosen(name: str, changes: dict) -> Recipe:
+    """Return a network's recipe, changed."""
     if name not in RECIPES:
         raise unknown_name("network", name, RECIPES)
     settings = asdict(RECIPES[name])
@@ -102,20 +71,8 @@ def chosen(name, changes):
     return recipe
 
 
-def optimizer(net, recipe):
-    """Return the optimizer that a recipe asks for.
-
-    Parameters
-    ----------
-    net : torch.nn.Module
-        The network to train.
-    recipe : Recipe
-        How it is trained.
-
-    Returns
-    -------
-    torch.optim.Optimizer
-    """
+def optimizer(net: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
+    """Return the optimizer that a recipe asks for."""
     if recipe.optimizer == "adam":
         return torch.optim.Adam(net.parameters(), lr=recipe.learning_rate)
     return torch.optim.SGD(
@@ -127,20 +84,8 @@ def optimizer(net, recipe):
     )
 
 
-def cycles(recipe):
-    """Return the cycles of a recipe by the epoch at which they begin.
-
-    Parameters
-    ----------
-    recipe : Recipe
-        How the network is trained.
-
-    Returns
-    -------
-    dict of int to tuple
-        Epochs, largest learning rate, and the side in pixels of the square that is
-        erased from every image.
-    """
+def cycles(recipe: Recipe) -> dict[int, tuple]:
+    """Return epochs, largest rate and erased side of each cycle, by its first epoch."""
     found, first = {}, 0
     for cycle in ((recipe.epochs, recipe.learning_rate, 0), *recipe.more):
         found[first] = tuple(cycle)
@@ -148,24 +93,10 @@ def cycles(recipe):
     return found
 
 
-def schedule(optimizer, recipe, steps, epoch):
-    """Return the learning rates of the cycle that an epoch belongs to, from its start.
-
-    Parameters
-    ----------
-    optimizer : torch.optim.Optimizer
-        Its learning rate, and momentum, change.
-    recipe : Recipe
-        How the network is trained.
-    steps : int
-        Batches per epoch.
-    epoch : int
-        From 0.
-
-    Returns
-    -------
-    torch.optim.lr_scheduler.OneCycleLR
-    """
+def schedule(
+    optimizer: torch.optim.Optimizer, recipe: Recipe, steps: int, epoch: int
+) -> torch.optim.lr_scheduler.OneCycleLR:
+    """Return the learning rates of an epoch's cycle, from the start of that cycle."""
     begun = max(first for first in cycles(recipe) if first <= epoch)
     epochs, rate, _ = cycles(recipe)[begun]
     return torch.optim.lr_scheduler.OneCycleLR(

@@ -1,7 +1,8 @@
 """Compare modbp's cost with Captum's and Zennit's: `python3 noxfile.py bench`.
 
 Writes one JSON file per network, after every row of every round: a run that was stopped
-goes on where it was. `--help` lists the options.
+goes on where it was. `--help` lists the options. It stands beside the tests and not in
+modbp.study, since only tests may import Captum and Zennit.
 """
 
 import argparse
@@ -14,7 +15,7 @@ from pathlib import Path
 from statistics import median
 
 ROOT = Path(__file__).parents[3]
-RESULTS = ROOT / "book" / "results" / "bench"
+RESULTS = ROOT / "modbp" / "study" / "results" / "bench"
 THREADS = 2
 NETWORKS = ("cifar10", "vgg16")
 

@@ -1,0 +1,44 @@
+"""The verb ``train``: weights for a network of the book."""
+
+import argparse
+
+from modbp.commands import words
+
+__all__ = ["add", "run"]
+
+
+def add(verbs: argparse._SubParsersAction) -> None:
+    """Describe the verb to a parser."""
+    parser = words.new(verbs, "train", "train a network of the book")
+    parser.add_argument("network", help="one of the book's")
+    parser.add_argument("--output", help="folder to write [runs/NETWORK]")
+    parser.add_argument("--resume", action="store_true", help="from the checkpoint")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--epochs", type=int, help="[the recipe's]")
+    parser.add_argument("--batch", type=int, help="images per step [the recipe's]")
+    parser.add_argument("--limit", type=int, help="use only the first LIMIT images")
+    parser.add_argument("--device", help="cpu, cuda … [the GPU where there is one]")
+    parser.add_argument("--images", metavar="DIR", help="with train/ and test/ in it")
+    parser.add_argument("--download", action="store_true", help="may fetch CIFAR-10")
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> None:
+    """Train, write the weights, and print the accuracy."""
+    from modbp.study import training
+
+    output = options.output or f"runs/{options.network}"
+    changes = {"epochs": options.epochs, "batch": options.batch}
+    history = training.train(
+        options.network,
+        output,
+        resume=options.resume,
+        seed=options.seed,
+        folder=options.images,
+        download=options.download,
+        limit=options.limit,
+        device=options.device,
+        command=options.command,
+        **{key: value for key, value in changes.items() if value is not None},
+    )
+    print(f"{output}: test accuracy {history['test_accuracy']:.4f}")

@@ -1,0 +1,66 @@
+"""The options that several verbs have, spelled and explained in one place."""
+
+import argparse
+
+from modbp.errors import InputError
+
+__all__ = ["add_fold", "add_methods", "add_network", "new", "place", "target"]
+
+
+def new(
+    verbs: argparse._SubParsersAction, name: str, help: str
+) -> argparse.ArgumentParser:
+    """Return the parser of a verb, or of an experiment; options are spelled out."""
+    return verbs.add_parser(name, help=help, description=help, allow_abbrev=False)
+
+
+def add_network(parser: argparse.ArgumentParser) -> None:
+    """Give a parser the options that choose a network."""
+    parser.add_argument(
+        "--network",
+        default="cifar10",
+        metavar="NAME",
+        help="of the book or of torchvision, or FILE.py:FUNCTION [cifar10]",
+    )
+    parser.add_argument(
+        "--weights",
+        default="trained",
+        type=lambda word: None if word == "none" else word,
+        metavar="WORD",
+        help="cifar10, ours; imagenet, torchvision's; none, random; or a .safetensors "
+        "file [ours where there are, or else torchvision's]",
+    )
+
+
+def add_methods(parser: argparse.ArgumentParser, default: str) -> None:
+    """Give a parser the choice of methods, saying which there are without."""
+    parser.add_argument(
+        "--methods",
+        nargs="+",
+        metavar="NAME",
+        help=f"also with options, NAME:OPTION=VALUE,… [{default}]",
+    )
+
+
+def add_fold(parser: argparse.ArgumentParser) -> None:
+    """Give a parser the choice to keep batch norm apart."""
+    parser.add_argument(
+        "--no-fold",
+        action="store_false",
+        dest="fold",
+        help="keep batch norm a layer of its own, as in the 2020 code",
+    )
+
+
+def target(word: str) -> str | int:
+    """Read a class: its number, or "true" or "predicted"."""
+    return int(word) if word.lstrip("-").isdecimal() else word
+
+
+def place(words: list[str]) -> tuple[int | None, str | None]:
+    """Read how many images are asked for, and from which folder."""
+    counts = [int(word) for word in words if word.isdecimal()]
+    folders = [word for word in words if not word.isdecimal()]
+    if len(counts) > 1 or len(folders) > 1:
+        raise InputError("--images takes one count and one folder, as in: photos 50.")
+    return counts[0] if counts else None, folders[0] if folders else None

@@ -1,0 +1,124 @@
+"""One number out of stored curves, tables and medians.
+
+A *curve* is one minus the similarity by number of multiplications; a *table* has
+methods with their results.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+from scipy import stats
+
+__all__ = ["REDUCTIONS", "decades"]
+
+
+def value(found: float) -> float:
+    """Return the number that is stored."""
+    return found
+
+
+def largest(*found: float) -> float:
+    """Return the largest of several."""
+    return max(found)
+
+
+def smallest(*found: float) -> float:
+    """Return the smallest of several."""
+    return min(found)
+
+
+def difference(first: float, second: float) -> float:
+    """Return the first minus the second."""
+    return first - second
+
+
+def monotone(*found: float) -> float:
+    """Return the smallest rise from one to the next: positive if they rise strictly."""
+    return min(np.diff(found))
+
+
+def slope(curve: Sequence[float], first: int, last: int) -> float:
+    """Return the decades by which a curve falls per multiplication."""
+    return np.log10(curve[first] / curve[last]) / (last - first)
+
+
+def slope_ratio(
+    curve: Sequence[float], other: Sequence[float], first: int, last: int
+) -> float:
+    """Return the slope of one curve over that of another."""
+    return slope(curve, first, last) / slope(other, first, last)
+
+
+def bend(curve: Sequence[float], at: int) -> float:
+    """Return by how many decades less a curve falls after a multiplication."""
+    return slope(curve, at - 1, at) - slope(curve, at, at + 1)
+
+
+def r_squared(*curves: Sequence[float], first: int, last: int) -> float:
+    """Return how straight curves are on a logarithmic axis; of several the worst."""
+    n = np.arange(first, last + 1)
+    found = (np.log10(curve[first : last + 1]) for curve in curves)
+    return min(float(np.corrcoef(n, line)[0, 1] ** 2) for line in found)
+
+
+def steps_until(*curves: Sequence[float], below: float) -> int:
+    """Return the multiplication after which curves are below; of several the last."""
+    return max(int(np.flatnonzero(np.array(curve) < below)[0]) for curve in curves)
+
+
+def largest_beta(variants: dict, below: float) -> float:
+    """Return the largest β of variants such as "α=5, β=4" whose curve ends below."""
+    return max(
+        float(label.partition("β=")[2])
+        for label, entry in variants.items()
+        if "β=" in label and entry["median"][-1] < below
+    )
+
+
+def shared_start(found: float, dimensions: int) -> float:
+    """Return how far a value is from what random vectors of few dimensions give.
+
+    The value is one minus the mean absolute cosine of 32 vectors, each also with
+    itself; from it the expectation for independent directions is subtracted.
+    """
+    # E|cos| in d dimensions; 32 of the 528 pairs are a vector with itself.
+    d = dimensions
+    expected = stats.beta.expect(np.sqrt, args=(0.5, (d - 1) / 2))
+    return found - (496 / 528) * (1 - expected)
+
+
+def decades(above: float, below: float, layers: int = 1) -> float:
+    """Return by how many decades the distance of a median CSC from one falls per layer.
+
+    The medians are less than one, `layers` layers with weights are between both.
+    """
+    return np.log10((1 - above) / (1 - below)) / layers
+
+
+def rank_correlation(table: dict, other: dict, start: str, layer: str) -> float:
+    """Return Spearman's correlation between the median CSC that both tables have."""
+    both = [name for name in table if name in other]
+    medians = (
+        [found[name][start][layer]["median"] for name in both]
+        for found in (table, other)
+    )
+    return stats.spearmanr(*medians).statistic
+
+
+def rank_of_settings(table: dict) -> float:
+    """Return Spearman's correlation between both settings of SSIM, over methods."""
+    medians = (
+        [entry["stages"]["random logit"][kind]["median"] for entry in table.values()]
+        for kind in ("ssim", "corrected")
+    )
+    return stats.spearmanr(*medians).statistic
+
+
+REDUCTIONS = {
+    reduction.__name__: reduction
+    for reduction in (
+        *(value, largest, smallest, difference, monotone),
+        *(slope, slope_ratio, bend, r_squared, steps_until, largest_beta),
+        *(shared_start, decades, rank_correlation, rank_of_settings),
+    )
+}

@@ -1,0 +1,126 @@
+"""The verb ``run``: what it hands to the experiments, and what it refuses."""
+
+import pytest
+
+from modbp import models
+from modbp.__main__ import main
+from modbp.study import experiments
+from modbp.zoo.models.weights import weights_fingerprint
+
+
+@pytest.fixture
+def asked(monkeypatch):
+    """What would be run, instead of running it."""
+    seen = {}
+
+    def run(experiment, output, *, command, worker):
+        seen.update(experiment=experiment, output=output, command=command)
+
+    monkeypatch.setattr(experiments, "run", run)
+    return seen
+
+
+def test_every_option_is_passed_on(asked, capsys):
+    line = "run csc --methods gradient lrp-z --images photographs 2 --relevances 3"
+    line += " --seed 4 --scale 255 --size 32 --batch 7 --target 3 --no-fold"
+    line += " --precision float64 --network squeezenet1_1 --weights none"
+    line += " --device cpu --output a"
+    assert main(line.split()) == 0
+    experiment = asked["experiment"]
+    wanted = {"relevances": 3, "seed": 4, "scale": 255.0, "size": 32, "batch": 7}
+    wanted |= {"network": "squeezenet1_1", "image_names": ["cat Chelsea", "rocket"]}
+    wanted |= {"fold": False}
+    assert {key: experiment.settings[key] for key in wanted} == wanted
+    assert list(experiment.parts) == ["gradient", "lrp-z"]
+    assert experiment.subject.target == 3
+    assert experiment.subject.read([0, 1])[1].tolist() == [3, 3]
+    assert experiment.subject.precision == "float64"
+    assert (asked["output"], asked["command"]) == ("a", f"python -m modbp {line}")
+    out = capsys.readouterr().out.splitlines()
+    assert out[0].startswith("2 images, 32×32 pixels") and out[1] == "wrote a"
+
+
+def test_options_of_one_experiment_are_passed_on(asked):
+    common = "--images photographs 1 --patterns 30"
+    line = f"run cascade {common} --stages fc6 conv1 --blocks-trained --stale"
+    assert main([*line.split(), "--methods", "patternattribution"]) == 0
+    changes = {"stages": ["fc6", "conv1"], "own": False, "stale": True}
+    settings = asked["experiment"].settings
+    assert {key: settings[key] for key in changes} == changes
+    (table,) = asked["experiment"].parts.values()
+    assert "patterns fitted to 30 images" in table
+    line = f"run random-logit {common} --target predicted --methods lrp-z"
+    assert main(line.split()) == 0
+    assert asked["experiment"].settings["target"] == "predicted"
+
+
+def test_results_go_to_a_folder_of_their_own_if_none_is_named(asked):
+    assert main("run csc --images 1 photographs --methods lrp-z".split()) == 0
+    assert asked["output"] == "runs/csc/cifar10"
+    assert main("run simulation --repetitions 3 --seed 2".split()) == 0
+    assert asked["output"] == "runs/simulation/vgg16"
+    settings = asked["experiment"].settings
+    assert (settings["repetitions"], settings["seed"]) == (3, 2)
+
+
+@pytest.mark.parametrize("name", ["patterns", "learned"])
+def test_options_of_experiments_on_patterns_are_passed_on(asked, capsys, name):
+    words = f"run {name} --network cifar10 --weights none --seed 4 --patterns 3"
+    own = {"patterns": " --images 2 photographs"}.get(name, " --images photographs")
+    own += " --repetitions 5" * (name == "learned")
+    assert main((words + own).split()) == 0
+    settings = asked["experiment"].settings
+    assert settings["count"] == 3
+    wanted = weights_fingerprint(models.build("cifar10", 4))
+    assert settings["weights_sha256"] == wanted
+    if name == "patterns":
+        assert len(settings["tested_names"]) == 2
+    else:
+        assert (settings["repetitions"], settings["seed"]) == (5, 4)
+    assert "patterns are fitted to 3 images, 32×32" in capsys.readouterr().out
+
+
+def test_a_run_is_written_and_its_status_told(tmp_path, capsys):
+    output = str(tmp_path / "csc")
+    words = ["run", "csc", "--images", "photographs", "2", "--relevances", "2"]
+    words += ["--methods", "lrp-gamma:gamma=0.5", "--output", output]
+    assert main(words) == 0
+    assert capsys.readouterr().out.endswith(f"wrote {output}\n")
+    assert list(experiments.read(output)["results"]) == ["lrp-gamma:gamma=0.5"]
+    assert main(["status", output]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].startswith(f"{output}: csc on cifar10: 2 photographs")
+    assert lines[1] == "  finished: lrp-gamma:gamma=0.5"
+    (tmp_path / "file").write_text("")
+    assert main([*words[:-1], f"{tmp_path}/file/a"]) == 2
+    assert "cannot be written" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("run csc --images 2 3", "one count and one folder"),
+        ("run csc --images a b", "one count and one folder"),
+        ("run csc --images no-folder", "no-folder: no such folder"),
+        ("run csc --network resnet19", "'resnet19'. Did you mean 'resnet18'"),
+        ("run csc --weights no.safetensors", "no.safetensors: no such weights file"),
+        ("run csc --methods lrp-y", "unknown method 'lrp-y'"),
+        ("run csc --methods lrp-gamma:0.5", "'0.5' is no option; write NAME:OPTION"),
+        ("run csc --methods lrp-gamma:g=1", "no option 'g'"),
+        ("run csc --batch 0", "batch is 0"),
+        ("run csc --target cat", "choose true, predicted or a class"),
+        ("run patterns --patterns 0", "patterns is 0"),
+        (
+            "run csc --network squeezenet1_1 --weights none --size 8",
+            "(MaxPool2d) cannot take",
+        ),
+        ("status no", "no: neither a result nor work on one"),
+    ],
+)
+def test_what_a_run_cannot_do_is_one_line(line, message, capsys):
+    if line.startswith("run") and "--images" not in line:
+        line += " --images photographs 1"
+    assert main(line.split()) == 2
+    error = capsys.readouterr().err
+    assert error.startswith("modbp: ") and error.count("\n") == 1
+    assert message in error
