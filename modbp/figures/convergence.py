@@ -149,15 +149,12 @@ def csc_histogram(
     return legend(figure, source, title="|cos|")
 
 
-def csc_table(
-    results: Mapping[str, dict | CSCResult], start: str,
-    names: Sequence[str] | None = None,
-) -> str:  # fmt: skip
+def csc_table(results: Mapping[str, dict | CSCResult], start: str) -> str:
     """Write the median CSC of every method and layer as a Markdown table.
 
     Parameters
     ----------
-    results, start, names
+    results, start
         As in :func:`csc_curves`.
 
     Returns
@@ -173,7 +170,7 @@ def csc_table(
     |---|--:|--:|
     | lrp-z | 0.816 | 1.0 |
     """
-    results = _below(results, start, names)
+    results = _below(results, start)
     layers = list(next(iter(results.values())))
     lines = ["| method | " + " | ".join(layers) + " |"]
     lines.append("|---|" + "--:|" * len(layers))
@@ -183,7 +180,7 @@ def csc_table(
     return "\n".join(lines)
 
 
-def _below(results, start, names):
+def _below(results, start, names=None):
     """Return what is stored of each method, by the layers below the start."""
     found = {}
     for name in names or results:
@@ -192,6 +189,8 @@ def _below(results, start, names):
         if start not in one:
             raise InputError(f"no result for {name!r} from {start!r}; run it first.")
         found[name] = one[start]
+    if not found:
+        raise InputError("there are no results to draw; run a method first.")
     return found
 
 

@@ -61,7 +61,7 @@ def similarity_boxes(
     rows = np.arange(len(names))
     for side, (kind, (title, colour)) in zip((-1, 1), _KINDS.items(), strict=True):
         values = [_kept(each["stages"][stage][kind]) for each in results.values()]
-        floors = [each["floor"][kind]["median"] for each in results.values()]
+        floors = [_number(each["floor"][kind]["median"]) for each in results.values()]
         ax.boxplot(
             values, orientation="horizontal", positions=rows + 0.19 * side, widths=0.32,
             patch_artist=True, manage_ticks=False, boxprops={"facecolor": colour},
@@ -144,6 +144,8 @@ def _stored(results, names, stage=None):
         if not stages or stage not in (None, *stages):
             what = f" after {stage!r}" if stage else ""
             raise InputError(f"no result for {name!r}{what}; run it first.")
+    if not found:
+        raise InputError("there are no results to draw; run a method first.")
     return found
 
 

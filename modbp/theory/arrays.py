@@ -1,42 +1,25 @@
-"""What a matrix must be before the theory speaks about it: checked once, at the door.
-
-Refusals name the matrix, what was found in it, and the remedy.
-"""
+"""What a matrix must be before the theory speaks about it, and what all of it needs."""
 
 import numpy as np
 
 from modbp.errors import InputError
 
-__all__ = ["as_chain", "as_matrix", "as_vector", "sums_are_one"]
-
-# Columns that were divided by their sums in float64 miss one by far less than this;
-# columns that were never normalised miss it by far more.
-SUM_TOLERANCE = 1e-9
+__all__ = [
+    "as_chain",
+    "as_matrix",
+    "as_vector",
+    "directions",
+    "one_hots",
+    "rescaled",
+]
 
 
 def as_matrix(
     value, name="A", *, nonnegative=False, no_zero_column=False, square=False
 ):
-    """Return `value` as a finite float64 matrix, or say what is wrong with it.
+    """Return `value` as a finite float64 matrix ``[rows, columns]``, or refuse it.
 
-    Parameters
-    ----------
-    value : array_like
-        Two-dimensional, not empty; torch tensors without gradient are taken too.
-    name : str
-        What the messages call it.
-    nonnegative, no_zero_column, square : bool
-        What else is required.
-
-    Returns
-    -------
-    numpy.ndarray
-        float64, ``[rows, columns]``. Not a copy where none is needed.
-
-    Raises
-    ------
-    InputError
-        Naming the matrix, what was found, and the remedy.
+    Torch tensors without gradient are taken too. Not a copy where none is needed.
     """
     A = _finite(value, name, dimensions=2)
     if nonnegative and A.min() < 0:
@@ -61,47 +44,14 @@ def as_matrix(
 
 
 def as_vector(value, name="x"):
-    """Return `value` as a finite float64 vector, or say what is wrong with it.
-
-    Parameters
-    ----------
-    value : array_like
-        One-dimensional, not empty.
-    name : str
-        What the messages call it.
-
-    Returns
-    -------
-    numpy.ndarray
-
-    Raises
-    ------
-    InputError
-        If it is not one-dimensional, empty, or not finite.
-    """
+    """Return `value` as a finite float64 vector ``[size]``, or refuse it."""
     return _finite(value, name, dimensions=1)
 
 
 def as_chain(mats, name="A", **required):
     """Return a list of matrices A_1, A_2, … whose sizes fit, or say which do not.
 
-    Parameters
-    ----------
-    mats : iterable of array_like
-        A_1 first; A_k has as many columns as A_(k+1) has rows.
-    name : str
-        The letter that the messages use.
-    **required
-        Conditions on every factor, as in `as_matrix`.
-
-    Returns
-    -------
-    list of numpy.ndarray
-
-    Raises
-    ------
-    InputError
-        If the chain is empty, a factor is not as required, or two sizes do not fit.
+    Every factor is as `required` by the options of `as_matrix`.
     """
     try:
         mats = list(mats)
@@ -123,19 +73,29 @@ def as_chain(mats, name="A", **required):
     return mats
 
 
-def sums_are_one(mats):
-    """Say whether every column of every matrix sums to one, up to rounding.
+def rescaled(M, axis=None):
+    """Divide by the power of two that brings the largest entry into [½, 1).
 
-    Parameters
-    ----------
-    mats : list of numpy.ndarray
-        As `as_chain` returns them.
-
-    Returns
-    -------
-    bool
+    No bit of any angle changes, and squares stay inside the range of the dtype.
     """
-    return all(np.abs(A.sum(axis=0) - 1).max() <= SUM_TOLERANCE for A in mats)
+    return np.ldexp(M, -np.frexp(np.abs(M).max(axis=axis))[1])
+
+
+def directions(M):
+    """Return the cosines of each two columns of M, none of them zero, in its dtype."""
+    unit = rescaled(M, axis=0)
+    unit = unit / np.linalg.norm(unit, axis=0)
+    return np.clip(unit.T @ unit, -1, 1)
+
+
+def one_hots(vectors, outputs):
+    """Return the first `vectors` outputs as start vectors ``[outputs, vectors]``."""
+    if not 2 <= vectors <= outputs:
+        raise InputError(
+            f"{vectors} one-hot starts were asked for, with {outputs} outputs. "
+            "Ask for at least two and at most that many."
+        )
+    return np.eye(outputs, vectors)
 
 
 def _finite(value, name, dimensions):

@@ -1,12 +1,13 @@
 """Sequences that satisfy the published hypotheses and still refute something.
 
-Every factor is exact: an array of fractions. Numbering starts at k = 1, as in the
-paper.
+Every factor is exact, an array of fractions. Numbering starts at k = 1.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import accumulate
+from operator import matmul
 
 import numpy as np
 
@@ -26,18 +27,8 @@ __all__ = [
 class Counterexample:
     """A sequence of matrices A_1, A_2, … and what is known about it.
 
-    Attributes
-    ----------
-    name, says : str
-        Its number, and its point in one line.
-    term : callable
-        k → A_k as an exact array, k = 1, 2, … .
-    s_squared : callable or None
-        n → s_n² as a fraction, where a closed form exists.
-    limit_squared : fractions.Fraction or None
-        The limit of s_n².
-    rank : int
-        The rank to which the product tends, divided by its norm.
+    `term` makes k into A_k, exactly, and `s_squared` n into s_n² where a closed form
+    exists; `rank` is that to which the product tends, divided by its norm.
     """
 
     name: str
@@ -48,7 +39,7 @@ class Counterexample:
     rank: int
 
     def matrix(self, k=1):
-        """Return A_k in float64."""
+        """Return A_k in float64, k = 1, 2, … ."""
         return self.term(k).astype(np.float64)
 
     def chain(self, n):
@@ -61,76 +52,33 @@ class Counterexample:
 
 
 def exact(rows):
-    """Return a matrix of integers or fractions as an array of fractions.
-
-    Parameters
-    ----------
-    rows : array_like
-        Two-dimensional; integers, fractions, or floats taken at their exact value.
-
-    Returns
-    -------
-    numpy.ndarray
-        dtype object. It multiplies with ``@``, without rounding.
-    """
+    """Return integers, fractions, or floats at their exact value as fractions."""
     rows = np.asarray(rows, dtype=object)
     return np.array([[Fraction(entry) for entry in row] for row in rows], dtype=object)
 
 
 def exact_products(mats):
-    """Return M_1, M_2, … without any rounding or rescaling.
+    """Return M_1, M_2, … of exact arrays, without any rounding or rescaling."""
+    return list(accumulate(mats, matmul))
 
-    Parameters
-    ----------
-    mats : iterable of numpy.ndarray
-        Arrays of fractions or integers, sizes fit.
 
-    Returns
-    -------
-    list of numpy.ndarray
-    """
-    out = []
-    for A in mats:
-        out.append(out[-1] @ A if out else A)
-    return out
+def _constant(name, says, rows, s_squared, limit_squared, rank=1):
+    A, limit = exact(rows), Fraction(limit_squared)
+    return Counterexample(name, says, lambda k: A, s_squared, limit, rank)
 
 
 def slow_pair(epsilon):
-    r"""Return F10: two outputs that mix by ε per layer; the theorem holds, slowly.
-
-    .. math:: s_n = \frac{1-q^2}{1+q^2},\qquad q = (1-2\varepsilon)^n
-
-    Parameters
-    ----------
-    epsilon : fractions.Fraction
-        In (0, ½].
-
-    Returns
-    -------
-    Counterexample
-
-    Raises
-    ------
-    InputError
-        If ε is outside of (0, ½].
-    """
+    """Return F10: two outputs that mix by ε in (0, ½] per layer; it works, slowly."""
     epsilon = Fraction(epsilon)
     if not 0 < epsilon <= Fraction(1, 2):
         raise InputError(f"ε = {epsilon}: the outputs mix by an ε between 0 and ½.")
-    A = exact([[1 - epsilon, epsilon], [epsilon, 1 - epsilon]])
+    rows = [[1 - epsilon, epsilon], [epsilon, 1 - epsilon]]
 
     def s_squared(n):
         q = (1 - 2 * epsilon) ** n
         return ((1 - q**2) / (1 + q**2)) ** 2
 
-    return Counterexample(
-        "F10",
-        "true, but slow: ε of mixing per layer",
-        lambda k: A,
-        s_squared,
-        Fraction(1),
-        1,
-    )
+    return _constant("F10", "true, but slow: ε of mixing per layer", rows, s_squared, 1)
 
 
 def spatial_blur(positions):
@@ -138,20 +86,6 @@ def spatial_blur(positions):
 
     One layer of a convolution mixes neighbours only. The two ends meet after half the
     length, and then positions diffuse; the second eigenvalue is (1 + 2 cos(π / n)) / 3.
-
-    Parameters
-    ----------
-    positions : int
-        At least 2.
-
-    Returns
-    -------
-    Counterexample
-
-    Raises
-    ------
-    InputError
-        If there are fewer than two positions.
     """
     if positions < 2:
         raise InputError(f"{positions} positions: a blur needs at least 2.")
@@ -159,15 +93,7 @@ def spatial_blur(positions):
     for j in range(positions):
         for i in (j - 1, j, j + 1):
             A[min(max(i, 0), positions - 1), j] += Fraction(1, 3)
-    A = exact(A)
-    return Counterexample(
-        "F11", "true, but slow: positions diffuse", lambda k: A, None, Fraction(1), 1
-    )
-
-
-def _constant(name, says, rows, s_squared, limit_squared, rank):
-    A = exact(rows)
-    return Counterexample(name, says, lambda k: A, s_squared, limit_squared, rank)
+    return _constant("F11", "true, but slow: positions diffuse", A, None, 1)
 
 
 def _f4(n):
@@ -194,14 +120,12 @@ COUNTEREXAMPLES = {
             [[1, 1], [0, 2]],
             lambda n: Fraction((2**n - 1) ** 2, (2**n - 1) ** 2 + 4**n),
             Fraction(1, 2),
-            1,
         ),
         _constant(
             "F2",
             "converges, but only like 1/n²",
             [[1, 1], [0, 1]],
             lambda n: Fraction(n**2, n**2 + 1),
-            Fraction(1),
             1,
         ),
         _constant(
@@ -210,7 +134,7 @@ COUNTEREXAMPLES = {
             [[2, 0, 0], [0, 2, 0], [1, 1, 1]],
             _f3,
             Fraction(1, 4),
-            2,
+            rank=2,
         ),
         _constant(
             "F4",
@@ -218,7 +142,6 @@ COUNTEREXAMPLES = {
             [[3, 0, 0], [1, 1, 1], [1, 1, 1]],
             _f4,
             Fraction(2, 3),
-            1,
         ),
         _constant(
             "F5",
@@ -226,7 +149,7 @@ COUNTEREXAMPLES = {
             _HEAVY_PAIR,
             lambda n: _f4(n) ** 2,
             Fraction(4, 9),
-            2,
+            rank=2,
         ),
         Counterexample(
             "F6",
@@ -252,14 +175,13 @@ COUNTEREXAMPLES = {
                 Fraction(3 * (3**n - 1) ** 2, 2 * 9**n + 3 * (3**n - 1) ** 2) ** 2
             ),
             Fraction(9, 25),
-            2,
+            rank=2,
         ),
         _constant(
             "F9",
             "excluded by the theorem (orthogonal columns), and yet it converges",
             [[1, 0, 0, 1], [1, 1, 0, 0], [0, 1, 1, 0], [0, 0, 1, 1]],
             None,
-            Fraction(1),
             1,
         ),
         slow_pair(Fraction(1, 100)),
@@ -270,7 +192,7 @@ COUNTEREXAMPLES = {
             [[0, 2, 0], [2, 0, 0], [1, 1, 1]],
             _f3,
             Fraction(1, 4),
-            2,
+            rank=2,
         ),
     ]
 }

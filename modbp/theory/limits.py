@@ -6,6 +6,7 @@ The graph of a square A ≥ 0 has an edge j → i where a_ij > 0: column j feeds
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from modbp.errors import InputError
 from modbp.theory.arrays import as_matrix
@@ -19,15 +20,7 @@ TIE = 1e-9
 
 @dataclass(frozen=True)
 class Mixing:
-    """Whether every two columns overlap; as a truth value, or with the offenders.
-
-    Attributes
-    ----------
-    zero : tuple of int
-        The columns that are zero.
-    orthogonal : tuple of (int, int)
-        The pairs of other columns with disjoint supports.
-    """
+    """Whether every two columns overlap; else the zero columns and orthogonal pairs."""
 
     zero: tuple
     orthogonal: tuple
@@ -38,18 +31,9 @@ class Mixing:
 
 @dataclass(frozen=True)
 class Component:
-    """A strongly connected class of indices.
+    """A strongly connected class, and the spectral radius of its block.
 
-    Attributes
-    ----------
-    indices : tuple of int
-        Its members.
-    radius : float
-        The spectral radius of its block.
-    final : bool
-        Whether no edge leaves it.
-    primitive : bool
-        Whether some power of its block is strictly positive.
+    It is final if no edge leaves it, primitive if some power of its block is positive.
     """
 
     indices: tuple
@@ -60,13 +44,7 @@ class Component:
 
 @dataclass(frozen=True)
 class Structure:
-    """The classes of a square non-negative matrix, and what they decide.
-
-    Attributes
-    ----------
-    components : tuple of Component
-        In the order of their smallest index.
-    """
+    """The classes of a square non-negative matrix, and what they decide."""
 
     components: tuple
 
@@ -95,10 +73,8 @@ class Structure:
     def condition_e(self):
         """Whether s_n → 1 for every sequence that tends to A (Theorem E).
 
-        So it is if and only if there is one final class, it is primitive, and every
-        other class has a smaller radius. The same in other words: the spectral radius
-        is a simple and dominant eigenvalue, and its left eigenvector is strictly
-        positive.
+        So it is if and only if there is one final class, it is primitive, and all other
+        radii are smaller: some power is mixing, and the left Perron vector positive.
         """
         return self._one_primitive_final() and all(
             c.final or c.radius < self.final[0].radius * (1 - TIE)
@@ -109,11 +85,14 @@ class Structure:
         return len(self.final) == 1 and self.final[0].primitive
 
 
-def mixing(A):
+def mixing(A: ArrayLike) -> Mixing:
     """Tell whether every two columns overlap, naming those that do not.
 
     This is what the published theorem asks of the limit; the literature calls such
     matrices scrambling. Zeros are taken exactly.
+
+    >>> bool(modbp.theory.mixing([[1, 1], [0, 2]]))
+    True
 
     Parameters
     ----------
@@ -123,12 +102,7 @@ def mixing(A):
     Returns
     -------
     Mixing
-        True or false, with the columns that are zero and the pairs that are orthogonal.
-
-    Raises
-    ------
-    InputError
-        If an entry is negative or not finite.
+        True or false; ``zero`` are the columns that are, ``orthogonal`` other pairs.
     """
     support = (as_matrix(A, nonnegative=True) > 0).astype(np.float64)
     zero = ~support.any(axis=0)
@@ -139,8 +113,15 @@ def mixing(A):
     )
 
 
-def structure(A):
-    """Return the strongly connected classes of a square non-negative matrix.
+def structure(A: ArrayLike) -> Structure:
+    """Return the classes of a square non-negative matrix, and what they decide.
+
+    Class: indices that reach each other along the edges j → i with a_ij > 0 (U. G.
+    Rothblum, Algebraic eigenspaces of nonnegative matrices, 1975).
+
+    >>> F2 = modbp.theory.structure([[1, 1], [0, 1]])
+    >>> [each.indices for each in F2.components], F2.constant_converges, F2.condition_e
+    ([(0,), (1,)], True, False)
 
     Parameters
     ----------
@@ -150,15 +131,10 @@ def structure(A):
     Returns
     -------
     Structure
-
-    Raises
-    ------
-    InputError
-        If A is not square, or an entry is negative or not finite.
-
-    References
-    ----------
-    U. G. Rothblum, Algebraic eigenspaces of nonnegative matrices (1975).
+        ``constant_converges``: whether s_n → 1 for A, A, …; ``condition_e``: for every
+        sequence that tends to A (Theorem E). ``components``: the classes, each with its
+        ``indices``, the spectral ``radius`` of its block, whether no edge leaves it,
+        ``final``, and whether a power of the block is positive, ``primitive``.
     """
     A = as_matrix(A, nonnegative=True, square=True)
     reach = _reach(A)
@@ -179,15 +155,16 @@ def structure(A):
     return Structure(tuple(components))
 
 
-def left_perron(A):
+def left_perron(A: ArrayLike) -> tuple[float, np.ndarray]:
     r"""Return the spectral radius and a left eigenvector of the largest support.
 
     .. math:: w^\top A = \rho\,w^\top,\qquad w\ge0,\quad \textstyle\sum_j w_j = 1
 
-    Its support is as large as that of any non-negative left eigenvector for ρ: a
-    strictly positive one exists if and only if this one is strictly positive. It tells
-    which columns keep up with the product: those with w_j = 0 vanish against the
-    others.
+    A strictly positive one exists if and only if this one is. It tells which columns
+    keep up with the product: those with w_j = 0 vanish against the others.
+
+    >>> modbp.theory.left_perron([[1, 1], [0, 2]])
+    (2.0, array([0., 1.]))
 
     Parameters
     ----------
@@ -200,11 +177,6 @@ def left_perron(A):
         ρ(A).
     w : numpy.ndarray
         ``[size]``, non-negative, sum one.
-
-    Raises
-    ------
-    InputError
-        If A is not square or nilpotent, or an entry is negative or not finite.
     """
     A = as_matrix(A, nonnegative=True, square=True)
     classes, reach = structure(A), _reach(A)

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from modbp.errors import InputError
 from modbp.theory.angles import cosines, widest_pair
@@ -20,14 +21,8 @@ class ProofStep:
     proof's equations (21)–(35) are a_i ν_i. The published proof scales the v_i to
     length one and goes on with a_i.
 
-    Attributes
-    ----------
-    s, s_next : float
-        s(M) and s(MA), both exact.
-    a, b : numpy.ndarray
-        ``[k]``: the coefficients of the two columns of MA whose angle is the widest.
-    C : numpy.ndarray
-        ``[k, k]``: the cosines between the columns of M.
+    `C` are the cosines of the columns of M, ``[k, k]``; `a` and `b`, ``[k]``, belong to
+    the two columns of MA whose angle is the widest. `s` and `s_next` are exact.
     """
 
     s: float
@@ -68,23 +63,10 @@ class ProofStep:
         return float(2 * aa * b.sum() ** 2 + 2 * bb * a.sum() ** 2 - 4 * aa * bb)
 
     def case_1(self, l, m, epsilon=None, q_bar=None):  # noqa: E741
-        r"""Return the lower bounds of case 1 on `s_next`, by equation, falling.
+        """Return the lower bounds of case 1 on `s_next`, equations 24 to 27, falling.
 
-        .. math:: s_{n+1} \ge \Bigl(1+\varepsilon\,\frac r{\bar q}\Bigr)s_n
-
-        Parameters
-        ----------
-        l, m : int
-            A pair of columns of M whose cosine is at least (1 + ε) s; s > 0.
-        epsilon : float, optional
-            ε; left out: the largest that this step allows.
-        q_bar : float, optional
-            An upper bound on Σ a_i b_j; left out: that sum itself.
-
-        Returns
-        -------
-        dict of int to float
-            Keys 24 to 27. Valid with the true weights, not with the published ones.
+        The cosine of columns l, m of M is at least (1 + ε) s, and q̄ at least Σ a_i b_j;
+        left out, they are what this step allows. Valid with the true weights only.
         """
         cosine, r = self.C[l, m], self.r(l, m)
         epsilon = cosine / self.s - 1 if epsilon is None else epsilon
@@ -97,23 +79,10 @@ class ProofStep:
         }
 
     def case_2(self, l, m, epsilon=None):  # noqa: E741
-        r"""Return the lower bounds of case 2 on `s_next`, by equation, falling.
+        """Return the lower bounds of case 2 on `s_next`, equations 29 to 35, falling.
 
-        .. math:: s_{n+1} \ge \alpha's_n,\qquad
-                  \alpha'^2 = 1+\frac{\varepsilon'^2r'}{q^2-\varepsilon'^2r'}
-
-        Parameters
-        ----------
-        l, m : int
-            A pair of columns of M whose cosine is at most 1 - ε'.
-        epsilon : float, optional
-            ε' in [0, 1]; left out: the largest that this step allows.
-
-        Returns
-        -------
-        dict of int to float
-            Keys 29 to 35; (30) and (31) rewrite (29), (33) rewrites (32). Valid with
-            the true weights, not with the published ones.
+        The cosine of columns l, m of M is at most 1 - ε'; left out, ε' is what this
+        step allows. (30), (31) rewrite (29). Valid with the true weights only.
         """
         a, b, C = self.a, self.b, self.C
         epsilon = 1 - C[l, m] if epsilon is None else epsilon
@@ -130,30 +99,28 @@ class ProofStep:
         return {n: float(np.sqrt(square) * self.s) for n, square in squares.items()}
 
 
-def proof_step(M, A, weights="true"):
+def proof_step(M: ArrayLike, A: ArrayLike, weights: str = "true") -> ProofStep:
     """Return the quantities of the proof's steps (2)–(4) for the factor A after M.
+
+    They are those of equations (20)–(35) of :cite:t:`sixt2020lie`.
+
+    >>> modbp.theory.proof_step([[3, 0], [4, 1]], [[1, 0], [1, 2]]).a
+    array([5., 1.])
 
     Parameters
     ----------
-    M : array_like
-        ``[rows, k]``, non-negative, no zero column: the product so far.
-    A : array_like
-        ``[k, columns]``, non-negative, no zero column, at least two columns.
+    M, A : array_like
+        The product so far, ``[rows, k]``, and the next factor, ``[k, columns]``, with
+        at least two columns; non-negative, no zero column.
     weights : {"true", "published"}
         Whether the coefficients of the unit vectors are a_i ν_i, or a_i as printed.
 
     Returns
     -------
     ProofStep
-
-    Raises
-    ------
-    InputError
-        If sizes do not fit, A has one column, or a matrix is not as described.
-
-    References
-    ----------
-    :cite:t:`sixt2020lie`, equations (20)–(35).
+        ``s``, ``s_next``: s(M) and s(MA). ``a``, ``b``, ``C``: what the proof knows.
+        ``eq21``, ``eq22``, ``eq23``, ``q``, ``r(l, m)``, ``r_prime(l, m)``: its terms.
+        ``case_1(l, m)``, ``case_2(l, m)``: its lower bounds on s(MA), by equation.
     """
     M, A = as_chain([M, A], nonnegative=True, no_zero_column=True)
     if weights not in ("true", "published"):

@@ -4,6 +4,7 @@ The verdict comes from the powers themselves, not from any theorem: a matrix is 
 to the power 2²⁰ and looked at.
 """
 
+from collections.abc import Callable, Iterable
 from itertools import permutations
 
 import numpy as np
@@ -52,29 +53,11 @@ HYPOTHESES = {
 
 
 def high_power(A, doublings=DOUBLINGS):
-    r"""Return :math:`A^{2^{\text{doublings}}}`, columns scaled and as a whole scaled.
+    r"""Return :math:`A^{2^{\text{doublings}}}` twice: columns scaled, and as a whole.
 
-    Works on logarithms, :math:`\log(AB)_{ij}=\log\sum_k e^{\log a_{ik}+\log b_{kj}}`,
-    so that neither overflow nor underflow hides a column that is 10⁵ decades smaller.
-
-    Parameters
-    ----------
-    A : array_like
-        ``[size, size]``, non-negative, no zero column.
-    doublings : int
-        How often it is squared.
-
-    Returns
-    -------
-    columns : numpy.ndarray
-        The power with every column divided by its largest entry: for angles.
-    whole : numpy.ndarray
-        The power divided by its largest entry: for the rank.
-
-    Raises
-    ------
-    InputError
-        If A is not square, has a zero column, or negative entries.
+    Every column divided by its largest entry is for angles, the power divided by its
+    largest entry for the rank. Works on logarithms, so that neither overflow nor
+    underflow hides a column that is 10⁵ decades smaller.
     """
     A = as_matrix(A, nonnegative=True, no_zero_column=True, square=True)
     with np.errstate(divide="ignore"):
@@ -85,11 +68,20 @@ def high_power(A, doublings=DOUBLINGS):
     return np.exp(L - L.max(axis=0)), np.exp(L)
 
 
-def search_counterexample(hypotheses="published", size=3, largest=2, conclusion="rank"):
+def search_counterexample(
+    hypotheses: str | Iterable[Callable] = "published",
+    size: int = 3,
+    largest: int = 2,
+    conclusion: str = "rank",
+) -> np.ndarray | None:
     """Return the smallest integer matrix that meets the hypotheses and still fails.
 
     All matrices with entries 0, 1, …, `largest` are tried, up to a common permutation
     of rows and columns, those with the smallest sum first. The sequence is A, A, A, … .
+
+    >>> modbp.theory.search_counterexample(size=2, conclusion="angle")
+    array([[2, 0],
+           [1, 1]])
 
     Parameters
     ----------
@@ -99,23 +91,16 @@ def search_counterexample(hypotheses="published", size=3, largest=2, conclusion=
     size : int
         The matrices are ``[size, size]``.
     largest : int
-        The largest entry. There are (largest + 1) ** (size²) matrices.
+        The largest entry. There are (largest + 1) ** (size²) matrices; with more than
+        three million the search is refused.
     conclusion : {"rank", "angle"}
-        What is claimed and to be refuted: "rank", the product divided by its norm tends
-        to matrices of rank one, as the theorem says; "angle", s_n → 1, as its proof
-        says.
+        What is to be refuted: "rank", the normalised product tends to rank one, as the
+        theorem says; "angle", s_n → 1, as its proof says.
 
     Returns
     -------
     numpy.ndarray or None
         ``[size, size]`` integers; None if no matrix of the space violates the claim.
-
-    Raises
-    ------
-    UnknownName
-        If the hypotheses have no such name.
-    InputError
-        If the conclusion is unknown, or the space is empty or too large to be tried.
     """
     if isinstance(hypotheses, str):
         if hypotheses not in HYPOTHESES:

@@ -1,25 +1,28 @@
 """The simulation of appendix B: a chain of matrices shaped like VGG-16, output first.
 
 A backward pass starts with some vectors at the logits and multiplies them by A_16,
-A_15, …, A_1, where A_k is ``[in, out]``. A `Protocol` says what it starts with and what
-is measured.
+A_15, …, A_1, where A_k is ``[in, out]``. A `Protocol` says with which, and what counts.
 """
 
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
+from numpy.typing import ArrayLike, DTypeLike
 
 from modbp.errors import InputError
-from modbp.theory.arrays import as_chain
-from modbp.theory.protocols import PROTOCOLS, measure
+from modbp.theory.arrays import as_chain, as_matrix, directions, one_hots, rescaled
 
 __all__ = [
+    "PROTOCOLS",
     "VARIANTS",
     "VGG16",
+    "Protocol",
     "Variant",
     "alpha_beta_variants",
     "backward_pass",
+    "measure",
     "simulate",
     "simulate_learned",
 ]
@@ -29,24 +32,38 @@ VGG16 = (3, 64, 64, 128, 128, *[256] * 3, *[512] * 6, 4096, 4096, 1000)
 
 
 @dataclass(frozen=True)
-class Variant:
-    r"""One curve of figure 7: matrices :math:`\alpha W^+ + \beta W^-`, W normal.
+class Protocol:
+    """What is started with, and what is made of the cosines between the vectors."""
 
-    Attributes
-    ----------
-    alpha, beta : float
-        The weights of :math:`W^+=\max(0,W)` and :math:`W^-=\min(0,W)`.
-    relu : bool
-        Whether the running vectors are clipped at zero after every multiplication.
-    divide : {None, "inputs", "outputs"}
-        Divide by sums: "outputs" as the 2020 code does for "stochastic" (every new
-        entry is an average of old ones), "inputs" for column sums one, which is
-        conservation.
-    """
+    # Start with single logits, as the columns of the product do; or with N(0, 1).
+    one_hot: bool
+    # Take |cos|; count each vector's cosine with itself.
+    absolute: bool
+    diagonal: bool
+    # Makes one number of the cosines.
+    statistic: Callable
+
+
+PROTOCOLS = {
+    # Figure 7 as the 2020 code made it: signed start vectors, mean ``|cos|``.
+    "code": Protocol(one_hot=False, absolute=True, diagonal=True, statistic=np.mean),
+    # Figure 7 as the text describes it: the median over the columns of the product.
+    "text": Protocol(one_hot=True, absolute=False, diagonal=False, statistic=np.median),
+    # s_n, the quantity of the theorem.
+    "theorem": Protocol(one_hot=True, absolute=False, diagonal=False, statistic=np.min),
+}
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One curve of figure 7: matrices α max(0, W) + β min(0, W), W normal."""
 
     alpha: float
     beta: float
+    # Clip the running vectors at zero after every multiplication.
     relu: bool = False
+    # By sums: "outputs" as the 2020 code does for "stochastic" (every new entry is an
+    # average of old ones), "inputs" for column sums one, which is conservation.
     divide: str | None = None
 
 
@@ -60,41 +77,46 @@ VARIANTS = {
 
 
 def alpha_beta_variants(betas=(9, 4, 3, 2, 1, 0)):
-    """Return the variants of figure 7b: α = β + 1, no ReLU.
-
-    Parameters
-    ----------
-    betas : iterable of float
-        The values of β; left out, those of the figure.
-
-    Returns
-    -------
-    dict of str to Variant
-    """
+    """Return the variants of figure 7b, a dict by name: α = β + 1, no ReLU."""
     return {f"α={beta + 1:g}, β={beta:g}": Variant(beta + 1, beta) for beta in betas}
 
 
-def backward_pass(mats, start, relu=False):
-    """Yield the running vectors: the start, then after each multiplication.
+def measure(R: ArrayLike, protocol: Protocol = PROTOCOLS["code"]) -> float:
+    """Return one minus the protocol's similarity of the columns of R.
+
+    >>> round(modbp.theory.measure([[1, 1], [0, 1]], modbp.theory.PROTOCOLS["text"]), 4)
+    0.2929
 
     Parameters
     ----------
-    mats : list of array_like
-        A_1, …, A_n, each ``[in, out]``; the last is multiplied first.
-    start : array_like
-        ``[outputs, vectors]``.
-    relu : bool
-        Whether to clip at zero after every multiplication (not the start).
+    R : array_like
+        ``[units, vectors]``. Zero columns are left out, as the 2020 code does.
+    protocol : Protocol
+        Which cosines count, and what is made of them.
 
-    Yields
-    ------
-    numpy.ndarray
-        ``[units, vectors]``, divided by a power of two, which changes no angle.
+    Returns
+    -------
+    float
+        In [0, 2]; NaN if no pair is left. Its floor is the rounding of R's dtype.
+    """
+    as_matrix(R, "R")
+    # Not its float64 copy: float32 vectors are to show the floor of float32.
+    R = np.asarray(R)
+    R = R[:, R.any(axis=0)]
+    if R.shape[1] < 2 - protocol.diagonal:
+        return float("nan")
+    C = directions(R)
+    values = C[np.tril_indices(len(C), k=0 if protocol.diagonal else -1)]
+    return float(
+        1 - protocol.statistic(np.abs(values) if protocol.absolute else values)
+    )
 
-    Raises
-    ------
-    InputError
-        If sizes do not fit, or an entry is not finite.
+
+def backward_pass(mats, start, relu=False):
+    """Yield the running vectors ``[units, vectors]``: the start, then after each step.
+
+    The last of A_1, …, A_n is multiplied first; a ReLU clips after each step, and every
+    result is divided by a power of two.
     """
     *mats, R = as_chain([*mats, start])
     yield R
@@ -104,35 +126,32 @@ def backward_pass(mats, start, relu=False):
 
 
 def simulate_learned(
-    mats, *, relu=False, protocol=PROTOCOLS["code"], vectors=32, repetitions=20, seed=0
-):
+    mats: Iterable[ArrayLike],
+    *,
+    relu: bool = False,
+    protocol: Protocol = PROTOCOLS["code"],
+    vectors: int = 32,
+    repetitions: int = 20,
+    seed: int = 0,
+) -> np.ndarray:
     """Return the curve of given matrices; only the start vectors are drawn.
+
+    >>> modbp.theory.simulate_learned([[[2, 1], [1, 2]]] * 3, vectors=8).shape
+    (20, 4)
 
     Parameters
     ----------
-    mats : list of array_like
-        A_1, …, A_n, each ``[in, out]``: for a dense layer the transposed weight of
-        torch.
+    mats : iterable of array_like
+        A_1, …, A_n, each ``[in, out]``: for a dense layer, torch's weight transposed.
     relu : bool
         Whether to clip at zero after every multiplication.
-    protocol : Protocol
-        What to start with and to measure.
-    vectors, repetitions : int
-        How many start vectors, how often.
-    seed : int
-        Of numpy's default generator.
+    protocol, vectors, repetitions, seed
+        As in `simulate`.
 
     Returns
     -------
     numpy.ndarray
-        ``[repetitions, len(mats) + 1]``: `measure` at the start and after each
-        multiplication. The figure shows the median over repetitions; a ReLU may end in
-        zero, and in NaN, hence ``np.nanmedian``.
-
-    Raises
-    ------
-    InputError
-        If the matrices do not fit, or more one-hot vectors are asked for than outputs.
+        ``[repetitions, len(mats) + 1]``, as in `simulate`.
     """
     mats, rng = as_chain(mats), np.random.default_rng(seed)
     outputs = mats[-1].shape[1]
@@ -144,26 +163,29 @@ def simulate_learned(
 
 
 def simulate(
-    variants=None,
+    variants: dict[str, Variant] | None = None,
     *,
-    widths=VGG16,
-    protocol=PROTOCOLS["code"],
-    vectors=32,
-    repetitions=20,
-    seed=0,
-    dtype=np.float64,
-):
+    widths: Sequence[int] = VGG16,
+    protocol: Protocol = PROTOCOLS["code"],
+    vectors: int = 32,
+    repetitions: int = 20,
+    seed: int = 0,
+    dtype: DTypeLike = np.float64,
+) -> dict[str, np.ndarray]:
     """Return the curves of figure 7 for random matrices.
 
     All variants of a repetition share the same W and the same start: their curves may
     be compared point by point, and one draw of 25 million numbers serves them all.
+
+    >>> modbp.theory.simulate(widths=(8, 64, 64, 64), repetitions=3)["ReLU"].shape
+    (3, 4)
 
     Parameters
     ----------
     variants : dict of str to Variant, optional
         Left out: `VARIANTS`, those of figure 7a with random matrices.
     widths : sequence of int
-        Units per layer, input first.
+        Units per layer, input first; left out, those of VGG-16, `VGG16`.
     protocol : Protocol
         What to start with and to measure.
     vectors, repetitions : int
@@ -179,11 +201,6 @@ def simulate(
         ``[repetitions, len(widths)]``: `measure` at the start and after each
         multiplication. The figure shows the median over repetitions; a ReLU may end in
         zero, and in NaN, hence ``np.nanmedian``.
-
-    Raises
-    ------
-    InputError
-        If there are fewer than two widths, or too few outputs for one-hot starts.
     """
     variants = VARIANTS if variants is None else variants
     widths = list(widths)
@@ -205,14 +222,9 @@ def simulate(
 
 
 def _start(protocol, outputs, vectors, rng):
-    if not protocol.one_hot:
-        return rng.standard_normal((outputs, vectors))
-    if vectors > outputs:
-        raise InputError(
-            f"{vectors} one-hot starts were asked for, with {outputs} outputs. "
-            "Ask for fewer vectors."
-        )
-    return np.eye(outputs, vectors)
+    if protocol.one_hot:
+        return one_hots(vectors, outputs)
+    return rng.standard_normal((outputs, vectors))
 
 
 def _multiply(W, running, variants):
@@ -237,7 +249,5 @@ def _multiply(W, running, variants):
 
 
 def _next(R, relu):
-    if relu:
-        R = np.maximum(R, 0)
-    # Without this float32 overflows on the way down VGG-16.
-    return np.ldexp(R, -np.frexp(np.abs(R).max())[1])
+    # Without the scale float32 overflows on the way down VGG-16.
+    return rescaled(np.maximum(R, 0) if relu else R)

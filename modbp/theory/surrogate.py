@@ -11,10 +11,12 @@ Everything is computed with t = 1 / (1 + γ) in [0, 1], and z^γ / (1 + γ) = P 
 γ = ∞, the z⁺ rule, is a number like any other.
 """
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from modbp.errors import InputError
 from modbp.theory.arrays import as_matrix, as_vector
@@ -43,35 +45,34 @@ class Forward(NamedTuple):
 class GammaLayer:
     r"""One layer of the γ-rule at one input.
 
+    >>> layer = modbp.surrogate.gamma_layer([[2, 1, -1]], [1, 1, 1], gamma=1)
+    >>> layer.z, layer.positive, layer.negative, layer.c
+    (array([2.]), array([3.]), array([1.]), array([0.4]))
+
     Attributes
     ----------
-    z : numpy.ndarray
-        ``[out]``: pre-activations, bias included.
+    z, output : numpy.ndarray
+        ``[out]``: pre-activations with bias; the surrogate's own, NaN at a pole.
     positive, negative : numpy.ndarray
         ``[out]``: P and N. A bias counts as a weight from a unit with activation 1.
     c : numpy.ndarray
         ``[out]``: z / z^γ; 0 at inactive units, ±∞ at a pole, NaN where z is 0/0.
-    forward : numpy.ndarray
-        ``[out, in]``: the surrogate weights :math:`(w_{ji}+\gamma w^+_{ji})\,c_j`.
-    forward_bias : numpy.ndarray
-        ``[out]``: the same for the bias.
-    backward : numpy.ndarray
-        ``[in, out]``: :math:`B_{ij}=h_i(w_{ji}+\gamma w^+_{ji})/z^\gamma_j`; zero
-        columns at inactive units.
-    bias_share : numpy.ndarray
-        ``[out]``: what the bias keeps. Columns of `backward` plus this sum to one.
+    forward, forward_bias : numpy.ndarray
+        ``[out, in]``, ``[out]``: the surrogate weights :math:`(w_{ji}+\gamma
+        w^+_{ji})\,c_j`, and the same for the bias.
+    backward, bias_share : numpy.ndarray
+        ``[in, out]``, ``[out]``: :math:`B_{ij}=h_i(w_{ji}+\gamma w^+_{ji})/z^\gamma_j`,
+        zero columns at inactive units, and what the bias keeps; the sum of both is one.
     nu : numpy.ndarray
         ``[out]``: N / z^γ. The rule is LRP-αβ with β_j = ν_j, α_j = 1 + ν_j.
     p, n : numpy.ndarray
         ``[in, out]``: the distributions of positive and negative contributions, a zero
         column where there are none: :math:`b_j=(1+\nu_j)p_j-\nu_jn_j`.
     poles : numpy.ndarray
-        ``[out]``: the γ at which z^γ vanishes, N/P - 1; NaN where P = 0. Only positive
-        ones matter. With split contributions there are none, and all are NaN.
+        ``[out]``: the γ at which z^γ vanishes, N/P - 1, where positive; NaN where P = 0
+        and with split contributions, which have none.
     active, pole : numpy.ndarray of bool
         ``[out]``: units that pass relevance; active units without a denominator.
-    output : numpy.ndarray
-        ``[out]``: the surrogate's activations, NaN at a pole.
     """
 
     z: np.ndarray
@@ -91,11 +92,24 @@ class GammaLayer:
     output: np.ndarray
 
 
-def gamma_layer(W, h, gamma, bias=None, *, relu=False, split=False):
+def gamma_layer(
+    W: ArrayLike,
+    h: ArrayLike,
+    gamma: float,
+    bias: ArrayLike | None = None,
+    *,
+    relu: bool = False,
+    split: bool = False,
+) -> GammaLayer:
     r"""Return one layer of the γ-rule, poles included.
 
     .. math:: c_j = \frac{z_j}{z_j+\gamma P_j},\qquad
               B_{ij} = \frac{h_i(w_{ji}+\gamma w^+_{ji})}{z_j+\gamma P_j}
+
+    >>> modbp.surrogate.gamma_layer([[2, 1, -1]], [1, 1, 1], gamma=1).backward
+    array([[ 0.8],
+           [ 0.4],
+           [-0.2]])
 
     Parameters
     ----------
@@ -117,11 +131,6 @@ def gamma_layer(W, h, gamma, bias=None, *, relu=False, split=False):
     Returns
     -------
     GammaLayer
-
-    Raises
-    ------
-    InputError
-        If sizes do not fit, γ is negative or NaN, or an entry is not finite.
     """
     if not gamma >= 0:
         raise InputError(f"γ = {gamma}: the rule needs a γ in [0, ∞].")
@@ -183,8 +192,22 @@ def gamma_layer(W, h, gamma, bias=None, *, relu=False, split=False):
     )
 
 
-def gamma_layers(mats, x, gamma, biases=None, *, relu=False, split=False):
+def gamma_layers(
+    mats: Iterable[ArrayLike],
+    x: ArrayLike,
+    gamma: float,
+    biases: Sequence[ArrayLike | None] | None = None,
+    *,
+    relu: bool = False,
+    split: bool = False,
+) -> list[GammaLayer]:
     """Return every layer of the γ-rule, each at the activations of the surrogate below.
+
+    A pole is refused, by the name of its layer and unit, unless the unit is inactive.
+
+    >>> mats = [[[1, 2], [3, -1]], [[1, 1]]]
+    >>> [each.c for each in modbp.surrogate.gamma_layers(mats, [1, 2], gamma=1)]
+    [array([0.5 , 0.25]), array([0.5])]
 
     Parameters
     ----------
@@ -194,7 +217,7 @@ def gamma_layers(mats, x, gamma, biases=None, *, relu=False, split=False):
         ``[in]``: the input.
     gamma : float
         In [0, ∞].
-    biases : list of (array_like or None), optional
+    biases : sequence of (array_like or None), optional
         One per layer.
     relu : bool
         Whether a ReLU follows every layer but the last. Left out: the linear network of
@@ -205,12 +228,6 @@ def gamma_layers(mats, x, gamma, biases=None, *, relu=False, split=False):
     Returns
     -------
     list of GammaLayer
-
-    Raises
-    ------
-    InputError
-        If sizes do not fit, or a unit that matters has no denominator: the message
-        names the layer, the unit and the pole.
     """
     mats, h, layers = list(mats), as_vector(x, "x"), []
     if not mats:
@@ -241,7 +258,15 @@ def gamma_layers(mats, x, gamma, biases=None, *, relu=False, split=False):
     return layers
 
 
-def gamma_forward(mats, x, gamma, biases=None, *, relu=False, split=False):
+def gamma_forward(
+    mats: Iterable[ArrayLike],
+    x: ArrayLike,
+    gamma: float,
+    biases: Sequence[ArrayLike | None] | None = None,
+    *,
+    relu: bool = False,
+    split: bool = False,
+) -> Forward:
     r"""Return the forward surrogate: its activations, and the factors c.
 
     .. math::
@@ -252,6 +277,10 @@ def gamma_forward(mats, x, gamma, biases=None, *, relu=False, split=False):
     are in [0, 1/(1+γ)] at active ReLU units with inputs ≥ 0; elsewhere they may be
     anything.
 
+    >>> found = modbp.surrogate.gamma_forward([[[1, 2], [3, -1]]], [1, 2], gamma=1)
+    >>> found.activations[1], found.factors[0]
+    (array([5., 1.]), array([0.5 , 0.25]))
+
     Parameters
     ----------
     mats, x, gamma, biases, relu, split
@@ -261,18 +290,21 @@ def gamma_forward(mats, x, gamma, biases=None, *, relu=False, split=False):
     -------
     Forward
         ``activations``: R⁺(0), …, R⁺(T); ``factors``: c(1), …, c(T).
-
-    Raises
-    ------
-    InputError
-        As in `gamma_layers`.
     """
     layers = gamma_layers(mats, x, gamma, biases, relu=relu, split=split)
     activations = [as_vector(x, "x"), *(layer.output for layer in layers)]
     return Forward(activations, [layer.c for layer in layers])
 
 
-def gamma_backward(mats, x, gamma, biases=None, *, relu=False, split=False):
+def gamma_backward(
+    mats: Iterable[ArrayLike],
+    x: ArrayLike,
+    gamma: float,
+    biases: Sequence[ArrayLike | None] | None = None,
+    *,
+    relu: bool = False,
+    split: bool = False,
+) -> list[np.ndarray]:
     r"""Return the matrices by which LRP-γ takes relevance from layer to layer.
 
     .. math::
@@ -280,6 +312,10 @@ def gamma_backward(mats, x, gamma, biases=None, *, relu=False, split=False):
                                 {\sum_{i'}h_{i'}(w_{ji'}+\gamma w^+_{ji'})}\,R^-_j(t)
 
     The factor c_j cancels. Columns sum to one at active units without bias.
+
+    >>> modbp.surrogate.gamma_backward([[[1, 2], [3, -1]]], [1, 2], gamma=1)
+    [array([[ 0.2,  1.5],
+           [ 0.8, -0.5]])]
 
     Parameters
     ----------
@@ -290,11 +326,6 @@ def gamma_backward(mats, x, gamma, biases=None, *, relu=False, split=False):
     -------
     list of numpy.ndarray
         B_1, …, B_T, each ``[in, out]``: R⁻(0) = B_1 B_2 ⋯ B_T R⁻(T).
-
-    Raises
-    ------
-    InputError
-        As in `gamma_layers`.
     """
     layers = gamma_layers(mats, x, gamma, biases, relu=relu, split=split)
     return [layer.backward for layer in layers]

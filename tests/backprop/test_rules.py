@@ -1,11 +1,11 @@
 """The rules: by hand on 2×2 weights, and by replication on explicit matrices."""
 
+import weakref
 from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
-import torch.nn.functional as F
 from nets import call, filled, normal, relative, uniform
 from torch import nn
 
@@ -43,21 +43,16 @@ def pulled(rule, a, bias=None, r=ONES):
 def test_the_stabilizer_moves_away_from_zero_on_both_sides_and_zero_upwards():
     # 2 + ½, −2 − ½, and sign(0) = +: 0 + ½. A sum is −0 only by rounding up to it, or
     # if all its terms are zero.
-    found = rules.stabilize(torch.tensor([2.0, -2.0, 0.0, -0.0]), 0.5)
-    assert found.tolist() == [2.5, -2.5, 0.5, -0.5]
+    z = torch.tensor([2.0, -2.0, 0.0, -0.0])
+    assert rules.stabilize(z, 0.5).tolist() == [2.5, -2.5, 0.5, -0.5]
+    assert z.tolist() == [2, -2, 0, 0]
 
 
 def test_without_epsilon_only_exact_zeros_are_replaced():
     # 1e-12 is small but a denominator of its own right.
     z = torch.tensor([1e-12, -1e-12, 0.0, -0.0, 3.0], dtype=torch.float64)
     assert rules.stabilize(z).tolist() == [1e-12, -1e-12, 1e-7, 1e-7, 3.0]
-
-
-def test_the_stabilizer_does_not_write_into_its_argument():
-    z = torch.zeros(3)
-    rules.stabilize(z)
-    rules.stabilize(z, 1.0)
-    assert z.tolist() == [0, 0, 0]
+    assert z.count_nonzero() == 3
 
 
 # Linear rules by hand -----------------------------------------------------------------
@@ -137,11 +132,6 @@ def test_alpha2_beta1_with_a_bias(bias, expected):
     torch.testing.assert_close(found, row(*expected))
 
 
-def test_alpha5_beta4_weighs_both_signs():
-    # 5·(3/2, 1/2) − 4·(0, 1) = (15/2, −3/2).
-    assert pulled(rules.AlphaBeta(5, 4), row(1, 2)).tolist() == [[15 / 2, -3 / 2]]
-
-
 def test_alpha_beta_sorts_contributions_and_not_weights_by_sign():
     # a = (1, −2): contributions (2, −2) and (1, 2), so P = (2, 3) and N = (−2, 0).
     # α1β0: (2/2 + 1/3, 2/3) = (4/3, 2/3).
@@ -181,10 +171,9 @@ def test_no_denominator_is_a_difference_of_large_numbers():
         assert back(torch.ones(1, 1, 1))[0].tolist() == [[[2, -1]]]
 
 
-def test_a_unit_that_is_off_gives_nothing_and_no_nan():
-    found = pulled(rules.AlphaBeta(2, 1), row(0, 0))
-    assert found.tolist() == [[0, 0]]
-    assert pulled(rules.Epsilon(), row(0, 0)).tolist() == [[0, 0]]
+@pytest.mark.parametrize("rule", [rules.AlphaBeta(2, 1), rules.Epsilon()])
+def test_a_unit_that_is_off_gives_nothing_and_no_nan(rule):
+    assert pulled(rule, row(0, 0)).tolist() == [[0, 0]]
 
 
 def test_excitation_is_alpha1_beta0_without_the_bias():
@@ -288,35 +277,23 @@ def test_a_box_can_have_a_range_for_each_channel():
     found = pulled(rules.Box((0, 1), (4, 5)), row(1, 2))
     torch.testing.assert_close(found, row(2 / 3 + 1 / 4, 1 / 3 + 3 / 4))
     a = uniform(0, 1, 2, 3, 3)
-    layer = filled(nn.Conv2d(2, 3, 2))
-    backs = [
-        rule(call(layer, a), a)[1]
-        for rule in (rules.Box((0, 0), (1, 1)), rules.Box(0, 1))
-    ]
-    r = normal(1, 1, 1, 3, 2, 2)
+    layer, r = filled(nn.Conv2d(2, 3, 2)), normal(1, 1, 1, 3, 2, 2)
     with torch.no_grad():
-        assert torch.equal(*(back(r)[0] for back in backs))
-
-
-def test_pixels_outside_the_box_are_refused_with_the_remedy():
-    wanted = r"'function' \(Linear\) reads values from 1 to 2, outside .*Box\(low, high"
-    with pytest.raises(MethodError, match=wanted):
-        pulled(rules.Box(0, 1), row(1, 2))
+        each, both = (
+            box(call(layer, a), a)[1](r)[0]
+            for box in (rules.Box((0, 0), (1, 1)), rules.Box(0, 1))
+        )
+    assert torch.equal(each, both)
 
 
 def test_a_pixel_outside_the_box_by_rounding_is_inside():
     mean, deviation = 0.485, 0.229
     a = (torch.tensor([[0.0, 1.0]]) - mean) / deviation
     exact = [(value - mean) / deviation for value in (0.0, 1.0)]
-    for low, high in (exact, [exact[0] + 1e-7, exact[1] - 1e-7]):
+    for low, high in (exact, [exact[0] + 2e-6, exact[1] - 2e-6]):
         assert pulled(rules.Box(low, high), a).isfinite().all()
     with pytest.raises(MethodError, match="outside the box"):
         pulled(rules.Box(exact[0], exact[1] - 1e-3), a)
-
-
-def test_a_box_of_three_channels_does_not_fit_two():
-    with pytest.raises(MethodError, match="2 channels, the box 3"):
-        pulled(rules.Box((0, 0, 0), 4), row(1, 2))
 
 
 @pytest.mark.parametrize(
@@ -349,52 +326,51 @@ def test_flat_gives_nothing_to_the_padding():
         assert back(torch.ones(1, 1, 1, 3))[0].tolist() == [[[[1.5, 1.5]]]]
 
 
+# A rule of one's own ------------------------------------------------------------------
+
+
 @pytest.mark.parametrize(
-    "rule",
+    "options, expected",
     [
-        rules.Gradient(),
-        *(rules.Gamma(2, bias) for bias in ("denominator", "unit", "ignore")),
-        rules.Box(-2, 2),
-        rules.WSquare(),
-        rules.Flat(),
-        rules.Epsilon(0.1, "ignore"),
-        rules.AlphaBeta(1, 0, "unit"),
-        rules.AlphaBeta(2, 1, "unit"),
-        rules.AlphaBeta(2, 1, "ignore"),
+        # Of |W a| = (2, 2) to z₁ and (1, 2) to z₂: (2/4 + 1/3, 2/4 + 2/3).
+        ({}, (5 / 6, 7 / 6)),
+        # b = (−1, 3) as it is: (2/3 + 1/6, 2/3 + 2/6).
+        ({"bias": "denominator"}, (5 / 6, 1)),
+        # Or changed like a weight, |b| = (1, 3): (2/5 + 1/6, 2/5 + 2/6).
+        ({"bias": "unit"}, (17 / 30, 11 / 15)),
+        # 4 + 1 and 3 + 1: (2/5 + 1/4, 2/5 + 2/4).
+        ({"stabilizer": 1.0}, (13 / 20, 9 / 10)),
     ],
-    ids=str,
 )
-@pytest.mark.parametrize("a", [row(1, 2), row(1, -2)], ids=["non-negative", "signed"])
-def test_every_linear_rule_returns_the_output_of_its_layer(rule, a):
-    with torch.no_grad():
-        z, _ = rule(call(linear(B), a), a)
-    torch.testing.assert_close(z, F.linear(a, W, B))
+def test_a_share_is_by_what_is_called_a_contribution(options, expected):
+    def magnitude(call, a):
+        return rules.share(call, a, (a.abs(), torch.abs), **options)
+
+    torch.testing.assert_close(pulled(magnitude, row(1, -2), B), row(*expected))
+
+
+@pytest.mark.parametrize("bias", ["denominator", "unit", "ignore"])
+def test_a_share_by_the_plain_product_is_the_z_rule(bias):
+    def mine(call, a):
+        return rules.share(call, a, (1 * a, None), bias=bias)
+
+    a = row(1, -2)
+    torch.testing.assert_close(pulled(mine, a, B), pulled(rules.Epsilon(0, bias), a, B))
+
+
+@pytest.mark.parametrize("options", [{"bias": "half"}, {"stabilizer": -1}])
+def test_a_share_refuses_what_no_rule_takes(options):
+    def mine(call, a):
+        return rules.share(call, a, (a, None), **options)
+
+    with pytest.raises(InputError, match="bias|stabilizer"):
+        pulled(mine, row(1, 2))
 
 
 @pytest.mark.parametrize("alpha, beta", [(1, 1), (0, -1), (2, 0), (float("nan"), 0)])
 def test_alpha_minus_beta_has_to_be_one(alpha, beta):
     with pytest.raises(InputError, match="alpha = 1 \\+ beta"):
         rules.AlphaBeta(alpha, beta)
-
-
-@pytest.mark.parametrize("rule", [rules.Epsilon, rules.AlphaBeta, rules.Gamma])
-def test_an_unknown_bias_convention_is_refused(rule):
-    with pytest.raises(InputError, match="denominator, unit, ignore"):
-        rule(bias="half")
-
-
-@pytest.mark.parametrize("value", [-1.0, float("nan")])
-@pytest.mark.parametrize(
-    "rule, option",
-    [
-        (rules.Epsilon, "epsilon"),
-        (rules.AlphaBeta, "stabilizer"),
-        (rules.Gamma, "stabilizer"),
-    ],
-)
-def test_what_keeps_a_denominator_from_zero_is_not_negative(rule, option, value):
-    with pytest.raises(InputError, match=f"{option} is {value}; .*at least 0"):
-        rule(**{option: value})
 
 
 # ReLU by hand -------------------------------------------------------------------------
@@ -441,12 +417,6 @@ def test_rectgrad_takes_the_percentile_of_numpy_over_all_entries_of_a_sample():
             kept = r[k, n] * a[n].clamp(min=0) > threshold[k, n]
             assert torch.equal(found[k, n], r[k, n] * (kept & (a[n] > 0)))
             assert 0 < (found[k, n] != 0).sum() <= 2
-
-
-@pytest.mark.parametrize("percentile", [-1, 101, float("nan")])
-def test_a_percentile_is_between_0_and_100(percentile):
-    with pytest.raises(InputError, match="percentile"):
-        rules.RectGrad(percentile)
 
 
 # Pooling, joining, reshaping by hand --------------------------------------------------
@@ -518,18 +488,38 @@ def test_a_concatenation_gives_every_part_its_own_piece():
     assert second.tolist() == [[[[2, 3], [4, 5]]]]
 
 
-def test_reshaping_is_undone():
-    a = torch.zeros(2, 3, 2)
-    _, back = rules.Reshape()(call(nn.Flatten(), a), a)
-    r = torch.arange(24.0).reshape(2, 2, 6)
-    assert torch.equal(back(r)[0], r.reshape(2, 2, 3, 2))
-
-
-def test_a_permutation_is_undone():
+@pytest.mark.parametrize("layer", [nn.Flatten(), lambda a: a.permute(0, 3, 1, 2)])
+def test_reshaping_is_undone(layer):
     a = normal(0, 2, 3, 4, 5)
-    z, back = rules.Reshape()(call(lambda a: a.permute(0, 3, 1, 2), a), a)
-    assert z.shape == (2, 5, 3, 4)
+    z, back = rules.Reshape()(call(layer, a), a)
+    assert z.shape in ((2, 60), (2, 5, 3, 4))
     assert torch.equal(back(z[None])[0][0], a)
+
+
+# What is kept -------------------------------------------------------------------------
+
+
+@torch.no_grad()
+@pytest.mark.parametrize(
+    "rule, layer",
+    [
+        (rules.Gradient(), nn.Conv2d(4, 4, 3)),
+        *((rule, nn.ReLU()) for rule in (rules.Pass(), rules.Deconv())),
+        *((rule, nn.ReLU()) for rule in (rules.ReLUGradient(), rules.Guided())),
+        *((rule, nn.ReLU()) for rule in (rules.ReLUMask(), rules.RectGrad())),
+        (rules.MaxPool(), nn.MaxPool2d(2)),
+        (rules.AvgPool(), nn.AvgPool2d(2)),
+        (rules.Reshape(), nn.Flatten()),
+    ],
+    ids=str,
+)
+def test_no_activation_is_kept_where_a_mask_or_a_shape_suffices(rule, layer):
+    a = normal(0, 2, 4, 6, 6)
+    step, gone = call(filled(layer), a), weakref.ref(a)
+    z, back = rule(step, a)
+    r = normal(1, 1, *z.shape)
+    del a, z
+    assert gone() is None and back(r)[0].shape == (1, 2, 4, 6, 6)
 
 
 # By replication: the slow formula on the explicit matrix of the layer -----------------
@@ -555,7 +545,7 @@ RULES = [
     *(rules.Epsilon(0.01, bias) for bias in ("denominator", "ignore")),
     *(
         rules.AlphaBeta(1 + beta, beta, bias, 0.01)
-        for beta in (0, 1)
+        for beta in (0, 4)
         for bias in ("denominator", "unit", "ignore")
     ),
     *(
@@ -582,6 +572,7 @@ def by_formula(rule, matrix, bias, a, r):
     """Return relevance for one sample by the equation in the rule's docstring."""
     if isinstance(rule, rules.Gradient):
         return matrix.T @ r
+    amount = getattr(rule, "epsilon", getattr(rule, "stabilizer", 0))
     constant = {
         rules.Box: matrix * torch.where(matrix > 0, a + 4, a - 4),
         rules.WSquare: matrix.square(),
@@ -592,8 +583,6 @@ def by_formula(rule, matrix, bias, a, r):
     contributions = matrix * a
     if isinstance(rule, rules.Gamma):
         return by_gamma(rule, contributions, matrix, bias, r)
-
-    amount = getattr(rule, "epsilon", getattr(rule, "stabilizer", 0))
 
     def share(part, clamp):
         total = part.sum(1)

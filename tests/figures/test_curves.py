@@ -137,6 +137,8 @@ def test_every_named_method_has_a_style_of_its_own():
         (lambda: figures.csc_curves(RESULTS, "fc5"), "fc5"),
         (lambda: figures.csc_table(MEASURED, "fc5"), "fc5"),
         (lambda: figures.csc_histogram(RESULTS, "fc6", "input", names=["dtd"]), "dtd"),
+        (lambda: figures.csc_curves({}, "fc6"), "no results"),
+        (lambda: figures.similarity_curves({}), "no results"),
         (lambda: figures.similarity_curves({}, "size"), "size"),
         (lambda: figures.similarity_curves({}, names=["grad"]), "grad"),
         (lambda: figures.similarity_boxes(stages(a=(1, 1, 0)), "fc9"), "fc9"),

@@ -133,8 +133,3 @@ def test_positive_chains_converge_and_the_gradient_does_not():
 def test_fewer_than_two_relevances_are_refused(net, x, relevances):
     with pytest.raises(modbp.ModbpError, match="at least two"):
         modbp.csc(net, x, "gradient", "fc6", relevances=relevances)
-
-
-def test_an_unknown_start_is_answered_with_the_nearest_names(net, x):
-    with pytest.raises(modbp.ModbpError, match="conv4"):
-        modbp.csc(net, x, "gradient", "conv44")

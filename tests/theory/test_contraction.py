@@ -68,10 +68,13 @@ def test_dobrushin_and_euclidean_agree_with_their_definitions(A):
 
 @holds_for(matrices())
 def test_birkhoff_agrees_with_the_distances_of_the_columns(A):
-    farthest = max(
-        theory.hilbert_distance(x, y) for x, y in itertools.product(A.T, repeat=2)
-    )
-    assert theory.birkhoff(A) == pytest.approx(math.tanh(farthest / 4), abs=1e-12)
+    distances = [0.0]
+    for x, y in itertools.combinations(A.T, 2):
+        same = ((x > 0) == (y > 0)).all()
+        logs = np.log(y[x > 0] / x[x > 0]) if same else [-np.inf, np.inf]
+        distances.append(max(logs) - min(logs))
+    expected = math.tanh(max(distances) / 4)
+    assert theory.birkhoff(A) == pytest.approx(expected, abs=1e-12)
 
 
 @holds_for(chains(length=2))
@@ -129,22 +132,8 @@ def test_birkhoff_ignores_every_scaling_of_rows_and_columns(A, data):
 
 
 @holds_for(matrices(entries=POSITIVE))
-def test_birkhoff_is_dobrushin_in_the_worst_gauge(A):
-    # Never more, for any gauge …
+def test_birkhoff_is_never_less_than_dobrushin_in_any_gauge(A):
     assert theory.dobrushin(stochastic(A)) <= theory.birkhoff(A) + 1e-12
-    # … and attained in the limit, by the gauge of the proof: two rows and two columns
-    # that realise Δ, with y = (a_ik a_lk)^(-1/2) on the pair and nothing elsewhere.
-    log = np.log(A)
-    best = max(
-        itertools.product(range(len(A)), range(len(A)), *[range(A.shape[1])] * 2),
-        key=lambda q: (
-            log[q[0], q[2]] - log[q[0], q[3]] - log[q[1], q[2]] + log[q[1], q[3]]
-        ),
-    )
-    rows, columns = best[:2], best[2:]
-    block = A[np.ix_(rows, columns)]
-    worst = stochastic((block / np.sqrt(block.prod(axis=0))).T)
-    assert theory.dobrushin(worst) == pytest.approx(theory.birkhoff(A), abs=1e-9)
 
 
 @holds_for(chains(length=2))
@@ -153,27 +142,6 @@ def test_theorem_a_holds_step_by_step(mats):
     o = theory.overlap(M, A)
     before, after = theory.min_cosine(M), theory.min_cosine(M @ A)
     assert 1 - after <= (1 - before) * (1 - o) + 1e-12
-
-
-@holds_for(chains())
-def test_theorem_a_bounds_the_whole_chain(mats):
-    s = theory.min_cosine(theory.products(mats)[-1])
-    assert 1 - s <= theory.theorem_a_bound(mats) + 1e-12
-
-
-def test_theorem_a_on_the_counterexamples_has_summable_overlaps():
-    # Products of (1 - o_k) with Σ o_k < ∞ stay positive: nothing forces s_n to one.
-    totals = {}
-    for name, depth in [("F1", 200), ("F3", 200), ("F2", 200)]:
-        mats = theory.COUNTEREXAMPLES[name].chain(depth)
-        M = theory.products(mats)[:-1]
-        o = [theory.overlap(P, A) for P, A in zip(M, mats[1:], strict=True)]
-        totals[name] = sum(o)
-        if name == "F2":
-            np.testing.assert_allclose(o[100:], 1 / np.arange(102, 201), rtol=0.03)
-    assert totals["F1"] == pytest.approx(0.363, abs=5e-4)
-    assert totals["F3"] == pytest.approx(0.044, abs=5e-4)
-    assert totals["F2"] > 3
 
 
 def random_chains(seed, signed):
@@ -198,9 +166,9 @@ def random_chains(seed, signed):
 
 
 @pytest.mark.parametrize("signed", [False, True])
-def test_theorem_b_holds_for_every_one_of_5000_random_chains(signed, record_property):
+def test_theorem_b_holds_for_every_one_of_2000_random_chains(signed, record_property):
     slack = {"dobrushin": [], "euclidean": []}
-    tried = itertools.islice(random_chains(seed=int(signed), signed=signed), 5000)
+    tried = itertools.islice(random_chains(seed=int(signed), signed=signed), 2000)
     for mats in tried:
         s = theory.min_cosine(theory.products(mats)[-1])
         # Where the cosine has lost its digits, the propagated differences have not.
@@ -225,9 +193,9 @@ def test_the_constant_of_theorem_b_is_sharp():
     u = np.full(m, 1 / m)
     v = u + epsilon * np.array([1, -1] + [0] * (m - 2))
     A = np.column_stack([u, v])
-    gap = theory.one_minus_cosine(u, v)
+    (gap,) = theory.gaps([A])
     assert theory.theorem_b_bound([A]) == pytest.approx(m * epsilon**2)
-    assert gap == pytest.approx(m * epsilon**2, rel=1e-3)
+    assert 10**gap == pytest.approx(m * epsilon**2, rel=1e-3)
 
 
 @holds_for(chains())
@@ -253,6 +221,15 @@ def test_theorem_c_holds_for_blocks_of_any_length(mats, block):
     assert bound == pytest.approx(2 * t**2 / (1 + t**2), abs=1e-12)
 
 
+def test_theorem_c_is_attained_at_every_depth():
+    # τ = 1/3, and tan(θ/2) = 3^-n; blocks change nothing.
+    for n in (1, 2, 5):
+        mats = [[[2, 1], [1, 2]]] * n
+        measured = 10 ** theory.gaps(mats)[-1]
+        for block in (1, 2):
+            assert theory.theorem_c_bound(mats, block) == pytest.approx(measured)
+
+
 def test_entries_between_a_half_and_two_give_a_rate_of_six_tenths():
     # (b - a)/(b + a) = (2 - 1/2)/(2 + 1/2) = 3/5, for any such matrices.
     rng = np.random.default_rng(0)
@@ -261,22 +238,3 @@ def test_entries_between_a_half_and_two_give_a_rate_of_six_tenths():
         gaps = 10 ** theory.gaps(mats)
         tangents = np.sqrt(gaps / (2 - gaps))
         assert (tangents <= 0.6 ** np.arange(1, 13) + 1e-15).all()
-
-
-def test_the_bounds_on_wide_layers_are_ordered_as_their_proofs_suggest():
-    # Width 64, 16 layers: Dobrushin proves convergence, Euclid comes within a decade
-    # per layer, Birkhoff needs blocks.
-    rng = np.random.default_rng(0)
-    mats = [np.abs(rng.standard_normal((64, 64))) for _ in range(16)]
-    measured = theory.gaps(mats)[-1]
-    b, euclid = (
-        math.log10(theory.theorem_b_bound(mats, norm))
-        for norm in ("dobrushin", "euclidean")
-    )
-    c1, c2, c4 = (math.log10(theory.theorem_c_bound(mats, k)) for k in (1, 2, 4))
-    assert measured == pytest.approx(-30.5, abs=0.7)
-    assert euclid == pytest.approx(-21.7, abs=0.7)
-    assert b == pytest.approx(-6.8, abs=0.7)
-    assert c4 == pytest.approx(-21.4, abs=0.7)
-    assert c2 == pytest.approx(-11.1, abs=0.7)
-    assert c1 > -0.1

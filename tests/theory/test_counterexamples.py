@@ -40,66 +40,6 @@ def test_slow_sequences_approach_their_limit_like_a_power_of_n(name):
     assert exponent == pytest.approx(2 if name == "F2" else 1, abs=0.01)
 
 
-@pytest.mark.parametrize(
-    ("name", "squares"),
-    [
-        (
-            "F1",
-            [Fraction(1, 5), Fraction(9, 25), Fraction(49, 113), Fraction(225, 481)],
-        ),
-        ("F2", [Fraction(1, 2), Fraction(4, 5), Fraction(9, 10)]),
-        ("F4", [Fraction(2, 11)]),
-        ("F7", [Fraction(1, 10), Fraction(1, 5), Fraction(9, 34)]),
-    ],
-)
-def test_first_values_of_s_squared(name, squares):
-    assert exact_squares(EXAMPLES[name], len(squares)) == squares
-
-
-@pytest.mark.parametrize(
-    ("name", "values"),
-    [
-        ("F3", [(1, 5), (9, 25), (49, 113), (225, 481)]),
-        ("F5", [(2, 11), (50, 131)]),
-        ("F8", [(2, 5), (32, 59)]),
-        ("F12", [(1, 5), (9, 25), (49, 113), (225, 481)]),
-    ],
-)
-def test_first_values_of_s(name, values):
-    expected = [Fraction(*value) ** 2 for value in values]
-    assert exact_squares(EXAMPLES[name], len(values)) == expected
-
-
-def test_powers_of_the_constant_examples_have_their_closed_forms():
-    n = 7
-    b, h = 3**n - 2**n, 2 ** (n - 1)
-    g, t = (3**n - 1) // 2, 3 ** (n - 1)
-    forms = {
-        "F1": [[1, 2**n - 1], [0, 2**n]],
-        "F2": [[1, n], [0, 1]],
-        "F3": [[2**n, 0, 0], [0, 2**n, 0], [2**n - 1, 2**n - 1, 1]],
-        "F4": [[3**n, 0, 0], [b, h, h], [b, h, h]],
-        "F5": [[3**n, 0, 0, 0], [0, 3**n, 0, 0], [b, b, h, h], [b, b, h, h]],
-    }
-    for name, form in forms.items():
-        M = theory.exact_products(EXAMPLES[name].exact_chain(n))[-1]
-        assert (M == theory.exact(form)).all()
-    M = theory.exact_products(EXAMPLES["F8"].exact_chain(n))[-1]
-    assert M[:, 0].tolist() == [t, t, t, 0, 0, 0, g, g]
-    assert M[:, 5].tolist() == [0, 0, 0, t, t, t, g, g]
-    assert M[:, 7].tolist() == [0] * 6 + [Fraction(1, 2)] * 2
-
-
-@pytest.mark.parametrize(
-    ("name", "ratio"), [("F3", 1 / math.sqrt(3)), ("F5", 1 / math.sqrt(5))]
-)
-def test_the_normalised_product_keeps_its_second_singular_value(name, ratio):
-    M = theory.products(EXAMPLES[name].chain(100))[-1]
-    first, second, *rest = np.linalg.svd(M, compute_uv=False)
-    assert second / first == pytest.approx(ratio, abs=1e-12)
-    assert max(rest) < 1e-12 * first
-
-
 @pytest.mark.parametrize("name", EXAMPLES)
 def test_the_normalised_product_tends_to_its_rank(name):
     depth = 5000 if name in ("F2", "F7", "F10", "F11") else 300
@@ -108,12 +48,6 @@ def test_the_normalised_product_tends_to_its_rank(name):
     chain = [example.matrix()] * depth if constant else example.chain(min(depth, 3000))
     values = np.linalg.svd(theory.products(chain)[-1], compute_uv=False)
     assert np.sum(values > 2e-3 * values[0]) == example.rank
-
-
-def test_the_limit_of_f1_has_rank_one_and_columns_at_45_degrees():
-    M = np.linalg.matrix_power(EXAMPLES["F1"].matrix(), 60) / 2.0**60
-    np.testing.assert_allclose(M, [[0, 1], [0, 1]], atol=1e-15)
-    assert EXAMPLES["F1"].limit_squared == Fraction(1, 2)
 
 
 def test_strictly_positive_factors_do_not_help():
@@ -137,24 +71,6 @@ def test_one_limit_and_two_conclusions():
     assert (f2.limit_squared, f7.limit_squared) == (1, Fraction(1, 2))
 
 
-def test_f7_in_closed_form():
-    # M_n = (1 u; 0 d), d = (n+1)(n+2)/2, u/d = n/(n+2).
-    for n, M in enumerate(theory.exact_products(EXAMPLES["F7"].exact_chain(9)), 1):
-        d = Fraction((n + 1) * (n + 2), 2)
-        assert M.tolist() == [[1, d * Fraction(n, n + 2)], [0, d]]
-
-
-def test_a_random_version_of_two_groups_behaves_like_the_exact_one():
-    rng = np.random.default_rng(0)
-    group = np.repeat([0, 1, 2], [16, 16, 4])
-    fed = (group[:, None] == group) | (group[:, None] == 2)
-    mats = [np.abs(rng.standard_normal((36, 36))) * fed for _ in range(64)]
-    s = [theory.min_cosine(M) for M in theory.products(mats)]
-    assert s[3] == pytest.approx(0.29, abs=0.08)
-    assert s[63] == pytest.approx(s[15], abs=0.01)
-    assert s[63] < 0.45
-
-
 def test_excluded_by_the_theorem_and_convergent_all_the_same():
     # I + cyclic shift: columns 0 and 2 are orthogonal.
     example = EXAMPLES["F9"]
@@ -168,12 +84,6 @@ def test_excluded_matrices_fail():
         assert [theory.min_cosine(M) for M in theory.products([A] * 9)] == [0] * 9
     blocks = np.kron(np.eye(2), [[1, 2], [3, 1]])
     assert theory.min_cosine(theory.products([blocks] * 50)[-1]) == 0
-
-
-def test_slow_mixing_by_the_numbers():
-    # ε = 1/100, n = 16: q = 0.98^16, s = (1 - q²)/(1 + q²).
-    example = EXAMPLES["F10"]
-    assert math.sqrt(example.s_squared(16)) == pytest.approx(0.3124, abs=5e-5)
 
 
 @holds_for(st.fractions(Fraction(1, 1000), Fraction(1, 2)), st.integers(1, 6))

@@ -27,8 +27,12 @@ def test_the_quantities_of_a_step_by_hand():
     assert true.eq23 == pytest.approx(4 / 5)
     assert true.s_next == pytest.approx(5 / np.sqrt(34))
     assert (true.q, true.r(0, 1)) == (pytest.approx(12), pytest.approx(10))
+    # (1 + 1/2 · 10/20) · 4/5 = 1, with an upper bound of 20 on q.
+    assert true.case_1(0, 1, epsilon=0.5, q_bar=20)[27] == pytest.approx(1)
     # 2·5·1·2² + 0 - 0 = 40.
     assert true.r_prime(0, 1) == pytest.approx(40)
+    # a = (1, 1), b = (2, 3): 2·1·5² + 2·6·2² - 4·1·6 = 74.
+    assert theory.proof_step(np.eye(2), [[1, 2], [1, 3]]).r_prime(0, 1) == 74
 
 
 @holds_for(chains(length=2))

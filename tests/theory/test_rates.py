@@ -71,18 +71,6 @@ def test_the_law_predicts_vgg16_over_the_decades(name, weights):
 
 
 @pytest.mark.parametrize(
-    ("width", "slope"), [(64, -2.05), (128, -2.35), (256, -2.65), (512, -2.95)]
-)
-def test_the_law_predicts_the_slope_at_each_width(width, slope):
-    cv2 = theory.cv_squared_alpha_beta(1, -1)
-    assert np.log10(cv2 / width) == pytest.approx(slope, abs=5e-3)
-    rng = np.random.default_rng(0)
-    mats = [np.abs(rng.standard_normal((width, width))) for _ in range(10)]
-    gaps = theory.gaps(mats, backward=16, statistic=np.median)
-    assert (gaps[-1] - gaps[1]) / 8 == pytest.approx(slope, abs=0.1)
-
-
-@pytest.mark.parametrize(
     ("width", "beta"), [(64, 2.68), (128, 4.00), (256, 5.88), (512, 8.52)]
 )
 def test_the_critical_beta_depends_on_the_width(width, beta):
@@ -108,7 +96,7 @@ def test_the_law_predicts_signed_chains_below_the_critical_beta(beta):
     np.testing.assert_allclose(np.log10(curve[far]), predicted[far], atol=0.2)
 
 
-def test_signed_chains_do_not_converge_above_the_critical_beta():
+def test_signed_chains_stay_apart_for_twenty_layers_above_the_critical_beta():
     # Width 64, where the critical β is 2.68.
     variants = theory.alpha_beta_variants([1, 6])
     curves = theory.simulate(

@@ -187,7 +187,7 @@ def test_a_folder_of_odd_sizes_is_cropped_square_in_the_middle_and_resized(tmp_p
     for name, content in (("a/wide", wide), ("a/tall", tall), ("b/exact", exact)):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         Image.fromarray(content).save(tmp_path / f"{name}.png")
-    (tmp_path / "b" / "notes.txt").write_text("not an image")
+    (tmp_path / "b" / "notes.txt").write_text("not an image", "utf-8")
     (tmp_path / ".hidden").mkdir()
     Image.fromarray(exact).save(tmp_path / ".hidden" / "c.png")
 

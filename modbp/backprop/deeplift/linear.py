@@ -26,9 +26,6 @@ class Weighted(OnPairs):
     """Carry one multiplier through a layer with weights: ``m_in = Wᵀ m``.
 
     Sums exactly: ``Δz = W Δa``, the bias cancels.
-
-    >>> modbp.methods.get("deeplift-rescale").rules["linear"]
-    Weighted()
     """
 
     def __call__(self, call, pair):
@@ -43,9 +40,6 @@ class Ablated(Weighted):
 
     Equation: ``m_in = W⁺ᵀ m``; where ``Δa = 0`` exactly, ``Wᵀ m``, as the 2020 code
     does. There the contribution is zero either way. Contributions do not sum.
-
-    >>> modbp.methods.get("deeplift-ablation").rules["dense"]
-    Ablated()
     """
 
     def __call__(self, call, pair):
@@ -67,9 +61,6 @@ class BySign(OnPairs):
     ``W⁻ᵀm⁺ + W⁺ᵀm⁻`` where ``Δa < 0``, and their mean where ``Δa = 0``. It is the
     multiplier of both parts of the input.
     Source: :cite:t:`shrikumar2017learning`, section 3.5.1.
-
-    >>> modbp.methods.get("deeplift-revealcancel").rules["linear"]
-    BySign()
     """
 
     def __call__(self, call, pair):

@@ -51,16 +51,6 @@ class Averaged:
     factor: Callable | None = field(default=None, repr=False)
     reduction: str = "sum"
 
-    @property
-    def rules(self):
-        """The table of the method that is averaged."""
-        return self.method.rules
-
-    @property
-    def start(self):
-        """What goes in at the top of every chain."""
-        return self.method.start
-
     def average(self, x: torch.Tensor, explain: Callable) -> torch.Tensor:
         """Return the average over all points.
 

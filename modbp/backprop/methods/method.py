@@ -7,6 +7,7 @@ import torch
 
 from modbp.backprop import rules
 from modbp.backprop.checks import check_layer
+from modbp.backprop.methods.named import Rule
 from modbp.errors import InputError, MethodError, check_option, unknown_name
 
 __all__ = ["Activations", "Method"]
@@ -61,8 +62,8 @@ class Method:
     """A table that says which rule where, and what goes in at the top.
 
     A layer's name goes before `first`, that before a range of layers, a range before a
-    kind of call. A name that is also a kind means the kind; ``("relu", "relu")``, a
-    range, never does.
+    kind of call. What is a kind's name means the kind; a layer that is called so, with
+    weights, is a range from itself to itself.
 
     >>> rules = modbp.rules
     >>> table = {"linear": rules.Epsilon(0.1), "relu": rules.Pass(),
@@ -100,8 +101,8 @@ class Method:
     """
 
     name: str
-    rules: Mapping
-    first: object = None
+    rules: Mapping[str | tuple[str, str], Rule]
+    first: Rule | None = None
     start: str = "logit"
     times_input: bool = False
     reduction: str = "sum"

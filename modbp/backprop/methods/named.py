@@ -45,7 +45,8 @@ _OPTIONS = {
     "bias": 'What becomes of the bias: in the "denominator", a "unit" of its own, or '
     '"ignore"; see :class:`modbp.rules.AlphaBeta`.',
     "epsilon": "The ε of the ε-rule: at least 0, in units of `z`.",
-    "stabilizer": "Keeps denominators without ε from zero; 0: replaces exact zeros.",
+    "stabilizer": "Keeps the denominators of rules without ε from zero, at least 0; 0 "
+    "replaces exact zeros only.",
     "gamma": "How much more positive contributions count, in [0, ∞).",
     "split": "Whether contributions are sorted by their own sign, or their weight's, "
     "see :class:`modbp.rules.Gamma`.",

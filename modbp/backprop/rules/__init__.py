@@ -1,10 +1,9 @@
 """The equation of each rule: what one layer call does to relevance.
 
-A rule takes a call and its inputs and returns the call's output and a function that
-carries relevance back, ``rule(call, *inputs) -> z, back``. Products that depend on the
-input alone are computed once, before `back` is returned; then ``back(r)`` takes any
-number ``K`` of relevances at once, as ``[K, N, …]``, and returns one per input. Most
-rules are a :func:`share` by what each of them counts as a contribution.
+A rule is ``rule(call, *inputs) -> z, back``: the call's output, and a function that
+carries relevance back. What depends on the input alone is computed once, before `back`
+is returned; then ``back(r)`` takes ``[K, N, …]``, any number of relevances at once, and
+returns one per input. Most rules are a `share` by what counts as a contribution.
 
 Letters: `a` the input of the call (an activation), `W` its weight, `b` its bias, `z`
 its output (a pre-activation), `r` relevance, ``x⁺ = max(x, 0)``, ``x⁻ = min(x, 0)``.

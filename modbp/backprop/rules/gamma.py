@@ -32,7 +32,7 @@ class Gamma:
     large as `z`. For ``a ≥ 0`` and ``z ≥ 0`` both forms are the same.
 
     The bias enters as it is (``"denominator"``, as in Captum), enlarged like a weight
-    (``"unit"``, as in Zennit), or not at all (``"ignore"``: relevance is conserved).
+    (``"unit"``, as in Zennit), or not at all (``"ignore"``).
     Source: :cite:t:`montavon2019layer`, section 10.2.
 
     >>> rule = modbp.rules.Gamma(1.0, split=False)

@@ -96,11 +96,7 @@ class Copy:
 
 @dataclass(frozen=True)
 class Split:
-    """Split relevance at an addition by contribution: ``r_k = a_k r / Σ a``.
-
-    >>> modbp.methods.get("lrp-z").rules["add"]
-    Split()
-    """
+    """Split relevance at an addition by contribution: ``r_k = a_k r / Σ a``."""
 
     def __call__(self, call, *inputs):
         z = call.layer.forward(*inputs)
@@ -118,8 +114,8 @@ class AlphaBetaSplit:
 
     Equation: ``r_k = α a_k⁺ r / Σ a⁺ − β a_k⁻ r / Σ a⁻``, the αβ-rule of a layer whose
     weights are all one; with a limit, each ``r_k`` is then clipped to ``[0, limit]``.
-    Where no summand has one sign, that sign's share is lost. :class:`modbp.rules.Split`
-    conserves for any signs; both agree for α = 1 where all summands are non-negative.
+    Where no summand has one sign, that sign's share is lost. `Split` conserves for any
+    signs; both agree for α = 1 where all summands are non-negative.
     Source: :cite:t:`bach2015pixel`, equation 60; the code of :cite:t:`sixt2020lie`.
 
     >>> rule = modbp.rules.AlphaBetaSplit(2, 1, limit=1000.0)

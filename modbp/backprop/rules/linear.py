@@ -75,9 +75,8 @@ class AlphaBeta:
     For ``α = 1``, ``β = 0`` and non-negative inputs it is the z⁺-rule.
 
     The bias is added in full to both denominators (``"denominator"``, as the 2020 code
-    does), is split into ``b⁺`` in `P` and ``b⁻`` in `N` (``"unit"``: a further input
-    that is always one), or left out (``"ignore"``: relevance is conserved). In the
-    first case `P` can vanish or change sign at units that are off.
+    does; then `P` can vanish or change sign at units that are off), is split into
+    ``b⁺`` in `P` and ``b⁻`` in `N` (``"unit"``), or left out (``"ignore"``).
     Source: :cite:t:`bach2015pixel`, equation 60; :cite:t:`montavon2017dtd` for z⁺.
 
     >>> modbp.chain(net, x, "lrp-a1b0").matrix("fc1")

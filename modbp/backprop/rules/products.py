@@ -18,26 +18,10 @@ _BIAS_CHOICES = ("denominator", "unit", "ignore")
 
 
 def stabilize(z: torch.Tensor, stabilizer: float = 0.0) -> torch.Tensor:
-    """Keep a denominator away from zero.
+    """Keep a denominator away from zero: ``z + s sign(z)`` with ``sign(0) = 1``.
 
-    Equation: ``z + s sign(z)`` with ``sign(0) = 1``; for ``s = 0`` only exact zeros are
-    replaced, by 1e-7. Of a sum, -0.0 is the rounding of a negative number, or all terms
-    are zero; it counts as negative.
-
-    >>> modbp.rules.stabilize(torch.tensor([2.0, -2.0, 0.0]), 0.5)
-    tensor([ 2.5000, -2.5000,  0.5000])
-
-    Parameters
-    ----------
-    z
-        The denominator, of any shape.
-    stabilizer
-        `s`, at least 0, in units of `z`.
-
-    Returns
-    -------
-    torch.Tensor
-        Of the same shape, without zeros.
+    For ``s = 0`` only exact zeros are replaced, by 1e-7. Of a sum, -0.0 is the rounding
+    of a negative number, or all terms are zero; it counts as negative.
     """
     if not stabilizer:
         return torch.where(z == 0, GUARD, z)
@@ -152,7 +136,8 @@ def share(
         What becomes of `b`: it is left out, and relevance is conserved; or it enters as
         it is; or changed like a weight, as that of an input that is always one.
     stabilizer
-        At least 0, see :func:`modbp.rules.stabilize`.
+        At least 0, in units of `z`; keeps the denominator from zero. 0 replaces exact
+        zeros only, by 1e-7.
 
     Returns
     -------
