@@ -83,7 +83,7 @@ def test_rows_are_measured_stored_and_not_measured_again(here, tmp_path):
     calls.clear()
     bench.main([*options, "--rounds", "2", "--rows", "lrp-a2b1", "lrp-eps"])
     assert calls == ["counted"] * 4 + ["timed"] * 3
-    stored = json.loads((tmp_path / "tiny.json").read_text())
+    stored = json.loads((tmp_path / "tiny.json").read_text(encoding="utf-8"))
     assert list(stored["results"]) == ["lrp-eps", "lrp-a2b1"]
     row = stored["results"]["lrp-a2b1"]
     assert "αβ" in row["captum"]["missing"]

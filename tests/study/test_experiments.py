@@ -137,7 +137,7 @@ def test_histograms_count_every_pair_that_has_an_angle(tmp_path):
 def test_a_missing_or_damaged_result_is_named(tmp_path, content, message):
     path = tmp_path / "csc.json"
     if content is not None:
-        path.write_text(content)
+        path.write_text(content, encoding="utf-8")
     with pytest.raises(modbp.ModbpError, match=message):
         experiments.read(path)
 
