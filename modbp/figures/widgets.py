@@ -181,9 +181,7 @@ def explore(
     ----------
     function
         Takes one value per choice by name; returns a picture as `frames` takes it.
-    alt
-        As in `frames`: a text with ``{}`` for the labels, or a function of them.
-    control
+    alt, control
         As in `frames`; a dict uses the names of the choices.
     **choices
         The values of each, as a sequence, or as a dict from label to value.
