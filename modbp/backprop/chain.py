@@ -1,7 +1,7 @@
 """Pull relevance through a network: a method, bound to one recorded forward pass."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 
@@ -91,7 +91,7 @@ class Recording:
         self._names.append(call.name)
         states = [self.steps[source].state for source in call.sources]
         try:
-            state, back = rule(call, *states)
+            state, back = rule(self._overwriting(call), *states)
         except (RuntimeError, ValueError, IndexError, TypeError) as error:
             if isinstance(error, ModbpError) or type(rule).__module__[:5] == "modbp":
                 raise
@@ -102,6 +102,15 @@ class Recording:
         output = self.frame.value(state)
         self.steps.append(_Step(call, rule, state, back, output.shape))
         return output
+
+    def _overwriting(self, call):
+        """Let a ReLU write over its input where neither call nor rule looks again."""
+        below = self.steps[call.sources[0]].rule if call.sources else None
+        needed = self.keep or not call.alone or getattr(below, "keeps_output", True)
+        if needed or not call.layer.overwrite:
+            return call
+        layer = replace(call.layer, forward=call.layer.overwrite)
+        return replace(call, layer=layer)
 
     def _forget(self, position):
         if position:  # at the input relevance is read by what rules see of it
@@ -114,7 +123,7 @@ class Recording:
         Layers are positions here, and those that it does not reach are left out.
         """
         flowing, found = {start: self.frame.enter(each_channels_last(r))}, {}
-        lowest = min(targets, default=start)
+        lowest, ours = min(targets, default=start), set()
         for position in range(start, lowest - 1, -1):
             flow = flowing.pop(position, None)
             if flow is None:
@@ -124,7 +133,8 @@ class Recording:
                 found[position] = self.frame.leave(flow, step.state)
             if position == lowest:
                 break
-            parts = step.back(flow)
+            spend = getattr(step.back, "spend", None) if position in ours else None
+            parts = (spend or step.back)(flow)
             if not self.keep:
                 step.back = None
             shapes = [self.steps[source].shape for source in step.call.sources]
@@ -133,6 +143,8 @@ class Recording:
             )
             for source, part in zip(step.call.sources, parts, strict=True):
                 flowing[source] = flowing[source] + part if source in flowing else part
+            if not self.keep and len(parts) == 1 and _is_new(parts[0], flow, step.rule):
+                ours.update(step.call.sources)
         if self.method.times_input and 0 in found:
             found[0] = found[0] * self.frame.value(self.steps[0].state)
         return found
@@ -143,6 +155,14 @@ class Recording:
         targets = [checks.check_target(target, self.logits) for target in targets]
         r = torch.stack([self.method.begin(self.logits, target) for target in targets])
         return self.down(r, self.last, {0})[0].contiguous()
+
+
+def _is_new(part, flow, rule):
+    """Whether a rule of modbp made memory that nobody else holds."""
+    own = type(rule).__module__.startswith("modbp.")
+    return (
+        own and part.untyped_storage().data_ptr() != flow.untyped_storage().data_ptr()
+    )
 
 
 class Chain:

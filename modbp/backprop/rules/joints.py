@@ -34,14 +34,15 @@ class MaxPool:
     def __call__(self, call, a):
         z, index = call.layer.forward(a, return_indices=True)
         # All that is kept of the input.
-        index, shape, memory = index.flatten(2), a.shape[1:], like(a)
+        index = index.flatten(2).to(torch.int32)
+        shape, memory = a.shape[1:], like(a)
 
         def back(r):
             count, samples = r.shape[:2]
             r_in = torch.empty((count * samples, *shape), **memory).zero_()
             r_in = r_in.unflatten(0, (count, samples))
             into, flat = r_in.flatten(3), r.flatten(3)
-            where = index.expand_as(flat)
+            where = index.long().expand_as(flat)
             if into.stride(3) == 1:
                 into.scatter_add_(3, where, flat)
             else:  # channels last: half the time when they are last here too

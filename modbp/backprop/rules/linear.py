@@ -30,6 +30,8 @@ class Gradient:
             [-1.,  1.]], dtype=torch.float64)
     """
 
+    keeps_output = False
+
     def __call__(self, call, a):
         shape = a.shape[1:]
         return call.layer.forward(a), lambda r: (transpose(call, r, None, shape),)

@@ -32,6 +32,7 @@ class Pattern:
 
     patterns: Mapping | None = field(repr=False, compare=False)
     attribution: bool = False
+    keeps_output = False
 
     def __call__(self, call, a):
         weight, shape = self._of(call), a.shape[1:]

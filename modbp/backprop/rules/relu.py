@@ -2,9 +2,28 @@
 
 from dataclasses import dataclass
 
+from modbp.backprop.trace.layers import bits
 from modbp.errors import check_option
 
 __all__ = ["Deconv", "Guided", "Pass", "ReLUGradient", "ReLUMask", "RectGrad"]
+
+
+class _Cut:
+    """A way back that lets relevance through by a mask, its sign, or both."""
+
+    def __init__(self, mask=None, rectify=False):
+        self._mask, self._rectify = mask if mask is None else bits(mask), rectify
+
+    def __call__(self, r):
+        if self._rectify:
+            r = r.clamp(min=0)
+            return (r if self._mask is None else r.mul_(self._mask()),)
+        return (r * self._mask(),)
+
+    def spend(self, r):
+        """Do the same in the memory of relevance that nobody else holds."""
+        r = r.clamp_(min=0) if self._rectify else r
+        return (r if self._mask is None else r.mul_(self._mask()),)
 
 
 @dataclass(frozen=True)
@@ -20,8 +39,8 @@ class ReLUGradient:
     """Multiply by the derivative of the ReLU: ``r_in = 1[a > 0] r``."""
 
     def __call__(self, call, a):
-        slope = call.layer.slope(a)
-        return call.layer.forward(a), lambda r: (r * slope,)
+        back = _Cut(call.layer.slope(a))
+        return call.layer.forward(a), back
 
 
 @dataclass(frozen=True)
@@ -34,8 +53,7 @@ class ReLUMask:
 
     def __call__(self, call, a):
         z = call.layer.forward(a)
-        on = z > 0
-        return z, lambda r: (r * on,)
+        return z, _Cut(z > 0)
 
 
 @dataclass(frozen=True)
@@ -43,8 +61,8 @@ class Guided:
     """Keep what is positive on the way up and on the way down: ``1[a > 0] r⁺``."""
 
     def __call__(self, call, a):
-        slope = call.layer.slope(a)
-        return call.layer.forward(a), lambda r: (r.clamp(min=0) * slope,)
+        back = _Cut(call.layer.slope(a), rectify=True)
+        return call.layer.forward(a), back
 
 
 @dataclass(frozen=True)
@@ -52,7 +70,7 @@ class Deconv:
     """Rectify relevance instead of activations: ``r_in = r⁺``."""
 
     def __call__(self, call, a):
-        return call.layer.forward(a), lambda r: (r.clamp(min=0),)
+        return call.layer.forward(a), _Cut(rectify=True)
 
 
 @dataclass(frozen=True)
@@ -84,7 +102,7 @@ class RectGrad:
         )
 
     def __call__(self, call, a):
-        z, slope = call.layer.forward(a), call.layer.slope(a)
+        z, slope = call.layer.forward(a), bits(call.layer.slope(a))
         count, shape = a[0].numel(), a.shape[1:]
         rank = round((count - 1) * self.percentile / 100) + 1
 
@@ -92,6 +110,6 @@ class RectGrad:
             importance = (r * z).flatten(2)
             threshold = importance.kthvalue(rank).values
             kept = importance > threshold[..., None]
-            return (r * (kept.unflatten(2, shape) & slope),)
+            return (r * (kept.unflatten(2, shape) & slope()),)
 
         return z, back

@@ -41,6 +41,8 @@ class Call:
         Whether every input is known to hold no negative entry.
     folded : str
         Name of the batch norm that the layer also computes; empty if there is none.
+    alone : bool
+        Whether no other call reads one of its inputs.
     """
 
     name: str
@@ -48,6 +50,7 @@ class Call:
     sources: tuple
     nonnegative: bool = False
     folded: str = ""
+    alone: bool = False
 
     @property
     def kind(self):
@@ -212,7 +215,8 @@ class Trace:
             if whole is not None:
                 layer, folded = whole, state.name(norm.target)
         nonnegative = all(state.nonnegative[position] for position in positions)
-        call = Call(name, layer, positions, nonnegative, folded)
+        alone = all(state.readers(ref) == {node} for ref in sources)
+        call = Call(name, layer, positions, nonnegative, folded, alone)
         try:
             output = visit(call, *inputs)
         except TraceError as error:
@@ -298,6 +302,16 @@ class _Walk:
         }
         kept = (n for n, output in enumerate(self.outputs) if output is not None)
         return [position for position in kept if position not in read]
+
+    def readers(self, ref):
+        """Return the steps that read an output, under whatever name."""
+        at = ref.position
+        names = [
+            node
+            for node, value in self.values.items()
+            if isinstance(value, _Ref) and value.position == at
+        ]
+        return {user for node in names for user in node.users} - {*names}
 
     def add(self, call, output):
         self.calls.append(call)

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 
@@ -37,7 +38,9 @@ class Layer:
     undo : callable
         For ``shape``: ``undo(r, shape)`` brings ``[K, N, …]`` to the input's shape.
     slope : callable
-        For ``relu``: the derivative, from the input.
+        For ``relu``: the derivative, from the input or from the output.
+    overwrite : callable
+        For ``relu``: the forward, in the memory of its input.
     in_place : bool
         Whether the user's layer overwrites its input.
     output_sign : str
@@ -56,6 +59,7 @@ class Layer:
     scaled: Callable | None = None
     undo: Callable | None = None
     slope: Callable | None = None
+    overwrite: Callable | None = None
     in_place: bool = False
     output_sign: str = "any"
     dim: int = 1
@@ -127,6 +131,22 @@ def like(a):
     last = _is_meant(a) and a.is_contiguous(memory_format=torch.channels_last)
     order = torch.channels_last if last else torch.contiguous_format
     return {"dtype": a.dtype, "device": a.device, "memory_format": order}
+
+
+def bits(mask):
+    """Keep a mask in an eighth of its memory; what is returned unpacks it."""
+    if mask.device.type != "cpu":
+        return lambda: mask
+    last = mask.ndim == 4 and mask.is_contiguous(memory_format=torch.channels_last)
+    order = mask.permute(0, 2, 3, 1) if last else mask
+    packed, shape = np.packbits(order.numpy()), order.shape
+
+    def unpack():
+        flat = np.unpackbits(packed, count=shape.numel()).view(bool)
+        found = torch.from_numpy(flat).reshape(shape)
+        return found.permute(0, 3, 1, 2) if last else found
+
+    return unpack
 
 
 # Linear layers ------------------------------------------------------------------------
@@ -208,12 +228,14 @@ def relu(type, in_place=False, top=None):
     def forward(a):
         return a.relu() if top is None else a.clamp(0, top)
 
+    def overwrite(a):
+        return a.relu_() if top is None else a.clamp_(0, top)
+
     def slope(a):
         return a > 0 if top is None else (a > 0) & (a < top)
 
-    return Layer(
-        "relu", type, forward, slope=slope, in_place=in_place, output_sign="≥ 0"
-    )
+    options = {"slope": slope, "overwrite": overwrite, "in_place": in_place}
+    return Layer("relu", type, forward, output_sign="≥ 0", **options)
 
 
 def pooling(kind, type, forward):
