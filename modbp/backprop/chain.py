@@ -143,8 +143,8 @@ class Recording:
             )
             for source, part in zip(step.call.sources, parts, strict=True):
                 flowing[source] = flowing[source] + part if source in flowing else part
-            if not self.keep and len(parts) == 1 and _is_new(parts[0], flow, step.rule):
-                ours.update(step.call.sources)
+                if not self.keep and _is_new(part, flow, step.rule):
+                    ours.add(source)
         if self.method.times_input and 0 in found:
             found[0] = found[0] * self.frame.value(self.steps[0].state)
         return found
@@ -158,11 +158,10 @@ class Recording:
 
 
 def _is_new(part, flow, rule):
-    """Whether a rule of modbp made memory that nobody else holds."""
-    own = type(rule).__module__.startswith("modbp.")
-    return (
-        own and part.untyped_storage().data_ptr() != flow.untyped_storage().data_ptr()
-    )
+    """Whether a rule of modbp put a part in memory that nobody else holds."""
+    ours, theirs = part.untyped_storage(), flow.untyped_storage()
+    trusted = type(rule).__module__.startswith("modbp.")
+    return trusted and ours.data_ptr() != theirs.data_ptr()
 
 
 class Chain:

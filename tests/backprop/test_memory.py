@@ -100,14 +100,14 @@ class Shared(nn.Module):
 
     def __init__(self):
         super().__init__()
-        self.one, self.two = nn.Linear(4, 6), nn.Linear(6, 6)
+        self.one, self.two, self.three = (nn.Linear(n, 6) for n in (4, 6, 6))
         self.end, self.cut = nn.Linear(6, 3), nn.ReLU6(inplace=True)
 
     def forward(self, x):
         a = self.one(x)
         b = torch.relu(a)
         c = self.two(b) + a
-        d = self.two(self.cut(c)) + torch.relu(self.two(b))
+        d = self.two(self.cut(c)) + torch.relu(self.three(b))
         return self.end(torch.relu(d))
 
 
