@@ -105,7 +105,9 @@ def images():
 def drop_stale_results():
     """Forget the chapters' outputs when something beside their own text changes."""
     stamp = BUILD / "made-from"
-    sources = "modbp/**/*.py modbp/zoo/weights/* modbp/study/results/**/*"
+    sources = (
+        "modbp/**/*.py modbp/figures/* modbp/zoo/weights/* modbp/study/results/**/*"
+    )
     sources += " modbp/study/ledger/claims.json"
     wanted = digest("requirements.txt", *sources.split()) + " " + images()
     if not stamp.exists() or stamp.read_text(encoding="utf-8") != wanted:

@@ -62,14 +62,16 @@ def explain_each(trace, x, method, choose):
     return method.average(x, lambda point: record(point).explain(targets))
 
 
-def reduce(r, method):
+def reduce(
+    r: torch.Tensor, method: str | methods.Method | methods.Averaged
+) -> torch.Tensor:
     """Make one number per pixel of a relevance with colour channels.
 
     Parameters
     ----------
-    r : torch.Tensor
+    r
         ``[N, C, H, W]``.
-    method : str or Method
+    method
         Says whether channels are summed or the largest absolute value counts.
 
     Returns
@@ -81,6 +83,12 @@ def reduce(r, method):
     ------
     InputError
         If `r` is not an image-shaped batch.
+
+    Examples
+    --------
+    >>> r = torch.tensor([1.0, -3.0, 1.0]).reshape(1, 3, 1, 1)
+    >>> [modbp.figures.reduce(r, name).item() for name in ("lrp-z", "gradient")]
+    [-1.0, 3.0]
     """
     if r.ndim != 4:
         raise InputError(

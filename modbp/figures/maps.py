@@ -135,14 +135,10 @@ def gallery(
 
     Parameters
     ----------
-    pictures
-        ``[N, 3, H, W]`` in [0, 1]; they fill the first cell.
-    maps
-        Maps ``[N, H, W]`` by title; they are normalised here.
+    pictures, maps, source
+        As in :func:`heatmaps`; the pictures fill the first cell.
     columns
         Cells side by side.
-    source
-        Where the pictures come from; written below.
     width
         Of the figure, in inches.
 

@@ -32,10 +32,8 @@ def similarity_boxes(
         :func:`modbp.sanity.cascade` found, or what a result file stores of it.
     stage
         What was changed.
-    names
-        Methods to draw; all if left out.
-    source
-        Where the pictures come from; written below.
+    names, source
+        As in :func:`csc_curves`.
 
     Returns
     -------

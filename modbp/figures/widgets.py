@@ -5,6 +5,7 @@ import json
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from html import escape
+from pathlib import Path
 
 import numpy as np
 
@@ -13,44 +14,15 @@ from modbp.figures.pictures import element, webp
 
 __all__ = ["Frames", "explore", "frames"]
 
+_HERE = Path(__file__).parent
 # An inline handler needs no script element and no identifiers: it works wherever HTML
 # is, also twice on a page. The picture's number is read off the controls as digits.
-_ON_INPUT = """
-let index = 0; const names = [];
-const controls = this.querySelectorAll('[data-labels]');
-for (const control of controls) {
-  const labels = JSON.parse(control.dataset.labels);
-  index = index * labels.length + Number(control.value);
-  const title = controls.length > 1 ? control.dataset.title + ': ' : '';
-  names.push(title + labels[control.value]);
-  if (control.type === 'range')
-    control.setAttribute('aria-valuetext', labels[control.value]);
-}
-this.querySelectorAll('.modbp-frame').forEach((frame, i) => frame.hidden = i !== index);
-this.querySelector('output').textContent = names.join(', ');
-"""
+_ON_INPUT = " ".join((_HERE / "frames.js").read_text(encoding="utf-8").split())
+_STYLE = (_HERE / "frames.css").read_text(encoding="utf-8")
+_WITHOUT_SCRIPT = (_HERE / "frames-without-script.css").read_text(encoding="utf-8")
 
 # JupyterLab would take the keys that move a control for itself and select another cell.
 _ON_KEY = "if (/^(Arrow|Home|End|Page)/.test(event.key)) event.stopPropagation()"
-
-_STYLE = """
-.modbp-frames { max-width: 100%; margin: 0.5em 0; }
-.modbp-frames [hidden], .modbp-frame > p { display: none; }
-.modbp-controls { display: flex; flex-wrap: wrap; gap: 0.25em 1.5em; }
-.modbp-controls label { display: flex; align-items: center; gap: 0.6em; }
-.modbp-controls label, .modbp-controls select, .modbp-controls input {
-  min-height: 44px; max-width: 100%; font: inherit; box-sizing: border-box; }
-.modbp-controls input { flex: 1 1 auto; min-width: 0; width: 18em; }
-.modbp-controls select { padding: 0 0.6em; }
-.modbp-frames output { display: block; font-weight: bold; }
-.modbp-frame img { max-width: 100%; height: auto; background: #fff; }
-"""
-
-_WITHOUT_SCRIPT = """
-.modbp-frame.modbp-telling, .modbp-telling > p { display: block !important; }
-.modbp-controls, .modbp-frames output, .modbp-frame:not(.modbp-telling) {
-  display: none !important; }
-"""
 
 
 class Frames:
@@ -150,7 +122,7 @@ def frames(
     captions = [escape(_caption(axes, names)) for names in combinations]
     parts = [
         '<div class="modbp-frames" data-lm-suppress-shortcuts="true" '
-        f'oninput="{escape(" ".join(_ON_INPUT.split()))}" onkeydown="{_ON_KEY}">',
+        f'oninput="{escape(_ON_INPUT)}" onkeydown="{_ON_KEY}">',
         f"<style>{_STYLE}</style><noscript><style>{_WITHOUT_SCRIPT}</style></noscript>",
         '<div class="modbp-controls">',
         *controls,
@@ -181,9 +153,7 @@ def explore(
     ----------
     function
         Takes one value per choice by name; returns a picture as `frames` takes it.
-    alt
-        As in `frames`: a text with ``{}`` for the labels, or a function of them.
-    control
+    alt, control
         As in `frames`; a dict uses the names of the choices.
     **choices
         The values of each, as a sequence, or as a dict from label to value.

@@ -157,8 +157,7 @@ def csc(
         Every image draws from a seed of its own, made of this one, the layer and the
         image's pixels, so that batch size and order change nothing beyond rounding.
     fold
-        Whether batch norm becomes part of the linear layer before it, where it can; if
-        not, it is a layer of its own, which can be measured too.
+        As for :func:`modbp.chain`; a batch norm that is kept can be measured too.
 
     Returns
     -------

@@ -12,9 +12,7 @@ _WINDOW = 5
 
 
 def cosine(u: torch.Tensor, v: torch.Tensor, dim: int = -1) -> torch.Tensor:
-    """Return the cosine of the angle between vectors.
-
-    Equation: ``⟨u, v⟩ / (‖u‖ ‖v‖)``, computed in float64.
+    """Return the cosine of the angle between vectors, ``⟨u, v⟩ / (‖u‖ ‖v‖)``.
 
     Parameters
     ----------
@@ -144,9 +142,10 @@ def ssim(
     :math:`C_2 = (0.03 L)^2`. Maps are first scaled from their percentiles to [0, 1] and
     clipped. The larger of the values for `b` and for ``-b`` counts.
 
-    The 2020 code maps the *upper* percentile to 0, and leaves ``L`` to a library that
-    assumes 2. With ``paper=False`` the upper percentile becomes 1, and ``L`` is 1.
-    Unrelated maps do not score 0 in either way, so compare with a pair of them.
+    The code of :cite:t:`sixt2020lie` maps the *upper* percentile to 0, and leaves ``L``
+    to a library that assumes 2. With ``paper=False`` the upper percentile becomes 1,
+    and ``L`` is 1. Unrelated maps do not score 0 in either way, so compare with a pair
+    of them.
 
     Parameters
     ----------
@@ -166,10 +165,6 @@ def ssim(
     ------
     InputError
         If the shapes differ or are no maps.
-
-    References
-    ----------
-    :cite:t:`sixt2020lie`.
 
     Examples
     --------

@@ -380,18 +380,6 @@ def test_a_rule_of_ones_own_is_two_lines_and_may_be_for_one_layer_only():
     assert chain.explain(0).tolist() == [[2, 2]]
 
 
-def test_a_rule_of_ones_own_can_inherit_an_equation():
-    class Half(rules.Epsilon):
-        def __call__(self, call, a):
-            z, back = super().__call__(call, a)
-            return z, lambda r: (back(r)[0] / 2,)
-
-    net, x = mlp(3, 4, 2), uniform(0, 2, 3)
-    mine = Method("half", {**TABLE, "linear": Half()})
-    whole = modbp.explain(net, x, "lrp-z", 0)
-    torch.testing.assert_close(modbp.explain(net, x, mine, 0), whole / 4)
-
-
 def test_a_method_prints_as_a_table():
     table = {**TABLE, ("3", "fc"): rules.Flat()}
     lines = str(Method("mine", table, first=rules.Gradient())).splitlines()

@@ -17,7 +17,7 @@ import torch
 
 import modbp
 from modbp import models
-from modbp.errors import ResultError
+from modbp.errors import InputError, ResultError
 from modbp.study import experiments
 from modbp.study.runs import provenance
 from modbp.study.runs.run import forecast
@@ -490,6 +490,16 @@ def test_written_plans_name_layers_that_there_are(network):
     assert set(plan.starts) <= set(plan.layers)
     for name in (*plan.methods, *plan.maps):
         experiments.method(name)
+
+
+def test_the_rule_of_additions_is_spelled_in_words():
+    method = experiments.method("lrp-cmp-a2b1:addition=alphabeta,limit=9.0")
+    assert method.rules["add"] == modbp.rules.AlphaBetaSplit(2, 1, 9.0)
+    for label in ("lrp-z:addition=alphabeta", "smoothgrad:addition=alphabeta"):
+        with pytest.raises(InputError, match="has no option 'addition'"):
+            experiments.method(label)
+    with pytest.raises(InputError, match="has no option 'limit'"):
+        experiments.method("lrp-a1b0:limit=9.0")
 
 
 @pytest.mark.parametrize("plan", experiments.PLANS.values(), ids=experiments.PLANS)

@@ -39,8 +39,10 @@ def method(label: str, patterns: dict | None = None) -> methods.Method:
     if needs_patterns(label):
         options["patterns"] = patterns
     if options.get("addition") == "alphabeta":  # in words, of the method's α and β
-        of, limit = methods.get(name).rules["linear"], options.pop("limit", None)
-        options["addition"] = rules.AlphaBetaSplit(of.alpha, of.beta, limit)
+        of = getattr(methods.get(name), "rules", {}).get("linear")
+        if isinstance(of, rules.AlphaBeta):  # else the method refuses the option
+            limit = options.pop("limit", None)
+            options["addition"] = rules.AlphaBetaSplit(of.alpha, of.beta, limit)
     return methods.get(name, **options)
 
 
