@@ -106,7 +106,7 @@ def of(subject: Subject) -> Plan:
 
 @torch.no_grad()
 def _calls(net, x):
-    return Trace(net).run(x, lambda call, *inputs: call.layer.forward(*inputs))[0]
+    return Trace(net).run(x)[0]
 
 
 def automatic(net: nn.Module, x: torch.Tensor) -> Plan:
