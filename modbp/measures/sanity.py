@@ -18,18 +18,11 @@ from modbp.backprop.explain import explain_each, reduce
 from modbp.backprop.methods import Averaged, Method
 from modbp.backprop.trace import Trace
 from modbp.errors import InputError
-from modbp.measures.randomise import randomise, stages_of, twins
+from modbp.measures.randomise import randomise, twins
 from modbp.measures.seeds import per_image
 from modbp.measures.similarity import ssim
 
-__all__ = [
-    "Sanity",
-    "cascade",
-    "random_logit",
-    "randomise",
-    "randomised",
-    "stages_of",
-]
+__all__ = ["Sanity", "cascade", "random_logit", "randomise", "randomised"]
 
 
 @dataclass(frozen=True, eq=False)
