@@ -1,9 +1,10 @@
 """Pull relevance through a network: a method, bound to one recorded forward pass."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import torch
+from torch import nn
 
 from modbp.backprop import checks, methods
 from modbp.backprop.methods.method import check_places, rule_of
@@ -15,20 +16,22 @@ from modbp.errors import InputError, MethodError, ModbpError
 __all__ = ["Chain", "chain"]
 
 
-def chain(net, x, method, *, fold=True):
+def chain(
+    net: nn.Module, x: torch.Tensor, method: str | methods.Method, *, fold: bool = True
+) -> "Chain":  # fmt: skip
     """Run the network once and keep what the method needs to carry relevance back.
 
     Equation: ``r[l-1] = M_l(x) r[l]``, one operator per layer, fixed by the input.
 
     Parameters
     ----------
-    net : torch.nn.Module
+    net
         A ReLU network in evaluation mode; it is only read.
-    x : torch.Tensor
+    x
         ``[N, …]`` inputs, float32 or float64, as the network's parameters.
-    method : str or Method
-        A name of `modbp.methods.names()`, or a method of yours.
-    fold : bool
+    method
+        A name of :func:`modbp.methods.names`, or a method of yours.
+    fold
         Whether batch norm becomes part of the linear layer before it, where it can.
 
     Returns
@@ -40,6 +43,16 @@ def chain(net, x, method, *, fold=True):
     ------
     ModbpError
         If the input, the network or the method does not fit; see `modbp.errors`.
+
+    Examples
+    --------
+    >>> modbp.chain(net, x, "lrp-z")
+    lrp-z, 1 samples
+    layer  type    output shape  rule
+    input  input   2
+    fc1    Linear  2             Epsilon(epsilon=0.0, bias='denominator')
+    relu1  ReLU    2             Pass()
+    fc2    Linear  2             Epsilon(epsilon=0.0, bias='denominator')
     """
     return Chain(net, x, method, fold=fold)
 
@@ -143,8 +156,8 @@ class Recording:
             )
             for source, part in zip(step.call.sources, parts, strict=True):
                 flowing[source] = flowing[source] + part if source in flowing else part
-            if not self.keep and len(parts) == 1 and _is_new(parts[0], flow, step.rule):
-                ours.update(step.call.sources)
+                if not self.keep and _is_new(part, flow, step.rule):
+                    ours.add(source)
         if self.method.times_input and 0 in found:
             found[0] = found[0] * self.frame.value(self.steps[0].state)
         return found
@@ -158,11 +171,10 @@ class Recording:
 
 
 def _is_new(part, flow, rule):
-    """Whether a rule of modbp made memory that nobody else holds."""
-    own = type(rule).__module__.startswith("modbp.")
-    return (
-        own and part.untyped_storage().data_ptr() != flow.untyped_storage().data_ptr()
-    )
+    """Whether a rule of modbp put a part in memory that nobody else holds."""
+    ours, theirs = part.untyped_storage(), flow.untyped_storage()
+    trusted = type(rule).__module__.startswith("modbp.")
+    return trusted and ours.data_ptr() != theirs.data_ptr()
 
 
 class Chain:
@@ -170,14 +182,24 @@ class Chain:
 
     It reads input and weights where they are: change neither while it is in use.
 
+    Parameters
+    ----------
+    net, x, method, fold
+        As for :func:`modbp.chain`.
+
     Attributes
     ----------
+    method : Method
+        The method.
     logits : torch.Tensor
         ``[N, C]``, the network's output.
     layers : list of str
         The names of the calls, input first.
-    method : Method
-        The method.
+
+    Examples
+    --------
+    >>> modbp.chain(net, x, "gradient").layers
+    ['input', 'fc1', 'relu1', 'fc2']
     """
 
     def __init__(self, net, x, method, *, fold=True):
@@ -192,33 +214,42 @@ class Chain:
         self.logits = self._pass.logits
         self.layers = [step.call.name for step in self._steps]
 
-    def output(self, layer):
-        """Return what a layer gave in the forward pass.
+    def output(self, layer: str) -> torch.Tensor:
+        """Return what a layer gave in the forward pass, to be read and not written.
 
         Parameters
         ----------
-        layer : str
+        layer
             Name of the layer.
 
         Returns
         -------
         torch.Tensor
-            ``[N, …]``; to be read, not written.
+            ``[N, …]``.
+
+        Examples
+        --------
+        >>> modbp.chain(net, x, "gradient").output("fc1")
+        tensor([[-1.,  4.]], dtype=torch.float64)
         """
         return self._frame.value(self._steps[self._position(layer)].state)
 
-    def below(self, layer):
-        """Return a layer and all that feed it, from the top down.
+    def below(self, layer: str) -> list[str]:
+        """Return a layer and all that feed it, from the top down to the input.
 
         Parameters
         ----------
-        layer : str
+        layer
             Name of the layer.
 
         Returns
         -------
         list of str
-            The last is "input".
+
+        Examples
+        --------
+        >>> modbp.chain(net, x, "gradient").below("relu1")
+        ['relu1', 'fc1', 'input']
         """
         feeding, start = {self._position(layer)}, self._position(layer)
         for position in range(start, 0, -1):
@@ -227,7 +258,9 @@ class Chain:
         return [self.layers[position] for position in sorted(feeding, reverse=True)]
 
     @torch.no_grad()
-    def pull(self, r, start, to="input"):
+    def pull(
+        self, r: torch.Tensor, start: str, to: str | Sequence[str] | None = "input"
+    ) -> dict[str, torch.Tensor]:
         """Carry relevance from one layer down to others.
 
         Relevance "at a layer" belongs to its output, summed over all that read it, and
@@ -237,11 +270,11 @@ class Chain:
 
         Parameters
         ----------
-        r : torch.Tensor
+        r
             ``[N, *shape]`` of `start`, or ``[K, N, *shape]`` for `K` at once.
-        start : str
+        start
             Name of the layer where it enters.
-        to : str, sequence of str or None
+        to
             Names of the layers where it is read, `start` or below; all of them if None.
 
         Returns
@@ -251,10 +284,15 @@ class Chain:
 
         Raises
         ------
-        UnknownName
-            If there is no such layer.
-        InputError
-            If `r` does not fit `start`, or a layer of `to` does not feed `start`.
+        ModbpError
+            If there is no such layer, `r` does not fit `start`, or a layer of `to` does
+            not feed it.
+
+        Examples
+        --------
+        >>> ones = torch.ones(1, 2, dtype=torch.float64)
+        >>> modbp.chain(net, x, "gradient").pull(ones, "fc2", to=["relu1"])
+        {'relu1': tensor([[ 4., -1.]], dtype=torch.float64)}
         """
         first = self._position(start)
         to = self.below(start) if to is None else to
@@ -273,13 +311,13 @@ class Chain:
         return {name: found[n] if many else found[n][0] for name, n in targets.items()}
 
     @torch.no_grad()
-    def explain(self, target=None):
+    def explain(self, target: int | Sequence[int] | None = None) -> torch.Tensor:
         """Explain one logit per sample.
 
         Parameters
         ----------
-        target : int or sequence of int, optional
-            One for all or one per sample; the largest logit if left out.
+        target
+            One class for all or ``[N]``; the largest logit if left out.
 
         Returns
         -------
@@ -290,11 +328,16 @@ class Chain:
         ------
         InputError
             If a target is out of range, or the network has no logits.
+
+        Examples
+        --------
+        >>> modbp.chain(net, x, "gradient").explain(1)
+        tensor([[2., 1.]], dtype=torch.float64)
         """
         return self._pass.explain([target])[0]
 
     @torch.no_grad()
-    def matrix(self, layer, sample=0):
+    def matrix(self, layer: str, sample: int = 0) -> torch.Tensor:
         """Return the explicit operator of one layer for one sample.
 
         Equation: ``r_in = M r_out``, with both flattened. The inputs of an addition or
@@ -302,9 +345,9 @@ class Chain:
 
         Parameters
         ----------
-        layer : str
+        layer
             Name of the layer.
-        sample : int
+        sample
             Which sample of the batch.
 
         Returns
@@ -316,31 +359,40 @@ class Chain:
         ------
         InputError
             If the matrix would be too large, or there is no such sample.
+
+        Examples
+        --------
+        >>> modbp.chain(net, x, "gradient").matrix("fc1")
+        tensor([[ 1.,  2.],
+                [-1.,  1.]], dtype=torch.float64)
         """
         sample = checks.check_sample(sample, len(self.logits))
         return self.operator(layer, sample).matrix()
 
     @torch.no_grad()
-    def operator(self, layer, sample=None):
+    def operator(self, layer: str, sample: int | None = None) -> Operator:
         """Return the operator of one layer, which needs no matrix: for any size.
-
-        Equation: ``r_in = M r_out``.
 
         Parameters
         ----------
-        layer : str
+        layer
             Name of the layer.
-        sample : int, optional
+        sample
             Which sample of the batch; all of them if left out.
 
         Returns
         -------
-        modbp.operators.Operator
+        modbp.backprop.operator.Operator
 
         Raises
         ------
         InputError
             If there is no such sample, or `layer` is the input.
+
+        Examples
+        --------
+        >>> modbp.chain(net, x, "gradient").operator("fc1")
+        layer 'fc1' (Linear): 2 × 2, 1 samples
         """
         position, frame = self._position(layer), self._frame
         step = self._steps[position]

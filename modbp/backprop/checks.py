@@ -33,26 +33,7 @@ def not_finite(steps, finite):
 
 
 def check_input(net, x):
-    """Refuse an input that the network cannot explain anything about.
-
-    Parameters
-    ----------
-    net : torch.nn.Module
-        The network.
-    x : object
-        What was given as its input.
-
-    Returns
-    -------
-    torch.Tensor
-        `x`.
-
-    Raises
-    ------
-    InputError
-        If `x` is no finite, dense float32 or float64 tensor of the network's type and
-        device with at least one sample, or autocast is on.
-    """
+    """Return `x` if it is a finite, dense batch that fits the network's parameters."""
     if not isinstance(x, torch.Tensor):
         raise InputError(f"the input is a {type(x).__name__}; give a torch.Tensor.")
     if x.layout != torch.strided:
@@ -99,24 +80,7 @@ def check_input(net, x):
 
 
 def check_layer(name, calls):
-    """Return the position of a layer.
-
-    Parameters
-    ----------
-    name : object
-        What was given as its name.
-    calls : list of modbp.trace.Call
-        The layers there are.
-
-    Returns
-    -------
-    int
-
-    Raises
-    ------
-    UnknownName
-        If there is no such layer, or it is a batch norm that another one took in.
-    """
+    """Return the position of a layer, of which there is one of that name."""
     names = [call.name for call in calls]
     if name in names:
         return names.index(name)
@@ -131,24 +95,7 @@ def check_layer(name, calls):
 
 
 def check_sample(sample, count):
-    """Return which sample of a batch is meant.
-
-    Parameters
-    ----------
-    sample : object
-        What was given.
-    count : int
-        How many samples there are.
-
-    Returns
-    -------
-    int
-
-    Raises
-    ------
-    InputError
-        If there is no such sample.
-    """
+    """Return which of `count` samples is meant."""
     check_option(
         "sample",
         sample,
@@ -159,28 +106,9 @@ def check_sample(sample, count):
 
 
 def check_relevance(r, z, layer):
-    """Refuse relevance that does not fit a layer.
+    """Return relevance as ``[K, N, …]``, and whether it came with a ``K``.
 
-    Parameters
-    ----------
-    r : object
-        What was given: ``[N, …]``, or ``[K, N, …]`` for several at once.
-    z : torch.Tensor
-        ``[N, …]``, the layer's output.
-    layer : str
-        The layer's name, for the message.
-
-    Returns
-    -------
-    r : torch.Tensor
-        ``[K, N, …]``.
-    many : bool
-        Whether it came with a ``K``.
-
-    Raises
-    ------
-    InputError
-        If shape, type or device differ, or a value is not finite.
+    `z` is the output ``[N, …]`` of the layer that it has to fit.
     """
     if not isinstance(r, torch.Tensor):
         raise InputError(f"relevance is a {type(r).__name__}; give a torch.Tensor.")
@@ -202,25 +130,7 @@ def check_relevance(r, z, layer):
 
 
 def check_target(target, logits):
-    """Return the classes to explain, one per sample.
-
-    Parameters
-    ----------
-    target : int, sequence of int or None
-        What was given; the largest logit if None.
-    logits : torch.Tensor
-        ``[N, C]``, the network's output.
-
-    Returns
-    -------
-    torch.Tensor
-        ``[N, 1]`` int64.
-
-    Raises
-    ------
-    InputError
-        If a target is out of range, or the network has no logits.
-    """
+    """Return the classes to explain, ``[N, 1]`` int64; the largest logits for None."""
     if logits.ndim != 2:
         raise InputError(
             f"the network gives {list(logits.shape)} instead of [N, classes], so "

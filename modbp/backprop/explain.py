@@ -1,6 +1,9 @@
 """Explain a network's decision in one call."""
 
+from collections.abc import Sequence
+
 import torch
+from torch import nn
 
 from modbp.backprop import methods
 from modbp.backprop.chain import Recording
@@ -11,21 +14,23 @@ from modbp.errors import InputError
 __all__ = ["explain", "explain_each", "reduce"]
 
 
-def explain(net, x, method, target=None, *, fold=True):
+def explain(
+    net: nn.Module, x: torch.Tensor, method: str | methods.Method | methods.Averaged,
+    target: int | Sequence[int] | None = None, *, fold: bool = True,
+) -> torch.Tensor:  # fmt: skip
     """Explain one logit per sample by relevance of the input.
 
     Parameters
     ----------
-    net : torch.nn.Module
+    net
         A classifier in evaluation mode; it is only read.
-    x : torch.Tensor
+    x
         ``[N, …]`` inputs.
-    method : str or Method
-        A name of `modbp.methods.names()`, or a method of yours.
-    target : int or sequence of int, optional
-        The class to explain, one for all or one per sample; the largest logit if left
-        out.
-    fold : bool
+    method
+        A name of :func:`modbp.methods.names`, or a method of yours.
+    target
+        The class to explain, one for all or ``[N]``; the largest logit if left out.
+    fold
         Whether batch norm becomes part of the linear layer before it, where it can.
 
     Returns
@@ -37,6 +42,11 @@ def explain(net, x, method, target=None, *, fold=True):
     ------
     ModbpError
         If the input, the network or the method does not fit; see `modbp.errors`.
+
+    Examples
+    --------
+    >>> modbp.explain(net, x, "gradient", target=1)
+    tensor([[2., 1.]], dtype=torch.float64)
     """
     method = methods.get(method)
     return explain_each(Trace(net, fold), x, method, lambda _: [target])[0]

@@ -15,8 +15,14 @@ _LARGEST_MATRIX = 2**26
 class Operator:
     """What one layer does to relevance: ``r_in = M r_out``, one `M` for each sample.
 
-    Vectors are flattened: ``r_out`` is ``[N, out]``, or ``[K, N, out]`` for `K` at
-    once. The inputs of an addition or a concatenation are stacked in order.
+    Made by :meth:`modbp.Chain.operator`. Vectors are flattened: ``r_out`` is
+    ``[N, out]``, or ``[K, N, out]`` for `K` at once. The inputs of an addition or a
+    concatenation are stacked in order.
+
+    Parameters
+    ----------
+    call, back, sources, z
+        A call, what its rule hands down, its inputs ``[N, …]`` and its output.
 
     Attributes
     ----------
@@ -28,6 +34,12 @@ class Operator:
         The shape that ``out`` is made of, of one sample.
     dtype : torch.dtype
         Of the vectors.
+
+    Examples
+    --------
+    >>> operator = modbp.chain(net, x, "gradient").operator("fc1")
+    >>> operator.norm()
+    tensor([2.3028], dtype=torch.float64)
     """
 
     def __init__(self, call, back, sources, z):
@@ -39,39 +51,30 @@ class Operator:
         self.shape = (sum(map(math.prod, self.inputs)), math.prod(self.output))
 
     @torch.no_grad()
-    def apply(self, r):
-        """Carry relevance back through the layer.
-
-        Equation: ``r_in = M r``.
+    def apply(self, r: torch.Tensor) -> torch.Tensor:
+        """Carry relevance back through the layer: ``r_in = M r``.
 
         Parameters
         ----------
-        r : torch.Tensor
+        r
             ``[N, out]`` or ``[K, N, out]``.
 
         Returns
         -------
         torch.Tensor
             ``[N, in]`` or ``[K, N, in]``.
-
-        Raises
-        ------
-        InputError
-            If `r` has another shape or type.
         """
         r, many = self._checked(r, self.shape[1])
         r_in = self._forward(r)
         return r_in if many else r_in[0]
 
     @torch.no_grad()
-    def adjoint(self, u):
-        """Apply the transposed operator.
-
-        Equation: ``Mᵀ u``, so that ``⟨M r, u⟩ = ⟨r, Mᵀ u⟩``.
+    def adjoint(self, u: torch.Tensor) -> torch.Tensor:
+        """Apply the transposed operator, with ``⟨M r, u⟩ = ⟨r, Mᵀ u⟩``.
 
         Parameters
         ----------
-        u : torch.Tensor
+        u
             ``[N, in]`` or ``[K, N, in]``.
 
         Returns
@@ -81,8 +84,6 @@ class Operator:
 
         Raises
         ------
-        InputError
-            If `u` has another shape or type.
         MethodError
             If the rule is not linear in relevance, so that there is no `M`.
         """
@@ -93,26 +94,23 @@ class Operator:
             (out,) = torch.autograd.grad(self._forward(r), r, u)
         return out if many else out[0]
 
-    def column_sums(self):
-        """Return what becomes of one unit of relevance at each output.
+    def column_sums(self) -> torch.Tensor:
+        """Return what becomes of one unit of relevance at each output: ``Mᵀ 1``.
 
-        Equation: ``Mᵀ 1``; all ones where relevance is conserved.
+        All ones where relevance is conserved. Refuses as :meth:`adjoint` does.
 
         Returns
         -------
         torch.Tensor
             ``[N, *output]``.
-
-        Raises
-        ------
-        MethodError
-            If the rule is not linear in relevance.
         """
         ones = self._like.new_ones(self._count, self.shape[0])
         return self.adjoint(ones).unflatten(1, self.output)
 
     @torch.no_grad()
-    def norm(self, tolerance=1e-6, steps=1000, seed=0):
+    def norm(
+        self, tolerance: float = 1e-6, steps: int = 1000, seed: int = 0
+    ) -> torch.Tensor:
         """Estimate the operator norm, the largest singular value, by power iteration.
 
         Equation: ``v ← MᵀM v / ‖MᵀM v‖`` until ``‖MᵀM v − σ² v‖ ≤ tolerance σ²`` with
@@ -122,11 +120,11 @@ class Operator:
 
         Parameters
         ----------
-        tolerance : float
+        tolerance
             Above 0; below about 1e-6 only float64 can meet it.
-        steps : int
+        steps
             How many products with ``MᵀM`` at most.
-        seed : int
+        seed
             Of the first `v`.
 
         Returns
@@ -136,10 +134,8 @@ class Operator:
 
         Raises
         ------
-        InputError
-            If the tolerance is not met in so many steps.
-        MethodError
-            If the rule is not linear in relevance.
+        ModbpError
+            If the tolerance is not met in so many steps, or the rule is not linear.
         """
         v = self._random(seed)
         worst = math.inf
@@ -160,18 +156,13 @@ class Operator:
             "close. Allow more steps, or a larger tolerance."
         )
 
-    def matrix(self):
-        """Write the operator of a single sample out.
+    def matrix(self) -> torch.Tensor:
+        """Write the operator of a single sample out, unless it is too large.
 
         Returns
         -------
         torch.Tensor
             ``[in, out]``.
-
-        Raises
-        ------
-        InputError
-            If it would be too large, or there are several samples.
         """
         if self._count != 1:
             raise InputError(

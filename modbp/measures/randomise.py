@@ -6,11 +6,10 @@ from collections.abc import Sequence
 import torch
 from torch import nn
 
-from modbp.backprop.trace import Trace
 from modbp.errors import InputError, TraceError, unknown_name
 from modbp.measures.seeds import generator
 
-__all__ = ["randomise", "stages_of", "twins"]
+__all__ = ["randomise", "twins"]
 
 
 def randomise(net: nn.Module, layers: Sequence[str], seed: int = 0) -> None:
@@ -66,35 +65,6 @@ def randomise(net: nn.Module, layers: Sequence[str], seed: int = 0) -> None:
             layer.weight.copy_(draw)
             if layer.bias is not None:
                 layer.bias.zero_()
-
-
-@torch.no_grad()
-def stages_of(net: nn.Module, x: torch.Tensor) -> list[str]:
-    """Return the layers of a network that have weights, top first.
-
-    Parameters
-    ----------
-    net
-        The network.
-    x
-        ``[N, …]``, an input that it takes.
-
-    Returns
-    -------
-    list of str
-
-    Raises
-    ------
-    TraceError
-        If weights belong to no module of their own.
-
-    Examples
-    --------
-    >>> modbp.sanity.stages_of(net, x)
-    ['fc2', 'fc1']
-    """
-    calls, _, _ = Trace(net).run(x[:1])
-    return _weighted(net, calls)[::-1]
 
 
 def twins(net, calls, stages, seed, own):

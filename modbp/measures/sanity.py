@@ -18,18 +18,11 @@ from modbp.backprop.explain import explain_each, reduce
 from modbp.backprop.methods import Averaged, Method
 from modbp.backprop.trace import Trace
 from modbp.errors import InputError
-from modbp.measures.randomise import randomise, stages_of, twins
+from modbp.measures.randomise import randomise, twins
 from modbp.measures.seeds import per_image
 from modbp.measures.similarity import ssim
 
-__all__ = [
-    "Sanity",
-    "cascade",
-    "random_logit",
-    "randomise",
-    "randomised",
-    "stages_of",
-]
+__all__ = ["Sanity", "cascade", "random_logit", "randomise", "randomised"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,6 +43,13 @@ class Sanity:
         next one. NaN for a single image.
     logits : numpy.ndarray
         ``[N]``, the other logit of `random_logit`; empty for `cascade`.
+
+    Examples
+    --------
+    >>> x = modbp.data.images(2, folder="photographs").x
+    >>> found = modbp.sanity.random_logit(modbp.models.cifar10(), x, "lrp-a1b0")
+    >>> found.ssim.shape, found.floor()["random logit"] < 0.5
+    ((1, 2), True)
     """
 
     method: str
@@ -61,12 +61,46 @@ class Sanity:
     logits: np.ndarray = field(default_factory=lambda: np.empty(0, int))
 
     def median(self, corrected: bool = False) -> dict[str, float]:
-        """Return the median over images, per stage; with the 2020 code's settings."""
+        """Return the median over images, per stage.
+
+        Parameters
+        ----------
+        corrected
+            Whether with corrected settings instead of the 2020 code's.
+
+        Returns
+        -------
+        dict of str to float
+            In [-1, 1]; NaN where no image is left.
+
+        Examples
+        --------
+        >>> row = torch.tensor([0.5, 1.0, torch.nan]).numpy()
+        >>> modbp.sanity.Sanity("lrp-z", ("fc",), [row], [row], row, row).median()
+        {'fc': 0.75}
+        """
         rows = self.corrected if corrected else self.ssim
         return dict(zip(self.stages, map(_median, rows), strict=True))
 
     def floor(self, corrected: bool = False) -> dict[str, float]:
-        """Return what maps of different images score, which no stage depends on."""
+        """Return what unrelated maps score, the median over images.
+
+        Parameters
+        ----------
+        corrected
+            Whether with corrected settings instead of the 2020 code's.
+
+        Returns
+        -------
+        dict of str to float
+            The same for every stage.
+
+        Examples
+        --------
+        >>> row = torch.tensor([0.5, 1.0, torch.nan]).numpy()
+        >>> modbp.sanity.Sanity("lrp-z", ("fc",), [row], [row], row, row).floor()
+        {'fc': 0.75}
+        """
         values = self.floor_corrected if corrected else self.floor_ssim
         return dict.fromkeys(self.stages, _median(values))
 

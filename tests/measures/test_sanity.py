@@ -169,7 +169,6 @@ def test_stages_left_out_are_all_layers_with_weights(net, images):
     x, y = images
     found = sanity.cascade(net, x[:2], "gradient", y[:2])
     assert found.stages == ("fc6", "fc5", "conv4", "conv3", "conv2", "conv1")
-    assert found.stages == tuple(sanity.stages_of(net, x[:1]))
     assert found.ssim.shape == found.corrected.shape == (6, 2)
     assert found.median()["conv1"] < 0.5
 

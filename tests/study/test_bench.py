@@ -27,6 +27,7 @@ FLOORS = {
     "guided-bp": 1.0,
     "deconv": 1.0,
     "gradient": 1.0,
+    "gradient-x-input": 1.0,
     "ten relevances": 6.0,
 }
 # Processor time in gradients on VGG-16, at most.
@@ -71,18 +72,21 @@ def here(monkeypatch, tmp_path):
 
     monkeypatch.setattr(bench, "in_a_process", inside)
     # What is already in this process's memory would not rise again.
-    monkeypatch.setattr(measure, "peak_memory", lambda action: action() or 1.0)
+    monkeypatch.setattr(measure, "peak_memory", lambda action: (action(), 1.0)[1])
     return calls, ["tiny", "--output", str(tmp_path)]
 
 
 def test_rows_are_measured_stored_and_not_measured_again(here, tmp_path):
     calls, options = here
     bench.main([*options, "--rounds", "1", "--rows", "lrp-a2b1"])
-    # Each on its own, then all in turns.
-    assert calls == ["counted"] * 3 + ["timed"]
+    # Each on its own, memory in three processes, then all in turns.
+    assert calls == ["counted"] * 3 + ["weighed"] * 9 + ["timed"]
     calls.clear()
     bench.main([*options, "--rounds", "2", "--rows", "lrp-a2b1", "lrp-eps"])
-    assert calls == ["counted"] * 4 + ["timed"] * 3
+    assert calls == ["counted"] * 4 + ["weighed"] * 12 + ["timed"] * 3
+    calls.clear()
+    bench.main([*options, "--memory", "--rows", "lrp-a2b1"])
+    assert calls == ["weighed"] * 9
     stored = json.loads((tmp_path / "tiny.json").read_text(encoding="utf-8"))
     assert list(stored["results"]) == ["lrp-eps", "lrp-a2b1"]
     row = stored["results"]["lrp-a2b1"]
@@ -122,6 +126,12 @@ def test_modbp_executes_no_more_than_the_floor(network):
             near = 1e-3 if row == "lrp-gamma" else 1e-9
             wanted = pytest.approx(FLOORS[row], rel=near)
             assert entries["modbp"]["multiply_adds"] == wanted, row
+
+
+@pytest.mark.parametrize("row", ["gradient", "gradient-x-input", "guided-bp", "deconv"])
+def test_the_gradient_s_kind_needs_much_less_memory_than_in_captum(row):
+    found = stored("vgg16")[row]
+    assert found["modbp"]["memory"] <= 0.7 * found["captum"]["memory"]
 
 
 @pytest.mark.parametrize("network", NETWORKS)

@@ -43,6 +43,12 @@ class Call:
         Name of the batch norm that the layer also computes; empty if there is none.
     alone : bool
         Whether no other call reads one of its inputs.
+
+    Examples
+    --------
+    >>> calls, _, _ = modbp.backprop.trace.Trace(net).run(x)
+    >>> [(call.name, call.kind, call.sources) for call in calls[1:]]
+    [('fc1', 'dense', (0,)), ('relu1', 'relu', (1,)), ('fc2', 'dense', (2,))]
     """
 
     name: str
@@ -69,22 +75,7 @@ class _Ref:
 
 
 class Trace:
-    """A model, written as a list of layer calls.
-
-    Parameters
-    ----------
-    net : torch.nn.Module
-        The model, in evaluation mode.
-    fold : bool
-        Whether batch norm becomes part of the linear layer before it, where it can.
-
-    Raises
-    ------
-    InputError
-        If the model, or a part of it, is in training mode.
-    TraceError
-        If the model is no module or cannot be traced; the message has the line.
-    """
+    """A model in evaluation mode, written as a list of layer calls."""
 
     def __init__(self, net, fold=True):
         if not isinstance(net, nn.Module):
@@ -121,35 +112,12 @@ class Trace:
         }
 
     def run(self, x, visit=None, forget=None):
-        """Walk through the calls for one input.
+        """Walk through the calls for one input ``[N, …]``.
 
-        Parameters
-        ----------
-        x : torch.Tensor
-            ``[N, …]``, the network's input.
-        visit : callable, optional
-            ``visit(call, *inputs)`` returns the call's output; it computes the call's
-            layer if left out.
-        forget : callable, optional
-            ``forget(position)`` is told of every output that no later call reads, which
-            is then not kept here either.
-
-        Returns
-        -------
-        calls : list of Call
-            In order of execution; the first is the input.
-        outputs : list of torch.Tensor
-            One per call; None where it was forgotten.
-        last : int
-            Position of the call that gives the network's output.
-
-        Raises
-        ------
-        TraceError
-            If a call is of a kind that cannot be an entry, or the network's output is
-            not one tensor.
-        InputError
-            If a layer cannot take its input; the message names the layer.
+        ``visit(call, *inputs)`` returns the call's output; it computes the layer if
+        left out. ``forget(position)`` is told of every output that no later call reads,
+        which is then not kept here either. Returns the calls, the input first, their
+        outputs, and the position of the call that gives the network's output.
         """
         state = _Walk(x)
         for here, node in enumerate(self._nodes):

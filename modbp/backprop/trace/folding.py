@@ -2,27 +2,14 @@
 
 from dataclasses import replace
 
-from modbp.backprop.trace.modules import BATCH_NORMS, MODULES
+from modbp.backprop.trace.known import BATCH_NORMS, MODULES
 from modbp.backprop.trace.reading import is_question
 
 __all__ = ["absorb", "foldable"]
 
 
 def foldable(nodes, modules):
-    """Return which steps are followed by a batch norm and read by nothing else.
-
-    Parameters
-    ----------
-    nodes : list of torch.fx.Node
-        The steps of a network.
-    modules : dict of str to torch.nn.Module
-        The network's modules by path.
-
-    Returns
-    -------
-    dict of torch.fx.Node to torch.fx.Node
-        From the step before a batch norm to the batch norm.
-    """
+    """Return the steps that only a batch norm reads, each with that batch norm."""
     found = {}
     for node in nodes:
         # A question about a tensor's size has the same answer behind the batch norm.
@@ -37,21 +24,8 @@ def foldable(nodes, modules):
 def absorb(layer, module, rank):
     """Return one linear layer that computes a linear layer and a batch norm behind it.
 
-    Equation: ``W' = γ/σ W`` per output channel, ``b' = γ/σ (b − μ) + β``.
-
-    Parameters
-    ----------
-    layer : Layer
-        The layer before the batch norm, of any kind.
-    module : torch.nn.Module
-        The batch norm. Its parameters and those of `layer` are only read.
-    rank : int
-        How many dimensions the input of `layer` has.
-
-    Returns
-    -------
-    Layer or None
-        Of the kind of `layer`; None where the batch norm has to stay on its own.
+    Equation: ``W' = γ/σ W`` per output channel, ``b' = γ/σ (b − μ) + β``. None where
+    the batch norm has to stay on its own. The layer's input has `rank` dimensions.
     """
     if layer.scaled is None or module.running_mean is None:
         return None

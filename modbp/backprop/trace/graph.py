@@ -31,24 +31,9 @@ class _Tracer(fx.Tracer):
 
 
 def constants_and_nodes(net):
-    """Return what a model computes, step by step.
+    """Return what a model computes: its parameters and buffers by step, and all steps.
 
-    Parameters
-    ----------
-    net : torch.nn.Module
-        The model. Its code runs once, without values.
-
-    Returns
-    -------
-    constants : dict
-        For each node that stands for a parameter or a buffer, the tensor.
-    nodes : list of torch.fx.Node
-        In order of execution.
-
-    Raises
-    ------
-    TraceError
-        If the steps depend on values; the message has the line.
+    The model's code runs once, without values.
     """
     with _unchanged(net):
         try:
@@ -93,18 +78,7 @@ def _unchanged(net):
 
 
 def name_of(node):
-    """Return what a step is called: its module, or the calling module and the function.
-
-    Parameters
-    ----------
-    node : torch.fx.Node
-        The step.
-
-    Returns
-    -------
-    str
-        A dotted path.
-    """
+    """Return a step's name: its module, or the calling module and the function."""
     if node.op == "call_module":
         return node.target
     callers = [caller for caller, _ in node.meta.get("nn_module_stack", {}).values()]

@@ -47,6 +47,12 @@ class Layer:
         "≥ 0", "any", or "keeps" where a non-negative input gives such an output.
     dim : int
         For ``cat``: the dimension.
+
+    Examples
+    --------
+    >>> _, fc1, *_ = modbp.backprop.trace.Trace(net).run(x)[0]
+    >>> fc1.layer.adjoint(fc1.layer.forward(x), fc1.layer.weight, x.shape)
+    tensor([[7., 5.]], dtype=torch.float64, grad_fn=<MmBackward0>)
     """
 
     kind: str
@@ -85,16 +91,6 @@ def channels_last(x):
 
     Layers and rules keep that order. Without it every convolution sorts its input and
     its output, which takes an eighth of the time of VGG-16's.
-
-    Parameters
-    ----------
-    x : torch.Tensor
-        Inputs; those that are no pictures in float32 on the CPU come back as they are.
-
-    Returns
-    -------
-    torch.Tensor
-        The same values.
     """
     return x.contiguous(memory_format=torch.channels_last) if _is_meant(x) else x
 
@@ -111,18 +107,7 @@ def _is_small(s):
 
 
 def each_channels_last(r):
-    """Do the same with each of several relevances.
-
-    Parameters
-    ----------
-    r : torch.Tensor
-        ``[K, N, …]``.
-
-    Returns
-    -------
-    torch.Tensor
-        The same values.
-    """
+    """Do the same with each of several relevances, ``[K, N, …]``."""
     return channels_last(r.flatten(0, 1)).unflatten(0, r.shape[:2])
 
 

@@ -6,9 +6,8 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from modbp.backprop.trace.functions import FUNCTIONS, NAMES
+from modbp.backprop.trace.known import FUNCTIONS, MODULES, NAMES
 from modbp.backprop.trace.layers import Layer, identity, permute, reshape
-from modbp.backprop.trace.modules import MODULES
 from modbp.errors import InputError, TraceError
 
 __all__ = ["is_question", "read"]
@@ -19,21 +18,7 @@ _RESHAPINGS = ("flatten", "reshape", "view", "squeeze", "unsqueeze", "unflatten"
 
 
 def is_question(op, target, args):
-    """Return whether a traced step asks for a size or a type instead of computing.
-
-    Parameters
-    ----------
-    op : str
-        The kind of step, in the words of `torch.fx`.
-    target : callable or str
-        What is called.
-    args : tuple
-        Its arguments.
-
-    Returns
-    -------
-    bool
-    """
+    """Return whether a step asks for a size or a type instead of computing."""
     if op == "call_method":
         # With an argument, `type` is a conversion.
         return target in ("size", "dim", "numel") or (target == "type" and not args[1:])
@@ -43,25 +28,7 @@ def is_question(op, target, args):
 def read(target, args, kwargs, shapes):
     """Return the layer that a module or a function stands for, and what it reads.
 
-    Parameters
-    ----------
-    target : torch.nn.Module, callable or str
-        A module, a function, or the name of a tensor's method.
-    args, kwargs
-        The arguments, in which some entries stand for outputs of earlier calls.
-    shapes : dict
-        The shapes of those outputs.
-
-    Returns
-    -------
-    layer : Layer
-    sources : list
-        The entries of the arguments that the layer reads.
-
-    Raises
-    ------
-    TraceError
-        If the layer cannot be an entry of a chain whatever the rule.
+    Some arguments stand for outputs of earlier calls; `shapes` has those of them.
     """
     kwargs = dict(kwargs)
     if not args and "input" in kwargs:

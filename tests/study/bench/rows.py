@@ -178,6 +178,11 @@ ROWS = {
         by_captum(captum.Saliency, abs=False),
         by_zennit(LayerMapComposite([])),
     ),
+    "gradient-x-input": (
+        ours("gradient-x-input"),
+        by_captum(captum.InputXGradient),
+        "it leaves the product to its user",
+    ),
 }
 
 

@@ -17,6 +17,7 @@ from statistics import median
 ROOT = Path(__file__).parents[3]
 RESULTS = ROOT / "modbp" / "study" / "results" / "bench"
 THREADS = 2
+PROCESSES = 3  # for one figure of memory
 NETWORKS = ("cifar10", "vgg16")
 
 
@@ -48,15 +49,21 @@ def timed(network, row):
 
 
 def counted(network, row, who):
-    """Return multiply-adds and peak memory of one call; for a process of its own."""
-    from measure import multiply_adds, peak_memory
+    """Return the multiply-adds of one call."""
+    from measure import multiply_adds
+    from rows import contestants
+
+    return multiply_adds(contestants(network, row, *built(network))[who])
+
+
+def weighed(network, row, who):
+    """Return the peak memory of one call in MiB; for a process of its own."""
+    from measure import peak_memory
     from rows import contestants, gradient
 
     net, x = built(network)
-    gradient(net, x[:1])
-    run, count = contestants(network, row, net, x)[who], []
-    memory = peak_memory(lambda: count.append(multiply_adds(run)))
-    return {"multiply_adds": count[0], "peak_mib": memory}
+    gradient(net, x[:1])  # loads what is loaded once
+    return peak_memory(contestants(network, row, net, x)[who])
 
 
 def in_a_process(action, *arguments):
@@ -85,6 +92,18 @@ def _send(there, action, arguments):
     there.send(action(*arguments))
 
 
+def _weigh(network, row, entries):
+    """Measure memory: the median of several processes, each for one call."""
+    able = [who for who, entry in entries.items() if "missing" not in entry]
+    for who in able:
+        peaks = [in_a_process(weighed, network, row, who) for _ in range(PROCESSES)]
+        entries[who]["peak_mib"] = median(peaks)
+    for who in able:
+        ratio = entries[who]["peak_mib"] / entries["unit"]["peak_mib"]
+        entries[who]["memory"] = round(ratio, 2)
+    return entries
+
+
 def _count(network, row):
     """Return a row without times: who can do it, multiply-adds and memory."""
     from rows import WHO, missing
@@ -94,13 +113,11 @@ def _count(network, row):
         if who in why:
             entries[who] = {"missing": why[who]}
         else:
-            entries[who] = in_a_process(counted, network, row, who) | {"times": []}
-    unit = entries["unit"]
+            count = in_a_process(counted, network, row, who)
+            entries[who] = {"multiply_adds": count, "times": []}
     for who in set(WHO) - set(why):
-        entry = entries[who]
-        entry["multiply_adds"] /= unit["multiply_adds"]
-        entry["memory"] = round(entry["peak_mib"] / unit["peak_mib"], 2)
-    return entries
+        entries[who]["multiply_adds"] /= entries["unit"]["multiply_adds"]
+    return _weigh(network, row, entries)
 
 
 def _add_times(entries, found):
@@ -110,8 +127,11 @@ def _add_times(entries, found):
         entry["time"] = round(median(entry["times"]), 3)
 
 
-def run(network, output, rounds, wanted=None):
-    """Measure a network's rows, round by round, and write after each."""
+def run(network, output, rounds, wanted=None, memory=False):
+    """Measure a network's rows, round by round, and write after each.
+
+    With `memory`, that of stored rows is measured again, and nothing else.
+    """
     from rows import rows
     from tqdm import tqdm
 
@@ -126,17 +146,22 @@ def run(network, output, rounds, wanted=None):
     config = {
         "network": network,
         "threads": THREADS,
+        "memory": f"MiB, the median of {PROCESSES} processes, beside the gradient's",
         "wait": os.environ.get("OMP_WAIT_POLICY"),
         "unit": "the plain gradient; its own times are in seconds",
     }
-    todo = [(turn, row) for turn in range(rounds) for row in wanted or rows(network)]
+    names = wanted or rows(network)
+    todo = [(turn, row) for turn in range(1 if memory else rounds) for row in names]
     with tqdm(todo, desc=network) as bar:
         for turn, row in bar:
             bar.set_postfix_str(row)
             entries = results.get(row) or _count(network, row)
-            if len(entries["unit"]["times"]) > turn:
+            if memory and row in results:
+                _weigh(network, row, entries)
+            elif len(entries["unit"]["times"]) > turn:
                 continue
-            _add_times(entries, in_a_process(timed, network, row))
+            else:
+                _add_times(entries, in_a_process(timed, network, row))
             results[row] = entries
             found = {key: results[key] for key in rows(network) if key in results}
             provenance = facts(command="python3 noxfile.py bench", peers=peers)
@@ -150,6 +175,7 @@ def main(arguments=None):
     parser.add_argument("networks", nargs="*", default=NETWORKS, help="which networks")
     parser.add_argument("--rows", nargs="+", help="which rows; all if left out")
     parser.add_argument("--rounds", type=int, default=5, help="how often each row")
+    parser.add_argument("--memory", action="store_true", help="weigh stored rows anew")
     parser.add_argument("--quick", action="store_true", help="one round, CIFAR-10 only")
     parser.add_argument("--output", default=RESULTS, help="folder of the JSON files")
     options = parser.parse_args(arguments)
@@ -158,7 +184,7 @@ def main(arguments=None):
         networks, rounds, output = ["cifar10"], 1, ROOT / "_build" / "bench"
     for network in networks:
         built(network)
-        print(run(network, output, rounds, options.rows))
+        print(run(network, output, rounds, options.rows, options.memory))
 
 
 if __name__ == "__main__":
