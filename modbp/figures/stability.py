@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from modbp.errors import InputError
-from modbp.figures.convergence import style
+from modbp.figures.convergence import stored, style
 from modbp.figures.maps import Drawing, legend
 from modbp.measures.sanity import Sanity
 
@@ -30,10 +30,8 @@ def similarity_boxes(
     results
         By method, what :func:`modbp.sanity.random_logit` or
         :func:`modbp.sanity.cascade` found, or what a result file stores of it.
-    stage
-        What was changed.
-    names, source
-        As in :func:`csc_curves`.
+    stage : what was changed
+    names, source : as in :func:`csc_curves`
 
     Returns
     -------
@@ -41,8 +39,7 @@ def similarity_boxes(
 
     Raises
     ------
-    InputError
-        If a method or the stage is not among the results.
+    InputError: if a method or the stage is not among the results.
 
     Examples
     --------
@@ -53,12 +50,13 @@ def similarity_boxes(
     ['gradient']
     """
     results = _stored(results, names, stage)
-    names = list(results)
+    names, rows = list(results), np.arange(len(results))
     figure = Drawing(figsize=(7, 0.42 * len(names) + 1), layout="constrained")
     ax = figure.subplots()
-    rows = np.arange(len(names))
     for side, (kind, (title, colour)) in zip((-1, 1), _KINDS.items(), strict=True):
-        values = [_kept(each["stages"][stage][kind]) for each in results.values()]
+        values = [each["stages"][stage][kind]["values"] for each in results.values()]
+        # A map of one value has no SSIM: None in a file, NaN in a measurement.
+        values = [[v for v in row if v is not None and v == v] for row in values]
         floors = [_number(each["floor"][kind]["median"]) for each in results.values()]
         ax.boxplot(
             values, orientation="horizontal", positions=rows + 0.19 * side, widths=0.32,
@@ -90,10 +88,8 @@ def similarity_curves(
 
     Parameters
     ----------
-    results, names, source
-        As in :func:`similarity_boxes`.
-    kind
-        The 2020 code's settings of SSIM, "ssim", or the "corrected" ones.
+    results, names, source : as in :func:`similarity_boxes`
+    kind : the 2020 code's settings of SSIM, "ssim", or the "corrected" ones
 
     Returns
     -------
@@ -133,21 +129,16 @@ def similarity_curves(
 
 
 def _stored(results, names, stage=None):
-    """Return each method's results as a file stores them, if they are there."""
-    found = {}
-    for name in names or results:
-        one = results.get(name, {})
-        found[name] = one = _summary(one) if isinstance(one, Sanity) else one
-        stages = one.get("stages", {})
-        if not stages or stage not in (None, *stages):
-            what = f" after {stage!r}" if stage else ""
-            raise InputError(f"no result for {name!r}{what}; run it first.")
-    if not found:
-        raise InputError("there are no results to draw; run a method first.")
-    return found
+    def there(one):
+        stages = one.get("stages")
+        return stages and stage in (None, *stages)
+
+    where = f" after {stage!r}" if stage else ""
+    return stored(results, names, _summary, there, where)
 
 
 def _summary(found):
+    """Return a measurement as a file stores it, but without a band."""
     stages, floor = {stage: {} for stage in found.stages}, {}
     for kind in _KINDS:
         median = found.median(corrected=kind == "corrected")
@@ -157,11 +148,6 @@ def _summary(found):
         floors = found.floor(corrected=kind == "corrected")
         floor[kind] = {"median": floors[found.stages[0]]}
     return {"stages": stages, "floor": floor}
-
-
-def _kept(cell):
-    """Return the values that are there: a map of one value has no SSIM."""
-    return [each for each in cell["values"] if each is not None and each == each]
 
 
 def _number(value):
