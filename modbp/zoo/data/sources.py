@@ -32,8 +32,8 @@ def as_path(folder):
 def find(split, folder, download):
     """Return the best source of images that this machine has, or the one asked for.
 
-    It has ``text``, ``count``, ``is_cifar10``, ``name(index)`` and ``read(index,
-    size)``, which gives a picture and its label.
+    It has ``text``, ``count``, ``is_cifar10``, ``name(index)`` and ``read(index)``,
+    which gives a picture and its label.
     """
     if split not in ("train", "test"):
         raise InputError(f"split is {split!r}; choose 'test' or 'train'.")
@@ -60,11 +60,8 @@ class _Folder:
                 f"{place}: no such folder. Give one with a folder per class."
             )
         # A hidden folder, such as a notebook's checkpoints, is no class.
-        classes = sorted(
-            entry
-            for entry in place.iterdir()
-            if entry.is_dir() and not entry.name.startswith(".")
-        )
+        folders = (folder for folder in place.iterdir() if folder.is_dir())
+        classes = sorted(f for f in folders if not f.name.startswith("."))
         files = [
             (path, label)
             for label, folder in enumerate(classes)
@@ -83,9 +80,9 @@ class _Folder:
     def name(self, index):
         return self.files[index][0].stem
 
-    def read(self, index, size):
+    def read(self, index):
         path, label = self.files[index]
-        return square(opened(path), size), label
+        return opened(path), label
 
 
 def _by_number(place, files, classes):
@@ -124,9 +121,8 @@ class _Torchvision:
     def name(self, index):
         return f"{index:05d}"
 
-    def read(self, index, size):
-        picture, label = self.data[index]
-        return square(picture, size), label
+    def read(self, index):
+        return self.data[index]
 
 
 class Photographs:
@@ -137,9 +133,9 @@ class Photographs:
     count = photographs.COUNT
     name = staticmethod(photographs.title)
 
-    def read(self, index, size):
+    def read(self, index):
         picture, name = photographs.crop(index)
-        return square(picture, size), CLASSES.index(name)
+        return picture, CLASSES.index(name)
 
 
 def opened(path):
@@ -154,10 +150,7 @@ def opened(path):
 
 
 def square(picture, size, part=1.0):
-    """Crop the middle square and resize it, unless the picture already fits.
-
-    `part` is the square's side in units of the picture's shorter side.
-    """
+    """Crop the middle square, `part` of the shorter side, and resize if need be."""
     if picture.size == (size, size) and part == 1:
         return picture
     side = round(min(picture.size) * part)

@@ -7,7 +7,7 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval, fuse_linear_bn_eval
 
 from modbp.zoo.vision import load_torchvision
 
-__all__ = ["appendix_d", "resnet50", "vgg16", "without_norms"]
+__all__ = ["cifar10", "resnet50", "vgg16", "without_norms"]
 
 CLASSES = 10
 # Blocks of VGG-16: how many convolutions, and how many channels they have.
@@ -30,7 +30,7 @@ def _glorot(net):
     return net
 
 
-def appendix_d():
+def cifar10():
     """Return the network of appendix D, untrained."""
     return _glorot(
         nn.Sequential(
@@ -57,9 +57,8 @@ def appendix_d():
 
 
 def vgg16(*, classes=CLASSES, width=512, side=1, norms=False):
-    """Return VGG-16 with the paper's layer names, untrained.
+    """Return VGG-16, untrained; its last pooling gives ``[512, side, side]``.
 
-    Its last pooling gives ``[512, side, side]``: 1 for images of 32 pixels, 7 for 224.
     With `norms`, as during training, a batch norm stands behind each layer with weights
     but the last, and nothing is dropped out.
     """
@@ -89,13 +88,9 @@ def vgg16(*, classes=CLASSES, width=512, side=1, norms=False):
 
 
 def resnet50():
-    """Return ResNet-50 for images of 32 pixels, untrained.
-
-    It is torchvision's, but for two things: ten logits, and a first convolution of 3×3
-    pixels and stride 1 instead of 7×7 and 2, which on so small an image would leave
-    the last block a single pixel.
-    """
+    """Return torchvision's ResNet-50, untrained, for ten classes and 32 pixels."""
     net = load_torchvision().models.resnet50(weights=None, num_classes=CLASSES)
+    # With 7×7 pixels and stride 2 the last block would be left a single pixel.
     net.conv1 = _conv(3, 64, bias=False)
     return net
 
