@@ -26,7 +26,7 @@ class Drawing(Figure):
 
 
 def normalise(maps, percentile=99.5):
-    """Scale each map ``[N, H, W]`` to [-1, 1] by a percentile of its absolute values."""
+    """Scale maps ``[N, H, W]`` to [-1, 1], each by a percentile of absolute values."""
     if not 0 < percentile <= 100:
         raise InputError(f"percentile is {percentile!r}; choose one in (0, 100].")
     maps = torch.as_tensor(maps).detach().double().cpu().numpy()

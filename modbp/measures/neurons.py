@@ -1,5 +1,7 @@
 """What the neurons of each layer see, and the matrices of a plain chain's weights."""
 
+from itertools import pairwise
+
 import numpy as np
 import torch
 from torch import nn
@@ -47,14 +49,10 @@ def seen(
 
     Parameters
     ----------
-    net
-        A network in evaluation mode; it is only read.
-    x
-        ``[N, …]`` inputs.
-    most
-        How many locations at most; of a picture at most 100, chosen at random.
-    seed
-        Of the choice.
+    net, x
+        A network in evaluation mode, only read, and its inputs ``[N, …]``.
+    most, seed
+        How many locations at most; of a picture at most 100, chosen by the seed.
 
     Returns
     -------
@@ -109,11 +107,10 @@ def _patches(call, a, most, rng):
 
 @torch.no_grad()
 def taps(net, x, weights=None):
-    """Return one matrix ``[in, out]`` for each layer of a plain chain, input first.
+    """Return the matrices ``[in, out]`` of a plain chain's weights, or patterns.
 
-    As in the 2020 code it is a convolution's central tap, and behind a flattened
-    picture the central position, at ``(size - 1) // 2``; of `weights`, by layer, such
-    as patterns, or else of the network's own. Of `x` only the shape counts.
+    As in the 2020 code they are a convolution's central taps, and behind a flattened
+    picture the central position. Of `x` only the shape counts.
     """
     found, shapes = {}, []
 
@@ -131,13 +128,12 @@ def taps(net, x, weights=None):
 
     check_input(net, x)
     Trace(net).run(x[:1], visit)
-    names = list(found)
-    for below, above in zip(names, names[1:], strict=False):
-        if found[below].shape[1] != found[above].shape[0]:
+    for below, above in pairwise(found):
+        gives, reads = found[below].shape[1], found[above].shape[0]
+        if gives != reads:
             raise MethodError(
-                f"{below} gives {found[below].shape[1]} channels and {above} reads "
-                f"{found[above].shape[0]}: no plain chain. Choose a network without "
-                "branches and groups."
+                f"{below} gives {gives} channels and {above} reads {reads}: no plain "
+                "chain. Choose a network without branches and groups."
             )
     return found
 

@@ -4,6 +4,7 @@ A pattern is a neuron's weights after one step of power iteration with the covar
 what the neuron sees; a product of matrices near rank one forgets what went in.
 """
 
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -29,17 +30,12 @@ def leading(x: np.ndarray, count: int = 2) -> tuple[np.ndarray, np.ndarray]:
 
     Parameters
     ----------
-    x
-        ``[n, d]``.
-    count
-        How many.
+    x, count : ``[n, d]``, and how many
 
     Returns
     -------
-    values : numpy.ndarray
-        ``[count]``, largest first.
-    vectors : numpy.ndarray
-        ``[d, count]``, of length one.
+    values : ``[count]``, largest first
+    vectors : ``[d, count]``, of length one
 
     Examples
     --------
@@ -77,25 +73,21 @@ def power_step(layer: Seen, neuron: int | None = None) -> Step:
 
     Parameters
     ----------
-    layer
-        What the layer's neurons see.
-    neuron
-        This neuron, where it is on; all neurons at all locations if left out.
+    layer, neuron
+        What the layer's neurons see; and one neuron, which counts where it is on, or
+        all neurons at all locations if left out.
 
     Returns
     -------
     before, after : numpy.ndarray
         ``|cos|`` to the first eigenvector of the weights, and of the covariance times
         the weights, which is the direction of the pattern; one value per neuron.
-    ratio : float
-        The first eigenvalue over the second.
-    scale : numpy.ndarray
-        ``‖cov^½ w‖ / ‖cov w‖``, one value per neuron.
+    ratio : the first eigenvalue over the second
+    scale : ``‖cov^½ w‖ / ‖cov w‖``, one value per neuron
 
     Raises
     ------
-    InputError
-        If the neuron is on at fewer than two locations.
+    InputError: if the neuron is on at fewer than two locations.
 
     References
     ----------
@@ -135,13 +127,11 @@ def ratio(M: np.ndarray | Operator) -> float:
 
     Returns
     -------
-    float
-        At least 1; infinite for a matrix of rank one.
+    float of at least 1; infinite for a matrix of rank one
 
     Raises
     ------
-    InputError
-        If there is no second singular value.
+    InputError: if there is no second singular value.
 
     Examples
     --------
@@ -176,16 +166,9 @@ def between(left, right):
 def _linear(operator):
     """Return one sample's layer operator as SciPy wants it, float64 outside."""
 
-    def through(function):
-        def apply(v):
-            r = torch.from_numpy(v.reshape(1, -1)).to(operator.dtype)
-            return function(r)[0].double().numpy()
+    def through(function, v):
+        r = torch.from_numpy(v.reshape(1, -1)).to(operator.dtype)
+        return function(r)[0].double().numpy()
 
-        return apply
-
-    return LinearOperator(
-        operator.shape,
-        matvec=through(operator.apply),
-        rmatvec=through(operator.adjoint),
-        dtype=np.float64,
-    )
+    ways = (partial(through, way) for way in (operator.apply, operator.adjoint))
+    return LinearOperator(operator.shape, *ways, dtype=np.float64)

@@ -94,11 +94,10 @@ def find_network(
     known = library.list_models(module=library)
     if not ours and name not in known:
         raise unknown_name("network", name, ["cifar10", *known, "FILE.py:FUNCTION"])
-    best = library.get_model_weights(name).DEFAULT
     if ours:
         net, title = getattr(models, name)(weights), f"{name}, ImageNet weights"
-    else:
-        net = classifier(name, best if weights else None, seed)
+    best = library.get_model_weights(name).DEFAULT
+    net = net if ours else classifier(name, best if weights else None, seed)
     wanted = best.transforms()
     side, colours = wanted.crop_size[0], map(tuple, (wanted.mean, wanted.std))
     # Random weights have no names for what they see.

@@ -230,8 +230,8 @@ def dense(*weights: torch.Tensor | list) -> nn.Sequential:
         rows, columns = matrix.shape
         if columns != below:
             raise InputError(
-                f"fc{number} takes {columns} inputs, but the layer below gives {below}. "
-                "Weights are [out, in], first layer first."
+                f"fc{number} takes {columns} inputs, but the layer below gives "
+                f"{below}. Weights are [out, in], first layer first."
             )
         # On "meta" nothing is drawn, so the global generator is left alone.
         layers[f"fc{number}"] = nn.Linear(columns, rows, False, device="meta")
