@@ -26,19 +26,15 @@ def cones(
 
     Parameters
     ----------
-    matrices, titles
-        ``[2, columns]`` each, no zero column, one panel for each; and one title per
-        panel.
-    height : of a panel, in inches
-
+    matrices : ``[2, columns]`` each, no zero column; one panel for each
+    titles, height : one per panel; and a panel's height in inches
     Returns
     -------
     Drawing
 
     Raises
     ------
-    InputError
-        If a matrix does not have two rows, or has a zero column, or titles are missing.
+    InputError: if a matrix has not two rows, or a zero column, or titles are missing.
 
     Examples
     --------
@@ -103,10 +99,8 @@ def cone_in_space(
     Parameters
     ----------
     M : ``[3, columns]``, non-negative, no zero column
-    title, height
-        Above the picture; and its height in inches.
-    turn, lift
-        The angles φ and θ in degrees: 0 and 0 look along the first axis, towards 0.
+    title, height : above the picture; and its height in inches
+    turn, lift : φ and θ in degrees; 0 and 0 look along the first axis, towards 0
 
     Returns
     -------

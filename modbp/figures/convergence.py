@@ -50,14 +50,12 @@ def csc_curves(
     results, names
         By method, what :func:`modbp.csc` found, or what a result file stores of it,
         :meth:`modbp.CSCResult.summary`; and the methods to draw, all if left out.
-    start
-        Where random relevance entered.
+    start : where random relevance entered
     log, least
         Show ``1 − median`` on a logarithmic axis, similar at the top, down to the
         smallest distance to one that means something: rounding hides what is below,
         1e-8 where relevance was computed in float32.
-    source
-        Where the pictures come from; written below.
+    source : where the pictures come from; written below
 
     Returns
     -------

@@ -71,10 +71,8 @@ def heatmaps(
     Parameters
     ----------
     pictures : ``[N, 3, H, W]`` in [0, 1], one row each
-    columns
-        Maps ``[N, H, W]`` by column title; they are normalised here.
-    rows, source
-        Row titles; and where the pictures come from, written below.
+    columns : maps ``[N, H, W]`` by column title; they are normalised here
+    rows, source : row titles; and where the pictures come from, written below
     size : side of one picture in inches
 
     Returns
@@ -119,10 +117,8 @@ def gallery(
 
     Parameters
     ----------
-    pictures, maps, source
-        As in :func:`heatmaps`; the pictures fill the first cell.
-    columns, width
-        Cells side by side; and the width of the figure in inches.
+    pictures, maps, source : as in :func:`heatmaps`; the pictures fill the first cell
+    columns, width : cells side by side; and the width of the figure in inches
 
     Returns
     -------

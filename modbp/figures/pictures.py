@@ -13,11 +13,9 @@ __all__ = ["element", "webp"]
 
 
 def webp(picture):
-    """Return a picture, as `frames` takes it, as lossless WebP, and its width in CSS.
-
-    Half the size of a PNG, which counts where a page holds tens of pictures.
-    """
+    """Return a picture, as `frames` takes it, as lossless WebP, and its width in CSS."""
     picture, width = _pillow(picture)
+    # Half the size of a PNG, which counts where a page holds tens of pictures.
     stream = io.BytesIO()
     picture.save(stream, format="WEBP", lossless=True, method=4)
     return stream.getvalue(), width

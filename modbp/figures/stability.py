@@ -57,7 +57,7 @@ def similarity_boxes(
         values = [each["stages"][stage][kind]["values"] for each in results.values()]
         # A map of one value has no SSIM: None in a file, NaN in a measurement.
         values = [[v for v in row if v is not None and v == v] for row in values]
-        floors = [_number(each["floor"][kind]["median"]) for each in results.values()]
+        floors = _floors(results, kind)
         ax.boxplot(
             values, orientation="horizontal", positions=rows + 0.19 * side, widths=0.32,
             patch_artist=True, manage_ticks=False, boxprops={"facecolor": colour},
@@ -68,12 +68,10 @@ def similarity_boxes(
         ax.scatter(floors, rows + 0.19 * side, color=colour, **options)
         ax.barh(0, 0, color=colour, label=title)
     ax.scatter([], [], color="white", edgecolor="black", marker="X", label="unrelated")
-    ax.set(
-        yticks=rows, yticklabels=names, xlim=(-0.1, 1.02), ylim=(-0.6, len(names) - 0.4)
-    )
+    ax.set_yticks(rows, names)
+    ax.set(xlim=(-0.1, 1.02), ylim=(len(names) - 0.4, -0.6))
     # At the left, since the source is written at the right.
     ax.set_xlabel("SSIM with the original map", loc="left")
-    ax.invert_yaxis()
     ax.grid(axis="x", alpha=0.3)
     return legend(figure, source, "outside right upper")
 
@@ -111,15 +109,14 @@ def similarity_curves(
     ax = figure.subplots()
     for name, found in results.items():
         cells = [found["stages"][stage][kind] for stage in stages]
+        rows = [[cell["median"], *(cell["band"] or [None] * 2)] for cell in cells]
         # The original map is as similar to itself as can be.
-        median = [1.0, *(_number(cell["median"]) for cell in cells)]
-        bands = [(1.0, 1.0), *(cell["band"] or (np.nan, np.nan) for cell in cells)]
+        median, low, high = np.array([[1] * 3, *rows], float).T
         look = style(name)
         ax.plot(median, linewidth=1.2, **look)
-        low, high = np.transpose(bands)
-        ax.fill_between(range(len(bands)), low, high, color=look["color"], alpha=0.2)
-    floor = [_number(each["floor"][kind]["median"]) for each in results.values()]
-    low, high = np.nanmin(floor), np.nanmax(floor)
+        ax.fill_between(range(len(low)), low, high, color=look["color"], alpha=0.2)
+    floors = _floors(results, kind)
+    low, high = np.nanmin(floors), np.nanmax(floors)
     ax.axhspan(low, high, color="#777777", alpha=0.15, zorder=0, label="unrelated")
     ax.set_xticks(range(len(stages) + 1), ["original", *stages], rotation=45)
     ax.set(ylim=(min(0, low) - 0.05, 1.05), xlabel="weights are random down to …")
@@ -150,5 +147,6 @@ def _summary(found):
     return {"stages": stages, "floor": floor}
 
 
-def _number(value):
-    return np.nan if value is None else value
+def _floors(results, kind):
+    """Return what maps of two images score, by method; NaN where that is not known."""
+    return np.array([each["floor"][kind]["median"] for each in results.values()], float)

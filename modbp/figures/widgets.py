@@ -145,8 +145,7 @@ def explore(
 
     Parameters
     ----------
-    function
-        Takes one value per choice by name; returns a picture as `frames` takes it.
+    function : takes one value per choice by name; returns a picture for `frames`
     alt, control : as in `frames`; a dict uses the names of the choices
     **choices : the values of each, as a sequence, or as a dict from label to value
 

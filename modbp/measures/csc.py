@@ -34,8 +34,7 @@ class CSCResult:
 
     Attributes
     ----------
-    method, start
-        Which method, and where the random relevances entered.
+    method, start : which method, and where the random relevances entered
     cosines, channels
         For each layer ``[N, pairs, locations]`` in [0, 1], with the precision of the
         network; NaN where a vector is exactly zero. And the length of the vectors.
@@ -131,24 +130,21 @@ def csc(
     """Measure how far random relevances converge on their way down.
 
     Equation: the median of ``|cos(r_i, r_j)|`` over pairs, locations and samples, with
-    every ``r_k`` pulled down from independent normal relevance at `start`.
+    every ``r_k`` pulled down from independent normal relevance at `start`, as in
+    section 4.1 of :cite:t:`sixt2020lie`.
 
     Parameters
     ----------
-    net, x
-        A ReLU network in evaluation mode, and its inputs ``[N, …]``.
-    method
-        A name of :func:`modbp.methods.names`, or a method of yours.
+    net, x : a ReLU network in evaluation mode, and its inputs ``[N, …]``
+    method : a name of :func:`modbp.methods.names`, or a method of yours
     start, to
         The layer where random relevance enters, and the layers to measure at; all that
         feed `start` if left out.
-    relevances
-        How many random relevances per sample, at least 2.
+    relevances : how many random relevances per sample, at least 2
     seed
         Every image draws from a seed of its own, made of this one, the layer and the
         image's pixels, so that batch size and order change nothing beyond rounding.
-    fold
-        As for :func:`modbp.chain`; a batch norm that is kept can be measured too.
+    fold : as for :func:`modbp.chain`; a batch norm that is kept can be measured too
 
     Returns
     -------
@@ -157,10 +153,6 @@ def csc(
     Raises
     ------
     ModbpError: if the input, the network, the method or a layer's name does not fit.
-
-    References
-    ----------
-    :cite:t:`sixt2020lie`, section 4.1.
 
     Examples
     --------

@@ -49,10 +49,8 @@ def seen(
 
     Parameters
     ----------
-    net, x
-        A network in evaluation mode, only read, and its inputs ``[N, …]``.
-    most, seed
-        How many locations at most; of a picture at most 100, chosen by the seed.
+    net, x : a network in evaluation mode, only read, and its inputs ``[N, …]``
+    most, seed : how many locations at most, of a picture 100; and of their choice
 
     Returns
     -------
@@ -63,9 +61,7 @@ def seen(
 
     Raises
     ------
-    ModbpError
-        If the network or the input does not fit, or neurons of one layer see different
-        channels.
+    ModbpError: if network or input do not fit, or neurons see different channels.
 
     Examples
     --------

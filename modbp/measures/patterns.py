@@ -41,8 +41,7 @@ def fit(
     kind, estimator
         Whether only locations count where the neuron is on, "relu", or all, "linear";
         and which mean of `y`, "code" or "eq41", the same for "linear".
-    fold
-        As for :func:`modbp.chain`; patterns belong to chains with the same choice.
+    fold : as for :func:`modbp.chain`; patterns belong to chains with the same choice
 
     Returns
     -------

@@ -54,8 +54,7 @@ def pairwise(r: torch.Tensor) -> torch.Tensor:
 
     Returns
     -------
-    torch.Tensor
-        ``[N, pairs, locations]`` in [0, 1], float64; NaN where a vector is zero.
+    torch.Tensor ``[N, pairs, locations]`` in [0, 1], float64; NaN for a zero vector
 
     Raises
     ------

@@ -71,6 +71,8 @@ def power_step(layer: Seen, neuron: int | None = None) -> Step:
 
     .. math:: w \mapsto \frac{\operatorname{cov}[x]\,w}{\|\operatorname{cov}[x]\,w\|}
 
+    See equations (42) to (44) of :cite:t:`sixt2020lie`.
+
     Parameters
     ----------
     layer, neuron
@@ -88,10 +90,6 @@ def power_step(layer: Seen, neuron: int | None = None) -> Step:
     Raises
     ------
     InputError: if the neuron is on at fewer than two locations.
-
-    References
-    ----------
-    :cite:t:`sixt2020lie`, equations (42) to (44).
 
     Examples
     --------

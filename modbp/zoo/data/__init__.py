@@ -24,8 +24,7 @@ class Images:
 
     Attributes
     ----------
-    x, y
-        ``[N, 3, S, S]`` float32 in [0, 1], and ``[N]`` int64 class indices.
+    x, y : ``[N, 3, S, S]`` float32 in [0, 1], and ``[N]`` int64 class indices
     names, source
         One short name per image, for captions and seeds; and where the images come
         from, as a figure's caption says it.
@@ -129,8 +128,7 @@ def images(
     split, download
         Which part of CIFAR-10, "test" or "train"; and whether torchvision may fetch it
         if it is not there.
-    size
-        Side of the images in pixels; others are cropped square and resized.
+    size : side of the images in pixels; others are cropped square and resized
     folder
         A folder of your own with one sub-folder per class, or "photographs" for the
         built-in ones even where CIFAR-10 is present.
@@ -167,10 +165,6 @@ def listed(n=None, *, indices=None, split="test", size=32, folder=None, download
     if indices is None:
         n = source.count if n is None else n
         indices = paper_indices(n) if source.is_cifar10 else range(n)
-    return Listing(source, _checked(indices, source), size)
-
-
-def _checked(indices, source):
     try:
         indices = [operator.index(index) for index in indices]
     except TypeError:
@@ -185,7 +179,7 @@ def _checked(indices, source):
                 f"image index {index} is out of range: {source.text} has indices "
                 f"0…{source.count - 1}. Ask for fewer images, or for others."
             )
-    return indices
+    return Listing(source, indices, size)
 
 
 def _stack(pictures):
@@ -200,10 +194,8 @@ def pixels(pictures):
 
 
 def dataset(split, *, size=32, folder=None, download=False):
-    """Return a whole split in memory: ``[N, 3, S, S]`` uint8, ``[N]``, and the source.
-
-    A `folder` of your own holds ``train/<class>/`` and ``test/<class>/``.
-    """
+    """Return a whole split in memory: ``[N, 3, S, S]`` uint8, ``[N]``, and the source."""
+    # A folder of one's own holds train/<class>/ and test/<class>/.
     folder = None if folder is None else as_path(folder) / split
     source = find(split, folder, download)
     if isinstance(source, Photographs):

@@ -41,10 +41,8 @@ def build(name: str, seed: int = 0, *, training: bool = False) -> nn.Module:
     Parameters
     ----------
     name : one of `names()`
-    seed
-        Seed of the weights; the global generator is left alone.
-    training
-        Give ``vgg16`` the batch norms that it is trained with.
+    seed : seed of the weights; the global generator is left alone
+    training : give ``vgg16`` the batch norms that it is trained with
 
     Returns
     -------
@@ -78,15 +76,14 @@ def finished(name, net):
 
 
 def cifar10(weights: str | PathLike | None = "cifar10") -> nn.Sequential:
-    """Return the network of appendix D: four convolutions, two dense layers.
+    """Return the network of appendix D of :cite:t:`sixt2020lie`.
 
-    It maps ``[N, 3, 32, 32]`` images with values in [0, 1] to ``[N, 10]`` logits. Its
+    Four convolutions and two dense layers map ``[N, 3, 32, 32]`` images with values in [0, 1] to ``[N, 10]`` logits. Its
     ReLUs are layers of their own, and its layers are called ``conv1`` … ``fc6``.
 
     Parameters
     ----------
-    weights
-        "cifar10" for ours, None for those of :func:`build`, or a .safetensors file.
+    weights : "cifar10" for ours, None for :func:`build`'s, or a .safetensors file
 
     Returns
     -------
@@ -95,10 +92,6 @@ def cifar10(weights: str | PathLike | None = "cifar10") -> nn.Sequential:
     Raises
     ------
     WeightsError: if the weights are missing, damaged or made for another network.
-
-    References
-    ----------
-    :cite:t:`sixt2020lie`, appendix D.
 
     Examples
     --------
@@ -116,9 +109,9 @@ def cifar10(weights: str | PathLike | None = "cifar10") -> nn.Sequential:
 def vgg16(weights: str | PathLike | None = "cifar10") -> nn.Sequential:
     """Return VGG-16, with layers ``conv1_1`` … ``pool5``, ``fc1``, ``fc2``, ``fc3``.
 
-    For CIFAR-10 it maps ``[N, 3, 32, 32]`` images with values in [0, 1] to ten logits,
-    and its hidden dense layers have 512 units instead of 4096. It was trained with
-    batch norm, which is folded.
+    For CIFAR-10, as in appendix D of :cite:t:`sixt2020lie`, it maps ``[N, 3, 32, 32]``
+    images in [0, 1] to ten logits, and its hidden dense layers have 512 units instead
+    of 4096. It was trained with batch norm, which is folded.
 
     Parameters
     ----------
@@ -134,10 +127,6 @@ def vgg16(weights: str | PathLike | None = "cifar10") -> nn.Sequential:
     Raises
     ------
     WeightsError: as for :func:`cifar10`.
-
-    References
-    ----------
-    :cite:t:`sixt2020lie`, appendix D.
 
     Examples
     --------

@@ -32,28 +32,25 @@ def _glorot(net):
 
 def cifar10():
     """Return the network of appendix D, untrained."""
-    return _glorot(
-        nn.Sequential(
-            OrderedDict(
-                conv1=_conv(3, 32),
-                relu1=nn.ReLU(),
-                conv2=_conv(32, 64),
-                relu2=nn.ReLU(),
-                pool2=nn.MaxPool2d(2),
-                conv3=_conv(64, 128),
-                relu3=nn.ReLU(),
-                conv4=_conv(128, 128),
-                relu4=nn.ReLU(),
-                pool4=nn.MaxPool2d(2),
-                flatten=nn.Flatten(),
-                dropout5=nn.Dropout(0.5),
-                fc5=nn.Linear(8192, 1024),
-                relu5=nn.ReLU(),
-                dropout6=nn.Dropout(0.5),
-                fc6=nn.Linear(1024, CLASSES),
-            )
-        )
+    layers = OrderedDict(
+        conv1=_conv(3, 32),
+        relu1=nn.ReLU(),
+        conv2=_conv(32, 64),
+        relu2=nn.ReLU(),
+        pool2=nn.MaxPool2d(2),
+        conv3=_conv(64, 128),
+        relu3=nn.ReLU(),
+        conv4=_conv(128, 128),
+        relu4=nn.ReLU(),
+        pool4=nn.MaxPool2d(2),
+        flatten=nn.Flatten(),
+        dropout5=nn.Dropout(0.5),
+        fc5=nn.Linear(8192, 1024),
+        relu5=nn.ReLU(),
+        dropout6=nn.Dropout(0.5),
+        fc6=nn.Linear(1024, CLASSES),
     )
+    return _glorot(nn.Sequential(layers))
 
 
 def vgg16(*, classes=CLASSES, width=512, side=1, norms=False):
@@ -96,10 +93,7 @@ def resnet50():
 
 
 def without_norms(net):
-    """Return a copy of a chain of layers, each batch norm folded into the one before.
-
-    Equation: ``W' = γ/σ W`` and ``b' = γ/σ (b − μ) + β`` per output channel.
-    """
+    """Return a copy of a chain of layers, each batch norm folded into the one before."""
     layers = OrderedDict()
     for name, layer in net.named_children():
         if fuse := _FUSE.get(type(layer)):

@@ -30,10 +30,8 @@ def save(net: nn.Module, path: str | PathLike, **history: object) -> None:
 
     Parameters
     ----------
-    net, path
-        The network, and a file name that ends in ``.safetensors``.
-    **history
-        Plain JSON values: command, seed, accuracy and the like.
+    net, path : the network, and a file name that ends in ``.safetensors``
+    **history : plain JSON values: command, seed, accuracy and the like
 
     Examples
     --------
