@@ -138,12 +138,13 @@ def _summary(found):
     """Return a measurement as a file stores it, but without a band."""
     stages, floor = {stage: {} for stage in found.stages}, {}
     for kind in _KINDS:
-        median = found.median(corrected=kind == "corrected")
+        median, unrelated = (
+            f(kind == "corrected") for f in (found.median, found.floor)
+        )
         for stage, values in zip(found.stages, getattr(found, kind), strict=True):
             cell = {"values": values, "median": median[stage], "band": None}
             stages[stage][kind] = cell
-        floors = found.floor(corrected=kind == "corrected")
-        floor[kind] = {"median": floors[found.stages[0]]}
+        floor[kind] = {"median": unrelated[found.stages[0]]}
     return {"stages": stages, "floor": floor}
 
 

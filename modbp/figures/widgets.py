@@ -70,15 +70,13 @@ def frames(
 
     Returns
     -------
-    Frames
-        Displays itself at the end of a cell. Its ``html`` needs no library, kernel or
-        network.
+    Frames: displays itself; its ``html`` needs no library, kernel or network
 
     Raises
     ------
     InputError
-        If there are no pictures, or their number is not that of the labels, or texts
-        are missing, or `control`, `start` or `telling` name what does not exist.
+        If pictures, labels and texts are not equally many, or `control`, `start` or
+        `telling` name what does not exist.
 
     Examples
     --------

@@ -118,8 +118,10 @@ def taps(net, x, weights=None):
             flat = [shape for shape in shapes if len(shape) > 1]
             if call.kind == "dense" and flat and flat[-1].numel() == W.shape[1]:
                 W = W.unflatten(1, flat[-1])
+            for _ in range(W.ndim - 2):
+                W = W[:, :, (W.shape[2] - 1) // 2]
             shapes.clear()
-            found[call.name] = _centre(W).T.cpu().numpy()
+            found[call.name] = W.T.cpu().numpy()
         return call.layer.forward(a, *more)
 
     check_input(net, x)
@@ -132,10 +134,3 @@ def taps(net, x, weights=None):
                 "chain. Choose a network without branches and groups."
             )
     return found
-
-
-def _centre(W):
-    """Return the central tap of ``[out, in, …]`` weights, ``[out, in]``."""
-    for _ in range(W.ndim - 2):
-        W = W[:, :, (W.shape[2] - 1) // 2]
-    return W

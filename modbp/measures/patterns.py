@@ -49,9 +49,7 @@ def fit(
 
     Raises
     ------
-    ModbpError
-        If the network or a batch does not fit, there is no batch, or a layer is a
-        transposed convolution.
+    ModbpError: if network or batches do not fit, or a convolution is transposed.
 
     Examples
     --------

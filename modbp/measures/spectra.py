@@ -47,14 +47,15 @@ def leading(x: np.ndarray, count: int = 2) -> tuple[np.ndarray, np.ndarray]:
     if min(x.shape) <= _SMALL:
         _, s, vectors = np.linalg.svd(x, full_matrices=False)
     else:
-        _, s, vectors = svds(x, count, v0=_start(x).astype(x.dtype), tol=_TOLERANCE)
+        _, s, vectors = _lanczos(x, count)
     order = np.argsort(s)[::-1][:count]
     return s[order].astype(np.float64) ** 2 / len(x), vectors[order].T
 
 
-def _start(M):
-    """Return where Lanczos starts: at random, and the same every time."""
-    return np.random.default_rng(0).standard_normal(min(M.shape))
+def _lanczos(M, count, **options):
+    """Return the largest singular values; starts at random, but always alike."""
+    start = np.random.default_rng(0).standard_normal(min(M.shape)).astype(M.dtype)
+    return svds(M, count, v0=start, tol=_TOLERANCE, **options)
 
 
 class Step(NamedTuple):
@@ -145,8 +146,8 @@ def ratio(M: np.ndarray | Operator) -> float:
     if isinstance(M, np.ndarray):
         values = np.linalg.svd(M, compute_uv=False)
     else:
-        options = {"tol": _TOLERANCE, "return_singular_vectors": False}
-        values = np.sort(svds(_linear(M), 2, v0=_start(M), **options))[::-1]
+        found = _lanczos(_linear(M), 2, return_singular_vectors=False)
+        values = np.sort(found)[::-1]
     return float(values[0] / values[1]) if values[1] else float("inf")
 
 

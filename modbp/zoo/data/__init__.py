@@ -10,7 +10,7 @@ import torch
 from tqdm import tqdm
 
 from modbp.errors import DataError, InputError
-from modbp.zoo.data.sources import CLASSES, Photographs, as_path, find, root, square
+from modbp.zoo.data.sources import CLASSES, PHOTOGRAPHS, as_path, find, root, square
 
 __all__ = ["CLASSES", "Images", "Listing", "dataset", "images", "listed"]
 __all__ += ["paper_indices", "pixels", "root"]
@@ -125,9 +125,7 @@ def images(
     n, indices
         How many, or which ones; up to 8 if neither is given. CIFAR-10's test images
         come in the order of the paper, photographs repeat with other crops.
-    split, download
-        Which part of CIFAR-10, "test" or "train"; and whether torchvision may fetch it
-        if it is not there.
+    split, download : "test" or "train"; and whether torchvision may fetch CIFAR-10
     size : side of the images in pixels; others are cropped square and resized
     folder
         A folder of your own with one sub-folder per class, or "photographs" for the
@@ -194,11 +192,11 @@ def pixels(pictures):
 
 
 def dataset(split, *, size=32, folder=None, download=False):
-    """Return a whole split in memory: ``[N, 3, S, S]`` uint8, ``[N]``, and the source."""
+    """Return a whole split: ``[N, 3, S, S]`` uint8, ``[N]`` labels, and the source."""
     # A folder of one's own holds train/<class>/ and test/<class>/.
     folder = None if folder is None else as_path(folder) / split
     source = find(split, folder, download)
-    if isinstance(source, Photographs):
+    if source is PHOTOGRAPHS:
         raise DataError(
             f"no CIFAR-10 found in {root()}. Set MODBP_DATA to the folder that holds "
             f"cifar10/{split}/<class>/, or allow the download with --download."

@@ -93,7 +93,7 @@ def resnet50():
 
 
 def without_norms(net):
-    """Return a copy of a chain of layers, each batch norm folded into the one before."""
+    """Return a copy of a chain, each batch norm folded into the layer before it."""
     layers = OrderedDict()
     for name, layer in net.named_children():
         if fuse := _FUSE.get(type(layer)):
