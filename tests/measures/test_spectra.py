@@ -36,15 +36,6 @@ def test_an_operator_has_the_ratio_of_its_matrix(method):
         assert spectra.ratio(operator) == pytest.approx(wanted, rel=1e-3)
 
 
-def test_between_by_hand():
-    # diag(4, 1) then diag(9, 1): the joint is diag(6, 1). With the second turned by a
-    # quarter, its first direction meets the other's second: (0 2; 3 0).
-    left, right = np.diag([4.0, 1.0]), np.diag([9.0, 1.0])
-    assert spectra.between(left, right) == pytest.approx(6)
-    turned = np.array([[0, 1.0], [9, 0]])
-    assert spectra.between(left, turned) == pytest.approx(1.5)
-
-
 def test_between_agrees_with_the_literal_form_of_the_code():
     rng = np.random.default_rng(0)
     left, right = rng.standard_normal((4, 7)), rng.standard_normal((7, 3))
