@@ -57,7 +57,6 @@ def similarity_boxes(
         values = [each["stages"][stage][kind]["values"] for each in results.values()]
         # A map of one value has no SSIM: None in a file, NaN in a measurement.
         values = [[v for v in row if v is not None and v == v] for row in values]
-        floors = _floors(results, kind)
         ax.boxplot(
             values, orientation="horizontal", positions=rows + 0.19 * side, widths=0.32,
             patch_artist=True, manage_ticks=False, boxprops={"facecolor": colour},
@@ -65,7 +64,7 @@ def similarity_boxes(
             flierprops={"marker": ".", "markersize": 2, "alpha": 0.4},
         )  # fmt: skip
         options = {"marker": "X", "s": 26, "zorder": 3, "edgecolor": "black"}
-        ax.scatter(floors, rows + 0.19 * side, color=colour, **options)
+        ax.scatter(_floors(results, kind), rows + 0.19 * side, color=colour, **options)
         ax.barh(0, 0, color=colour, label=title)
     ax.scatter([], [], color="white", edgecolor="black", marker="X", label="unrelated")
     ax.set_yticks(rows, names)

@@ -91,7 +91,7 @@ def frames(
         raise InputError("frames has no labels; give one per picture.")
     texts = _texts(alt, combinations)
     kinds = control if isinstance(control, Mapping) else dict.fromkeys(axes, control)
-    last = len(combinations) - 1
+    last, sizes = len(combinations) - 1, [len(axis) for axis in axes.values()]
     telling = (0, last) if telling is None else telling
     for number in (start, *telling):
         if number not in range(last + 1):
@@ -99,18 +99,15 @@ def frames(
                 f"picture {number!r} does not exist; `start` and `telling` go from 0 "
                 f"to {last}."
             )
-    digits = np.unravel_index(start, [len(axis) for axis in axes.values()])
-    controls = [
-        _control(name, axis, kinds.get(name), int(digit))
-        for (name, axis), digit in zip(axes.items(), digits, strict=True)
-    ]
+    digits = zip(axes, np.unravel_index(start, sizes), strict=True)
+    controls = [_control(n, axes[n], kinds.get(n), int(digit)) for n, digit in digits]
     # Each in turn, so that a generator need not hold many open figures.
     pictures = [webp(picture) for picture in pictures]
     if len(pictures) != len(combinations):
-        sizes = " × ".join(str(len(axis)) for axis in axes.values())
         raise InputError(
-            f"frames got {len(pictures)} pictures for {sizes} labels; give one picture "
-            "per label, with several controls one per combination, the last fastest."
+            f"frames got {len(pictures)} pictures for {' × '.join(map(str, sizes))} "
+            "labels; give one picture per label, with several controls one per "
+            "combination, the last fastest."
         )
     captions = [escape(_caption(axes, names)) for names in combinations]
     parts = [
@@ -124,10 +121,8 @@ def frames(
     for number, picture in enumerate(pictures):
         telling_one = " modbp-telling" if number in telling else ""
         hidden = "" if number == start else " hidden"
-        parts.append(
-            f'<div class="modbp-frame{telling_one}"{hidden}>'
-            f"<p>{captions[number]}</p>{element(*picture, texts[number])}</div>"
-        )
+        shown = f"<p>{captions[number]}</p>{element(*picture, texts[number])}"
+        parts.append(f'<div class="modbp-frame{telling_one}"{hidden}>{shown}</div>')
     summary = f"{len(pictures)} pictures by {', '.join(axes)}"
     return Frames("\n".join([*parts, "</div>"]), summary)
 
@@ -249,15 +244,11 @@ def _known(kind, name):
 def _control(name, entries, kind, digit):
     """Return a native control with its name around it, so that a click on it counts."""
     # Browsers restore a control's old value on reload, but not the picture's.
-    common = (
-        f'autocomplete="off" data-title="{escape(name)}" '
-        f'data-labels="{escape(json.dumps(entries))}"'
-    )
+    common = f'autocomplete="off" data-title="{escape(name)}" '
+    common += f'data-labels="{escape(json.dumps(entries))}"'
     if _known(kind, name) == "range":
-        field = (
-            f'<input type="range" min="0" max="{len(entries) - 1}" value="{digit}" '
-            f'aria-valuetext="{escape(entries[digit])}" {common}>'
-        )
+        field = f'<input type="range" min="0" max="{len(entries) - 1}" value="{digit}" '
+        field += f'aria-valuetext="{escape(entries[digit])}" {common}>'
     else:
         options = "".join(
             f'<option value="{i}"{" selected" * (i == digit)}>{escape(entry)}</option>'

@@ -78,9 +78,8 @@ def finished(name, net):
 def cifar10(weights: str | PathLike | None = "cifar10") -> nn.Sequential:
     """Return the network of appendix D of :cite:t:`sixt2020lie`.
 
-    Four convolutions and two dense layers map ``[N, 3, 32, 32]`` images in [0, 1] to
-    ``[N, 10]`` logits. ReLUs are layers of their own; layers are called ``conv1`` …
-    ``fc6``.
+    Four convolutions and two dense layers, ``conv1`` … ``fc6``, with ReLUs as layers of
+    their own, map ``[N, 3, 32, 32]`` images in [0, 1] to ``[N, 10]`` logits.
 
     Parameters
     ----------

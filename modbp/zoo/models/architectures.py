@@ -54,11 +54,7 @@ def cifar10():
 
 
 def vgg16(*, classes=CLASSES, width=512, side=1, norms=False):
-    """Return VGG-16, untrained; its last pooling gives ``[512, side, side]``.
-
-    With `norms`, as during training, a batch norm stands behind each layer with weights
-    but the last, and nothing is dropped out.
-    """
+    """Return VGG-16, untrained; in training, batch norms take the place of dropout."""
     layers, below = OrderedDict(), 3
     for block, (count, channels) in enumerate(_BLOCKS, start=1):
         for number in range(1, count + 1):
@@ -71,7 +67,7 @@ def vgg16(*, classes=CLASSES, width=512, side=1, norms=False):
             below = channels
         layers[f"pool{block}"] = nn.MaxPool2d(2)
     layers["flatten"] = nn.Flatten()
-    below *= side**2
+    below *= side**2  # of the last pooling
     for number in (1, 2):
         layers[f"fc{number}"] = nn.Linear(below, width, bias=not norms)
         if norms:
