@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from nets import Zoo, filled, mlp, none, normal
+from nets import Modules, Zoo, filled, mlp, none, normal, spelled
 from torch import nn
 
 from modbp.errors import InputError, MethodError
@@ -76,16 +76,9 @@ def test_taps_are_central_and_fit_as_a_chain():
 
 
 def test_a_network_that_is_no_plain_chain_is_refused():
-    class Branches(nn.Module):
-        def __init__(self):
-            super().__init__()
-            self.left, self.right = nn.Linear(3, 4), nn.Linear(3, 4)
-
-        def forward(self, x):
-            return self.left(x) + self.right(x)
-
-    with pytest.raises(MethodError, match="no plain chain"):
-        neurons.taps(Branches().double().eval(), normal(0, 2, 3))
+    # Its last layer reads four channels twice, pooled in two ways.
+    with pytest.raises(MethodError, match="conv2 gives 4 .* reads 8: no plain chain"):
+        neurons.taps(spelled(Modules), normal(0, 2, 2, 6, 6))
 
 
 def test_only_the_dense_layer_behind_the_picture_is_read_as_one():

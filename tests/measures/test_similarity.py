@@ -92,14 +92,6 @@ def test_pairs_of_a_convolution_are_compared_location_by_location():
     assert pairwise(r).tolist() == [[pytest.approx([24 / 25, 0])]]
 
 
-def test_pairs_of_a_batch_are_those_of_its_samples():
-    r = normal(0, 4, 3, 5, 2, 2)
-    together = pairwise(r)
-    assert together.shape == (3, 6, 4)
-    for n in range(3):
-        assert torch.equal(together[n], pairwise(r[:, n : n + 1])[0])
-
-
 def test_a_pair_with_a_zero_vector_is_nan_and_the_others_are_not():
     found = pairwise(vector((0, 0), (1, 1), (1, 1))[:, None]).flatten()
     assert found.isnan().tolist() == [True, True, False]

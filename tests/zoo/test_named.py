@@ -103,9 +103,8 @@ def test_names_and_weights_that_do_not_fit_are_refused(name, weights, error, mes
 
 
 def test_a_function_in_a_file_gives_the_network(tmp_path):
-    (tmp_path / "mine.py").write_text(
-        "from torch import nn\nbuild = nn.ReLU\nn = int", "utf-8"
-    )
+    code = "from torch import nn\nbuild, n = nn.ReLU, int"
+    (tmp_path / "mine.py").write_text(code, "utf-8")
     found = find_network(f"{tmp_path}/mine.py:build")
     assert type(found.net) is nn.ReLU and not found.net.training
     assert found.title.endswith("mine.py:build") and found.classes == ()
