@@ -137,9 +137,8 @@ def csc(
     ----------
     net, x : a ReLU network in evaluation mode, and its inputs ``[N, …]``
     method : a name of :func:`modbp.methods.names`, or a method of yours
-    start, to
-        The layer where random relevance enters, and the layers to measure at; all that
-        feed `start` if left out.
+    start : the layer where random relevance enters
+    to : the layers to measure at; all that feed `start` if left out
     relevances : how many random relevances per sample, at least 2
     seed
         Every image draws from a seed of its own, made of this one, the layer and the

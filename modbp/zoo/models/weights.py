@@ -90,9 +90,8 @@ def load(net: nn.Module, path: str | PathLike) -> None:
 
     Parameters
     ----------
-    net, path
-        The network, changed only if every check passes; and a ``.safetensors`` file
-        with its JSON history beside it.
+    net : the network, changed only if every check passes
+    path : a ``.safetensors`` file with its JSON history beside it
 
     Raises
     ------
