@@ -2,12 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import get_args
 
 import torch
 
 from modbp.backprop import rules
 from modbp.backprop.checks import check_layer
-from modbp.backprop.methods.named import Rule
+from modbp.backprop.rules.options import Rule, Start
 from modbp.errors import InputError, MethodError, check_option, unknown_name
 
 __all__ = ["Activations", "Method"]
@@ -21,16 +22,12 @@ _STRUCTURE = {
 }
 _LINEAR = ("conv", "dense", "norm")
 _KINDS = (*_LINEAR, "linear", "relu", "avgpool", "add", *_STRUCTURE)
-_STARTS = ("logit", "one", "contrast")
-_REDUCTIONS = ("sum", "max-abs")
+_STARTS, _REDUCTIONS = get_args(Start), ("sum", "max-abs")
 
 
 @dataclass(frozen=True)
 class Activations:
-    """What rules see of a forward pass: activations, and relevance as it is.
-
-    Another frame shows them more, such as :class:`modbp.deeplift.Differences`.
-    """
+    """What rules see of a forward pass: activations, and relevance as it is."""
 
     def begin(self, x):
         """Return what the first rule sees of the network's input."""
@@ -132,10 +129,8 @@ class Method:
 
         Parameters
         ----------
-        logits
-            ``[N, C]``.
-        target
-            ``[N, 1]`` int64, the classes.
+        logits, target
+            ``[N, C]``, and ``[N, 1]`` int64, the classes.
 
         Returns
         -------
