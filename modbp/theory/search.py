@@ -20,7 +20,6 @@ __all__ = ["HYPOTHESES", "high_power", "search_counterexample"]
 # integers keep it above 1e-5. The square of σ₂/σ₁ behaves alike.
 DOUBLINGS = 20
 TOLERANCE = 1e-8
-
 # More matrices than this take minutes.
 LARGEST_SPACE = 3_000_000
 

@@ -69,17 +69,6 @@ def test_an_addition_is_a_linear_layer_of_ones(alpha):
     assert relative(one, two) < 1e-12
 
 
-def test_it_is_the_plain_split_where_both_summands_are_above_zero():
-    net, x, r = Halves(False).eval(), uniform(3, 5, 6) + 0.1, normal(4, 5, 4)
-    net.one.weight.data.abs_(), net.two.weight.data.abs_()
-    both = [
-        modbp.chain(net, x, method(add)).pull(r, "sum.add", ["one", "two"])
-        for add in (AlphaBetaSplit(), rules.Split())
-    ]
-    for branch in ("one", "two"):
-        assert relative(both[0][branch], both[1][branch]) < 1e-12
-
-
 class Residual(nn.Module):
     """A residual block whose two branches end in a batch norm, as in ResNet-50."""
 

@@ -4,10 +4,8 @@ Every activation is compared with the one that a reference input gives, ``Δa = 
 A *multiplier* `m` says how much of the explained difference a unit passes on per unit
 of its own; its *contribution* is ``m Δa``. In a chain, what goes in at a layer is a
 multiplier and what is read below is a contribution, as in the 2020 code.
-
-RevealCancel keeps positive and negative parts apart, ``Δa = Δa⁺ + Δa⁻``, each with a
-multiplier of its own; what goes in is then the multiplier of both parts, and the
-contribution is ``m⁺Δa⁺ + m⁻Δa⁻``.
+RevealCancel has a multiplier for each part of ``Δa = Δa⁺ + Δa⁻``; what goes in is then
+that of both parts, and the contribution is ``m⁺Δa⁺ + m⁻Δa⁻``.
 """
 
 from modbp.backprop.deeplift import frame, rules

@@ -1,8 +1,7 @@
-"""The rules of DeepLIFT: what a call does to multipliers.
+"""The rules of DeepLIFT: what a call does to multipliers `m`.
 
 A rule takes a call and a `Pair` per input and returns the output's pair and a function
-that carries multipliers back. Letters as in :mod:`modbp.rules`; `m` is a multiplier,
-``Δ`` a difference from the reference.
+that carries multipliers back. Letters are those of :mod:`modbp.rules`.
 """
 
 from dataclasses import dataclass
@@ -243,9 +242,8 @@ class LargestChange(OnPairs):
     ReLU is right before.
 
     For ``convention="winner"`` the multiplier goes to the entry that won in the input,
-    as in the 2020 code, and in Captum right behind a ReLU. The contribution
-    ``m (a − a0)`` of that entry differs from ``m Δz`` by ``m`` times what another entry
-    had more in the reference.
+    as in the 2020 code, and in Captum right behind a ReLU. Its ``m Δa`` differs from
+    ``m Δz`` by ``m`` times what another entry had more in the reference.
 
     >>> modbp.methods.get("deeplift-rescale", maxpool="winner").rules["maxpool"]
     LargestChange(convention='winner')

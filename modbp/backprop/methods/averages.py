@@ -117,11 +117,10 @@ def _gauss_legendre(steps):
     return (places + 1) / 2, weights / 2
 
 
-def _midpoint(steps):
-    return (np.arange(steps) + 0.5) / steps, np.full(steps, 1 / steps)
-
-
-_QUADRATURES = {"gauss-legendre": _gauss_legendre, "midpoint": _midpoint}
+_QUADRATURES = {
+    "gauss-legendre": _gauss_legendre,
+    "midpoint": lambda n: ((np.arange(n) + 0.5) / n, np.full(n, 1 / n)),
+}
 
 
 @named

@@ -85,8 +85,7 @@ def deeplift_ablation(
 
     Equation: ``m_in = W⁺ᵀm`` in convolutions and dense layers, ``Wᵀm`` where ``Δa = 0``
     exactly. Source: :cite:t:`sixt2020lie`. Contributions do not sum. A batch norm keeps
-    the sign of its scale, as in the 2020 code; without batch norm, multipliers stay
-    non-negative wherever ``Δa ≠ 0``.
+    the sign of its scale, as in the 2020 code; without one, ``m ≥ 0`` where ``Δa ≠ 0``.
 
     >>> modbp.explain(net, x, "deeplift-ablation", 0)
     tensor([[0., 0.]], dtype=torch.float64)

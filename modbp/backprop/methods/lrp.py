@@ -81,9 +81,8 @@ def lrp_a1b0(
     """LRP-α1β0: only positive contributions count.
 
     Equation: ``r_in = (a⁺⊙W⁺ᵀ + a⁻⊙W⁻ᵀ)(r / P)``; on non-negative inputs the z⁺-rule.
-    Source: :cite:t:`bach2015pixel`. Where nothing contributes positively, relevance is
-    lost. At additions the 2020 code has
-    ``addition=modbp.rules.AlphaBetaSplit(1, 0, limit=1000.0)``.
+    Source: :cite:t:`bach2015pixel`. Lost is what nothing contributes to positively. The
+    2020 code has ``addition=modbp.rules.AlphaBetaSplit(1, 0, limit=1000.0)``.
 
     >>> modbp.explain(net, x, "lrp-a1b0", 1)
     tensor([[2., 2.]], dtype=torch.float64)

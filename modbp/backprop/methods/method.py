@@ -81,13 +81,13 @@ class Method:
         ``{where: rule}``. Kinds of call are ``conv``, ``dense``, ``norm`` (batch norm),
         or ``linear`` for all three; ``relu``, ``maxpool``, ``avgpool``, ``add``,
         ``cat``, ``shape``, ``identity``; the last three and ``maxpool`` have defaults.
-        A layer goes by its name in the chain, and ``("conv1", "conv3")`` is a range:
+        A layer goes by its name in the chain; ``("conv1", "conv3")`` is the range of
         all layers with weights from the one to the other, in order of execution.
     first
         The rule of linear layers that read the network's input.
     start : {"logit", "one", "contrast"}
-        The relevance of the explained logit: its own value, or one; or its own value
-        against an equal share of minus that value at every other logit.
+        The relevance of the explained logit: its value, or one; or its value against
+        equal shares of minus it at all others.
     times_input
         Whether the result at the input is multiplied by the input.
     reduction : {"sum", "max-abs"}
@@ -110,7 +110,9 @@ class Method:
         check_option("start", self.start, _STARTS.__contains__, starts)
         reductions = "choose 'sum' or 'max-abs'."
         check_option("reduction", self.reduction, _REDUCTIONS.__contains__, reductions)
-        check_option("rules", self.rules, _is_mapping, "give a dict, kind: rule.")
+        is_mapping = isinstance(self.rules, Mapping)
+        remedy = "give a dict, kind: rule."
+        check_option("rules", self.rules, lambda _: is_mapping, remedy)
         remedy = "give a rule, as in modbp.rules.Box(-1, 1); a class is none."
         if self.first is not None:
             check_option("first", self.first, is_rule, remedy)
@@ -222,10 +224,6 @@ def check_places(method, calls):
 def is_rule(value):
     """Return whether something can be called as a rule; a class makes one."""
     return callable(value) and not isinstance(value, type)
-
-
-def _is_mapping(value):
-    return isinstance(value, Mapping)
 
 
 def _is_place(where):

@@ -49,6 +49,7 @@ class MaxPool:
         return z, back
 
 
+@described
 @dataclass(frozen=True)
 class AvgPool:
     """Carry relevance through an average pooling: the derivative, or the z-rule.
@@ -57,11 +58,6 @@ class AvgPool:
 
     >>> modbp.methods.get("lrp-z").rules["avgpool"]
     AvgPool(by_contribution=True)
-
-    Parameters
-    ----------
-    by_contribution
-        Which of the two.
     """
 
     by_contribution: bool = False

@@ -35,6 +35,9 @@ _WORDS = {
     '"flat", a rule such as ``modbp.rules.Box(-1, 1)``, or None: that of the others.',
     "addition": "The rule of additions, such as :class:`modbp.rules.AlphaBetaSplit`; "
     ":class:`modbp.rules.Split` if None.",
+    "low": "The smallest value that a pixel can have; one for all, or one per channel.",
+    "high": "The largest one likewise.",
+    "by_contribution": "Which of the two.",
     "limit": "Above 0, or None. The 2020 code's is 1000; clipping is not linear in "
     "relevance, and what it cuts is lost.",
     "percentile": "What of ``z r`` is dropped in every layer, in [0, 100].",

@@ -93,9 +93,6 @@ def carry(call, pairs, s):
     return total(transpose(call, s, change, a.shape[1:]).mul_(a) for a, change in pairs)
 
 
-# Shares -------------------------------------------------------------------------------
-
-
 def share(
     call: Call,
     a: torch.Tensor,
