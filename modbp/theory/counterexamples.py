@@ -13,14 +13,8 @@ import numpy as np
 
 from modbp.errors import InputError
 
-__all__ = [
-    "COUNTEREXAMPLES",
-    "Counterexample",
-    "exact",
-    "exact_products",
-    "slow_pair",
-    "spatial_blur",
-]
+__all__ = ["COUNTEREXAMPLES", "Counterexample", "exact", "exact_products"]
+__all__ += ["slow_pair", "spatial_blur"]
 
 
 @dataclass(frozen=True)
@@ -34,9 +28,9 @@ class Counterexample:
     name: str
     says: str
     term: Callable
-    s_squared: Callable | None
-    limit_squared: Fraction | None
-    rank: int
+    s_squared: Callable | None = None
+    limit_squared: Fraction | None = None
+    rank: int = 1
 
     def matrix(self, k=1):
         """Return A_k in float64, k = 1, 2, … ."""
@@ -101,8 +95,17 @@ def _f4(n):
     return Fraction(2 * b**2, heavy + 2 * b**2)
 
 
+def _f1(n):
+    return Fraction((2**n - 1) ** 2, (2**n - 1) ** 2 + 4**n)
+
+
 def _f3(n):
-    return Fraction((2**n - 1) ** 2, 4**n + (2**n - 1) ** 2) ** 2
+    return _f1(n) ** 2
+
+
+def _f8(n):
+    shared = 3 * (3**n - 1) ** 2
+    return Fraction(shared, 2 * 9**n + shared) ** 2
 
 
 _HEAVY_PAIR = exact([[3, 0, 0, 0], [0, 3, 0, 0], [1, 1, 1, 1], [1, 1, 1, 1]])
@@ -118,7 +121,7 @@ COUNTEREXAMPLES = {
             "F1",
             "s_n stays below 1, although the normalised product has rank one",
             [[1, 1], [0, 2]],
-            lambda n: Fraction((2**n - 1) ** 2, (2**n - 1) ** 2 + 4**n),
+            _f1,
             Fraction(1, 2),
         ),
         _constant(
@@ -155,9 +158,7 @@ COUNTEREXAMPLES = {
             "F6",
             "every entry of every factor is positive, and rank two for ever",
             lambda k: _HEAVY_PAIR + Fraction(1, 4**k),
-            None,
-            None,
-            2,
+            rank=2,
         ),
         Counterexample(
             "F7",
@@ -165,15 +166,12 @@ COUNTEREXAMPLES = {
             lambda k: exact([[1, 1], [0, 1 + Fraction(2, k)]]),
             lambda n: Fraction(n**2, n**2 + (n + 2) ** 2),
             Fraction(1, 2),
-            1,
         ),
         _constant(
             "F8",
             "two groups of features and a weak shared pair: rank two for ever",
             _GROUPS,
-            lambda n: (
-                Fraction(3 * (3**n - 1) ** 2, 2 * 9**n + 3 * (3**n - 1) ** 2) ** 2
-            ),
+            _f8,
             Fraction(9, 25),
             rank=2,
         ),
