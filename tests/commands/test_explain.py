@@ -43,7 +43,7 @@ def here(tmp_path, monkeypatch):
     # Wider than high, so that the middle has to be found.
     wide = np.concatenate([content[:, :20], content, content[:, -20:]], 1)
     Image.fromarray(wide).save(tmp_path / "cat.png")
-    (tmp_path / "mine.py").write_text(MODELS)
+    (tmp_path / "mine.py").write_text(MODELS, encoding="utf-8")
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
@@ -56,7 +56,7 @@ def shell(here, *arguments):
         cwd=here,
         env={**os.environ, **threads},
         capture_output=True,
-        text=True,
+        encoding="utf-8",
     )
 
 

@@ -35,7 +35,9 @@ def test_help_does_not_load_torch(words):
     script += "except SystemExit: print([*sys.modules].count('torch'), 'loaded')"
     command = [sys.executable, "-c", script, *words.split(), "--help"]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    done = subprocess.run(command, env=environment, capture_output=True, text=True)
+    done = subprocess.run(
+        command, env=environment, capture_output=True, encoding="utf-8"
+    )
     assert done.stdout.startswith("usage: ") and done.stdout.endswith("0 loaded\n")
 
 
@@ -77,7 +79,9 @@ def test_every_command_that_a_page_shows_is_understood(line):
     assert parser().parse_args(shlex.split(line)).verb
 
 
-def test_every_option_of_train_is_passed_on(monkeypatch, capsys):
+@pytest.fixture
+def asked(monkeypatch):
+    """What would be trained, instead of training it."""
     seen = {}
 
     def train(name, output, **options):
@@ -85,37 +89,24 @@ def test_every_option_of_train_is_passed_on(monkeypatch, capsys):
         return {"test_accuracy": 0.5}
 
     monkeypatch.setattr(training, "train", train)
+    return seen
+
+
+def test_every_option_of_train_is_passed_on(asked, capsys):
     line = "train cifar10 --output a --resume --seed 3 --epochs 4 --batch 5 --limit 6"
     line += " --device cpu --images b --download"
     assert main(line.split()) == 0
-    assert seen == {
-        "name": "cifar10",
-        "output": "a",
-        "resume": True,
-        "seed": 3,
-        "epochs": 4,
-        "batch": 5,
-        "limit": 6,
-        "device": "cpu",
-        "folder": "b",
-        "download": True,
-        "command": f"python -m modbp {line}",
-    }
+    wanted = {"name": "cifar10", "output": "a", "resume": True, "seed": 3, "epochs": 4}
+    wanted |= {"batch": 5, "limit": 6, "device": "cpu", "folder": "b", "download": True}
+    assert asked == wanted | {"command": f"python -m modbp {line}"}
     assert capsys.readouterr().out == "a: test accuracy 0.5000\n"
 
 
-def test_what_is_left_out_is_left_to_the_recipe(monkeypatch):
-    seen = {}
-
-    def train(name, output, **options):
-        seen.update(options, output=output)
-        return {"test_accuracy": 0.5}
-
-    monkeypatch.setattr(training, "train", train)
+def test_what_is_left_out_is_left_to_the_recipe(asked):
     assert main(["train", "cifar10"]) == 0
-    assert seen["output"] == "runs/cifar10"
-    assert "epochs" not in seen and "batch" not in seen
-    assert (seen["seed"], seen["resume"], seen["download"]) == (0, False, False)
+    assert asked["output"] == "runs/cifar10"
+    assert "epochs" not in asked and "batch" not in asked
+    assert (asked["seed"], asked["resume"], asked["download"]) == (0, False, False)
 
 
 def test_evaluate_prints_the_accuracy_and_that_of_every_class(
@@ -178,7 +169,7 @@ def test_without_cifar10_the_shell_gets_the_remedy_and_status_2(tmp_path):
     }
     command = [sys.executable, "-W", "error", "-m", "modbp", "train", "cifar10"]
     done = subprocess.run(
-        command, cwd=tmp_path, env=environment, capture_output=True, text=True
+        command, cwd=tmp_path, env=environment, capture_output=True, encoding="utf-8"
     )
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.startswith(f"modbp: no CIFAR-10 found in {tmp_path}.")

@@ -91,7 +91,7 @@ def test_a_run_is_written_and_its_status_told(tmp_path, capsys):
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].startswith(f"{output}: csc on cifar10: 2 photographs")
     assert lines[1] == "  finished: lrp-gamma:gamma=0.5"
-    (tmp_path / "file").write_text("")
+    (tmp_path / "file").write_text("", encoding="utf-8")
     assert main([*words[:-1], f"{tmp_path}/file/a"]) == 2
     assert "cannot be written" in capsys.readouterr().err
 

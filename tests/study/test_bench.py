@@ -87,7 +87,7 @@ def test_rows_are_measured_stored_and_not_measured_again(here, tmp_path):
     calls.clear()
     bench.main([*options, "--memory", "--rows", "lrp-a2b1"])
     assert calls == ["weighed"] * 9
-    stored = json.loads((tmp_path / "tiny.json").read_text())
+    stored = json.loads((tmp_path / "tiny.json").read_text(encoding="utf-8"))
     assert list(stored["results"]) == ["lrp-eps", "lrp-a2b1"]
     row = stored["results"]["lrp-a2b1"]
     assert "αβ" in row["captum"]["missing"]

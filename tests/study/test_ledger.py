@@ -75,7 +75,12 @@ def test_the_command_that_will_decide_is_one_of_this_program(claim):
 def anchors(page):
     """Return what can be linked to in a chapter, read off its source."""
     nodes = pytest.importorskip("docutils.nodes")
-    text = re.sub(r"^```\{code-cell\}.*?^```", "", page.read_text(), flags=re.M | re.S)
+    text = re.sub(
+        r"^```\{code-cell\}.*?^```",
+        "",
+        page.read_text(encoding="utf-8"),
+        flags=re.M | re.S,
+    )
     headings = re.findall(r"^#+ (.*)$", text, re.M)
     plain = [re.sub(r"\[(.*?)\]\(.*?\)|[$*`]", r"\1", title) for title in headings]
     labels = re.findall(r"^:label: (\S+)$|^\((\S+)\)=$", text, re.M)
@@ -93,12 +98,16 @@ def test_a_claim_is_decided_at_a_place_that_exists(place):
 
 @pytest.mark.parametrize("page", sorted({p.partition("#")[0] for p in PLACES}))
 def test_a_chapter_that_decides_claims_lists_them(page):
-    assert f'ledger.decided_in("{page}")' in (BOOK / f"{page}.md").read_text()
+    assert f'ledger.decided_in("{page}")' in (BOOK / f"{page}.md").read_text(
+        encoding="utf-8"
+    )
 
 
 @pytest.mark.parametrize("page", sorted(BOOK.glob("*.md")), ids=lambda p: p.stem)
 def test_a_chapter_that_lists_claims_decides_some(page):
-    for chapter in re.findall(r'ledger\.decided_in\("(\w+)"\)', page.read_text()):
+    for chapter in re.findall(
+        r'ledger\.decided_in\("(\w+)"\)', page.read_text(encoding="utf-8")
+    ):
         assert chapter == page.stem
         assert ledger.decided_in(chapter).claims
 
@@ -111,7 +120,7 @@ def test_the_table_shows_every_claim_once_and_can_be_filtered():
     assert {*shown} == {"all", *ledger.VERDICTS}
     for verdict in ledger.VERDICTS:
         assert html.count(f'class="{verdict}"') == int(shown[verdict])
-    css = (BOOK / "static" / "book.css").read_text()
+    css = (BOOK / "static" / "book.css").read_text(encoding="utf-8")
     assert all(f"#show-{verdict}:checked" in css for verdict in ledger.VERDICTS)
 
 
@@ -154,7 +163,7 @@ def test_refreshing_changes_nothing_but_the_numbers(tmp_path):
 def test_a_missing_or_damaged_ledger_is_named(tmp_path, content, message):
     path = tmp_path / "ledger.json"
     if content is not None:
-        path.write_text(content)
+        path.write_text(content, encoding="utf-8")
     with pytest.raises(DataError, match=message):
         ledger.read(path)
 

@@ -123,7 +123,7 @@ def small():
 
 @pytest.fixture
 def about(tmp_path):
-    (tmp_path / "net.py").write_text(SMALL)
+    (tmp_path / "net.py").write_text(SMALL, encoding="utf-8")
     name = f"{tmp_path}/net.py:small"
     return experiments.subject(name, count=48, size=32, folder="photographs")
 

@@ -139,8 +139,10 @@ def test_other_settings_are_refused_and_nothing_is_lost(tmp_path):
     with pytest.raises(ResultError, match="1.json was made with another seed"):
         finish(tmp_path / "a", seed=1)
     # Also a setting that only one of both has.
-    with pytest.raises(ResultError, match="1.json was made with another fold"):
-        finish(tmp_path / "a", fold=False)
+    finish(tmp_path / "c", fold=False)
+    for name, changes in {"a": {"fold": False}, "c": {}}.items():
+        with pytest.raises(ResultError, match="1.json was made with another fold"):
+            finish(tmp_path / name, **changes)
     assert content(tmp_path / "a") == before
     stopped(tmp_path / "b", 3)
     with pytest.raises(ResultError, match="b.work was made with another seed"):
@@ -169,7 +171,7 @@ def test_a_damaged_unit_is_named_and_computed_again(tmp_path, capsys, damage):
 
 def test_a_damaged_plan_is_as_if_there_were_none(tmp_path):
     stopped(tmp_path / "a", 3)
-    (tmp_path / "a.work" / "plan.json").write_text("{")
+    (tmp_path / "a.work" / "plan.json").write_text("{", encoding="utf-8")
     assert len(finish(tmp_path / "a")[1]) == 5
 
 
@@ -192,7 +194,7 @@ def test_files_of_two_runs_are_not_read_as_one(tmp_path):
     with pytest.raises(ResultError, match="2.json was made with another seed"):
         experiments.read(tmp_path / "a")
     content = {"config": {}, "provenance": {}, "results": {}}
-    (tmp_path / "b" / "x.json").write_text(json.dumps(content))
+    (tmp_path / "b" / "x.json").write_text(json.dumps(content), encoding="utf-8")
     with pytest.raises(ResultError, match="x.json: is not one part of a run"):
         experiments.read(tmp_path / "b")
 
@@ -259,7 +261,7 @@ def test_a_folder_that_cannot_be_written_is_told_before_anything_is_computed(
 ):
     folder = tmp_path / "here"
     if place == "a file":
-        folder.write_text("")
+        folder.write_text("", encoding="utf-8")
     elif place == "read-only":
         folder.mkdir()
         folder.chmod(0o500)
@@ -291,7 +293,9 @@ def test_status_tells_what_is_done(tmp_path):
 
 def test_seconds_are_noted_beside_the_result_and_not_in_it(tmp_path):
     finish(tmp_path / "a")
-    log = (tmp_path / "a.work" / "times-0.jsonl").read_text().splitlines()
+    log = (
+        (tmp_path / "a.work" / "times-0.jsonl").read_text(encoding="utf-8").splitlines()
+    )
     assert [json.loads(line)["unit"] for line in log] == [0, 1, 2, 3] * 2
     assert not any(b"seconds" in text for text in content(tmp_path / "a").values())
 
@@ -323,7 +327,7 @@ def start(here, launcher=()):
         env=environment(),
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
-        text=True,
+        encoding="utf-8",
         start_new_session=True,
     )
 
@@ -359,7 +363,11 @@ def test_a_killed_run_goes_on_and_ends_with_the_same_bytes(tmp_path, whole):
     out, _ = process.communicate()
     assert process.returncode == 0, out
     assert content(tmp_path / "csc") == whole
-    log = (tmp_path / "csc.work" / "times-0.jsonl").read_text().splitlines()
+    log = (
+        (tmp_path / "csc.work" / "times-0.jsonl")
+        .read_text(encoding="utf-8")
+        .splitlines()
+    )
     # None was finished twice; one may have been kept but not noted when the end came.
     units = [json.loads(line).values() for line in log]
     assert 7 <= len({(part, unit) for part, unit, _ in units}) == len(log) <= 8
@@ -390,7 +398,7 @@ def test_two_processes_give_the_same_file_as_one(tmp_path, whole):
     assert process.returncode == 0, out
     assert content(tmp_path / "csc") == whole
     logs = sorted((tmp_path / "csc.work").glob("times-*.jsonl"))
-    assert [len(log.read_text().splitlines()) for log in logs] == [4, 4]
+    assert [len(log.read_text(encoding="utf-8").splitlines()) for log in logs] == [4, 4]
 
 
 def test_the_batch_changes_nothing_beyond_rounding(tmp_path):
@@ -440,7 +448,8 @@ def test_any_network_has_a_plan(tmp_path):
         "def net():\n"
         "    c = lambda a, b: (nn.Conv2d(a, b, 3, padding=1), nn.ReLU())\n"
         "    return nn.Sequential(*c(3, 4), *c(4, 4), nn.AdaptiveAvgPool2d(1),\n"
-        "                         nn.Flatten(), nn.Linear(4, 3))\n"
+        "                         nn.Flatten(), nn.Linear(4, 3))\n",
+        encoding="utf-8",
     )
     about = experiments.subject(
         f"{tmp_path}/mine.py:net", count=2, folder="photographs", size=16

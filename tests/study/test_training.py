@@ -95,7 +95,7 @@ def in_process(folder):
 def test_a_run_leaves_weights_with_their_history(whole, folder):
     names = {path.name for path in whole.iterdir()}
     assert names == {"checkpoint.pt", "cifar10.safetensors", "cifar10.json"}
-    history = json.loads((whole / "cifar10.json").read_text())
+    history = json.loads((whole / "cifar10.json").read_text(encoding="utf-8"))
     assert history["command"].startswith("python -m modbp train cifar10 --images ")
     assert history["settings"] == {
         "name": "cifar10",
@@ -152,7 +152,7 @@ def test_a_run_killed_in_an_epoch_and_resumed_gives_the_same_weights_bit_for_bit
 
 def lasting(output):
     """Return a run's history without what differs from run to run."""
-    history = json.loads((output / "cifar10.json").read_text())
+    history = json.loads((output / "cifar10.json").read_text(encoding="utf-8"))
     for entry in (history, *history["log"]):
         del entry["seconds"]
     return {key: value for key, value in history.items() if key != "command"}
@@ -237,7 +237,9 @@ def test_evaluate_finds_the_recorded_accuracy_again(whole, folder, capsys):
     weights = str(whole / "cifar10.safetensors")
     where = ["--weights", weights, "--images", str(folder)]
     assert main(["evaluate", "cifar10", *where]) == 0
-    recorded = json.loads((whole / "cifar10.json").read_text())["test_accuracy"]
+    recorded = json.loads((whole / "cifar10.json").read_text(encoding="utf-8"))[
+        "test_accuracy"
+    ]
     expected = f"cifar10: accuracy {recorded:.4f} on 14 images in test\n"
     assert capsys.readouterr().out == expected
 

@@ -11,30 +11,10 @@ from modbp.study.runs.run import run, status
 from modbp.study.runs.store import Result, read
 from modbp.study.runs.workers import Worker, worker
 
-__all__ = [
-    "BETAS",
-    "CSC",
-    "NAMES",
-    "PLANS",
-    "Cascade",
-    "Learned",
-    "Patterns",
-    "Plan",
-    "RandomLogit",
-    "Result",
-    "Simulation",
-    "Subject",
-    "Worker",
-    "automatic",
-    "method",
-    "needs_patterns",
-    "read",
-    "run",
-    "status",
-    "stored",
-    "subject",
-    "worker",
-]
+__all__ = ["BETAS", "CSC", "NAMES", "PLANS", "Cascade", "Learned", "Patterns", "Plan"]
+__all__ += ["RandomLogit", "Result", "Simulation", "Subject", "Worker", "automatic"]
+__all__ += ["method", "needs_patterns", "read", "run", "status", "stored", "subject"]
+__all__ += ["worker"]
 
 
 def stored(experiment: str) -> dict[str, Result]:

@@ -105,13 +105,9 @@ def of(subject: Subject) -> Plan:
 
 
 @torch.no_grad()
-def _calls(net, x):
-    return Trace(net).run(x)[0]
-
-
 def automatic(net: nn.Module, x: torch.Tensor) -> Plan:
     """Return a plan for a network that takes `x`: layers at even distances."""
-    calls = _calls(net, x)
+    calls = Trace(net).run(x)[0]
     weighted = [call.name for call in calls if call.kind in ("conv", "dense")][::-1]
     if not weighted:
         raise InputError("the network has no layer with weights to start from.")

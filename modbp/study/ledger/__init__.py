@@ -115,7 +115,7 @@ def refresh(
     >>> from modbp.study import ledger
     >>> copy = {"claims": ledger.read()[:3]}
     >>> import json; from pathlib import Path
-    >>> _ = Path("mine.json").write_text(json.dumps(copy))
+    >>> _ = Path("mine.json").write_text(json.dumps(copy), encoding="utf-8")
     >>> ledger.refresh("mine.json", only=[3])[2]["numbers"][0]["value"]
     0.0
     """

@@ -7,15 +7,8 @@ from torch import nn
 
 from modbp.errors import InputError, unknown_name
 
-__all__ = [
-    "RECIPES",
-    "Recipe",
-    "check_count",
-    "chosen",
-    "cycles",
-    "optimizer",
-    "schedule",
-]
+__all__ = ["RECIPES", "Recipe", "check_count", "chosen", "cycles", "optimizer"]
+__all__ += ["schedule"]
 
 
 @dataclass(frozen=True)

@@ -56,14 +56,14 @@ def peak_memory(action):
     libc.mallopt(_MMAP_THRESHOLD, 2**20)
     libc.malloc_trim(0)
     # Makes the peak so far the present size; see proc_pid_clear_refs(5).
-    Path("/proc/self/clear_refs").write_text("5")
+    Path("/proc/self/clear_refs").write_text("5", encoding="utf-8")
     before = _status("VmRSS")
     action()
     return (_status("VmHWM") - before) / 1024
 
 
 def _status(key):
-    for line in Path("/proc/self/status").read_text().splitlines():
+    for line in Path("/proc/self/status").read_text(encoding="utf-8").splitlines():
         if line.startswith(key + ":"):
             return int(line.split()[1])
     raise OSError(f"/proc/self/status has no {key}")

@@ -139,7 +139,9 @@ def run(network, output, rounds, wanted=None, memory=False):
     from modbp.study.runs.provenance import facts
 
     path = Path(output) / f"{network}.json"
-    results = json.loads(path.read_text())["results"] if path.exists() else {}
+    results = (
+        json.loads(path.read_text(encoding="utf-8"))["results"] if path.exists() else {}
+    )
     peers = {name: metadata.version(name) for name in ("captum", "zennit")}
     config = {
         "network": network,
