@@ -22,7 +22,14 @@ __all__ = [
 
 
 class ModbpError(Exception):
-    """The base of every error that modbp raises on purpose."""
+    """The base of every error that modbp raises on purpose.
+
+    >>> try:
+    ...     modbp.explain(net, x, "lrp-a1b1")
+    ... except modbp.ModbpError as error:
+    ...     print(str(error)[:39])
+    unknown method 'lrp-a1b1'. Did you mean
+    """
 
 
 class InputError(ModbpError, ValueError):
@@ -54,23 +61,9 @@ class ResultError(ModbpError, OSError):
 
 
 def check_option(name, value, fits, remedy):
-    """Refuse an option of a rule, a method or a measure.
+    """Refuse the option of that name with an `InputError`, unless its value fits.
 
-    Parameters
-    ----------
-    name : str
-        The option's name.
-    value : object
-        What was given.
-    fits : callable
-        Whether the value fits; what makes it raise is no value of the right type.
-    remedy : str
-        What to choose instead.
-
-    Raises
-    ------
-    InputError
-        If it does not fit.
+    What makes `fits` raise is no value of the right type.
     """
     try:
         fine = bool(fits(value))
@@ -81,21 +74,7 @@ def check_option(name, value, fits, remedy):
 
 
 def unknown_name(kind, name, known):
-    """Return an `UnknownName` that lists the nearest known names.
-
-    Parameters
-    ----------
-    kind : str
-        What was looked up: "method", "layer", "network".
-    name : object
-        The name that was asked for.
-    known : iterable of str
-        The names that exist.
-
-    Returns
-    -------
-    UnknownName
-    """
+    """Return an `UnknownName` that lists the nearest known names of a kind of thing."""
     known = [str(entry) for entry in known]
     close = difflib.get_close_matches(str(name), known, n=3, cutoff=0.4)
     hint = f"Did you mean {' or '.join(map(repr, close))}? " if close else ""

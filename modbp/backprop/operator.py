@@ -38,8 +38,13 @@ class Operator:
     Examples
     --------
     >>> operator = modbp.chain(net, x, "gradient").operator("fc1")
-    >>> operator.norm()
-    tensor([2.3028], dtype=torch.float64)
+    >>> operator.matrix()
+    tensor([[ 1.,  2.],
+            [-1.,  1.]], dtype=torch.float64)
+    >>> operator.apply(x), operator.adjoint(x)
+    (tensor([[5., 1.]], dtype=torch.float64), tensor([[-1.,  4.]], dtype=torch.float64))
+    >>> operator.column_sums(), operator.norm()
+    (tensor([[0., 3.]], dtype=torch.float64), tensor([2.3028], dtype=torch.float64))
     """
 
     def __init__(self, call, back, sources, z):
