@@ -11,20 +11,6 @@ from modbp.figures.convergence import csc_curves, csc_histogram, csc_table, styl
 from modbp.figures.maps import difference, gallery, heatmaps, normalise, note
 from modbp.figures.stability import similarity_boxes, similarity_curves
 
-__all__ = [
-    "cone_in_space",
-    "cones",
-    "csc_curves",
-    "csc_histogram",
-    "csc_table",
-    "difference",
-    "gallery",
-    "heatmaps",
-    "normalise",
-    "note",
-    "reduce",
-    "similarity_boxes",
-    "similarity_curves",
-    "style",
-    "widgets",
-]
+__all__ = ["cone_in_space", "cones", "csc_curves", "csc_histogram", "csc_table"]
+__all__ += ["difference", "gallery", "heatmaps", "normalise", "note", "reduce"]
+__all__ += ["similarity_boxes", "similarity_curves", "style", "widgets"]

@@ -13,7 +13,7 @@ __all__ = ["cone_in_space", "cones"]
 
 # The colour-blind palette of seaborn, as in the curves.
 _COLOURS = ("#0173b2", "#d55e00", "#029e73", "#cc78bc")
-_GREY, _SHADE = "#777777", "#dddddd"
+_GREY = "#777777"
 
 
 def cones(
@@ -26,21 +26,15 @@ def cones(
 
     Parameters
     ----------
-    matrices
-        ``[2, columns]`` each, no zero column; one panel for each.
-    titles
-        One per panel.
-    height
-        Of a panel, in inches.
-
+    matrices : ``[2, columns]`` each, no zero column; one panel for each
+    titles, height : one per panel; and a panel's height in inches
     Returns
     -------
     Drawing
 
     Raises
     ------
-    InputError
-        If a matrix does not have two rows, or has a zero column, or titles are missing.
+    InputError: if a matrix has not two rows, or a zero column, or titles are missing.
 
     Examples
     --------
@@ -68,20 +62,18 @@ def cones(
     for panel in panels[len(matrices) :]:
         panel.set_axis_off()
     signed = min(M.min() for M in matrices) < 0
+    span = (-1.1 if signed else -0.08, 1.25)
     for panel, M, title in zip(panels, matrices, titles, strict=False):
-        _draw(panel, M / np.linalg.norm(M, axis=0), title, -1.1 if signed else -0.08)
+        U = M / np.linalg.norm(M, axis=0)
+        order = np.argsort(np.arctan2(U[1], U[0]))
+        edges = np.c_[np.zeros(2), U[:, order]]
+        panel.fill(*edges, color="#949494", alpha=0.18, linewidth=0)
+        _arrows(panel, U)
+        panel.axhline(0, color="0.7", linewidth=0.6)
+        panel.axvline(0, color="0.7", linewidth=0.6)
+        panel.set(xlim=span, ylim=span, aspect="equal", title=title)
+        panel.set(xlabel="input 1", ylabel="input 2", xticks=[], yticks=[])
     return figure
-
-
-def _draw(panel, U, title, low):
-    order = np.argsort(np.arctan2(U[1], U[0]))
-    edges = np.c_[np.zeros(2), U[:, order]]
-    panel.fill(*edges, color="#949494", alpha=0.18, linewidth=0)
-    _arrows(panel, U)
-    panel.axhline(0, color="0.7", linewidth=0.6)
-    panel.axvline(0, color="0.7", linewidth=0.6)
-    panel.set(xlim=(low, 1.25), ylim=(low, 1.25), aspect="equal", title=title)
-    panel.set(xlabel="input 1", ylabel="input 2", xticks=[], yticks=[])
 
 
 def _arrows(panel, ends):
@@ -106,14 +98,9 @@ def cone_in_space(
 
     Parameters
     ----------
-    M
-        ``[3, columns]``, non-negative, no zero column.
-    title
-        Above the picture.
-    turn, lift
-        The angles φ and θ in degrees: 0 and 0 look along the first axis, towards 0.
-    height
-        Of the figure, in inches.
+    M : ``[3, columns]``, non-negative, no zero column
+    title, height : above the picture; and its height in inches
+    turn, lift : φ and θ in degrees; 0 and 0 look along the first axis, towards 0
 
     Returns
     -------
@@ -121,8 +108,7 @@ def cone_in_space(
 
     Raises
     ------
-    InputError
-        If M does not have three rows, has a negative entry, or a zero column.
+    InputError: if M does not have three rows, has a negative entry, or a zero column.
 
     Examples
     --------
@@ -137,7 +123,10 @@ def cone_in_space(
             "none of them negative and not all zero, are directions in this picture."
         )
     U = M / np.linalg.norm(M, axis=0)
-    seen = _projection(turn, lift)
+    # The directions to the right and up in the picture, as rows.
+    phi, theta = np.radians([turn, lift])
+    up = [-np.sin(theta) * np.cos(phi), -np.sin(theta) * np.sin(phi), np.cos(theta)]
+    seen = np.array([[-np.sin(phi), np.cos(phi), 0], up])
     figure = Drawing(figsize=(1.3 * height, height), layout="constrained")
     panel = figure.subplots()
     for k, axis in enumerate(np.eye(3), 1):
@@ -149,7 +138,7 @@ def cone_in_space(
     # By Carathéodory a cone is the union of those that three of its columns span.
     for u, v, w in combinations(U.T, 3):
         edge = np.hstack([_arc(u, v), _arc(v, w), _arc(w, u)])
-        panel.fill(*(seen @ edge), color=_SHADE, linewidth=0)
+        panel.fill(*(seen @ edge), color="#dddddd", linewidth=0)
     for u, v in combinations(U.T, 2):
         panel.plot(*(seen @ _arc(u, v)), color=_GREY, linewidth=1)
     _arrows(panel, seen @ U)
@@ -158,16 +147,8 @@ def cone_in_space(
     return figure
 
 
-def _projection(turn, lift):
-    """Return the plane of the picture: the directions to the right and up, as rows."""
-    phi, theta = np.radians([turn, lift])
-    right = [-np.sin(phi), np.cos(phi), 0]
-    up = [-np.sin(theta) * np.cos(phi), -np.sin(theta) * np.sin(phi), np.cos(theta)]
-    return np.array([right, up])
-
-
-def _arc(u, v, points=24):
+def _arc(u, v):
     """Return points of the great circle from u to v."""
-    t = np.linspace(0, 1, points)
+    t = np.linspace(0, 1, 24)
     chord = np.outer(u, 1 - t) + np.outer(v, t)
     return chord / np.linalg.norm(chord, axis=0)

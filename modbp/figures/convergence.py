@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 
 import numpy as np
 from matplotlib.ticker import FuncFormatter
@@ -11,7 +12,7 @@ from modbp.figures.maps import Drawing, legend
 from modbp.measures.csc import BINS, CSCResult
 from modbp.measures.similarity import random_floor
 
-__all__ = ["csc_curves", "csc_histogram", "csc_table", "style"]
+__all__ = ["csc_curves", "csc_histogram", "csc_table", "stored", "style"]
 
 # The colour-blind palette of seaborn, and letters as markers, as in the paper.
 _BLUE, _ORANGE, _GREEN = "#0173b2", "#de8f05", "#029e73"
@@ -46,20 +47,15 @@ def csc_curves(
 
     Parameters
     ----------
-    results
+    results, names
         By method, what :func:`modbp.csc` found, or what a result file stores of it,
-        :meth:`modbp.CSCResult.summary`.
-    start
-        Where random relevance entered.
-    log
-        Show ``1 − median`` on a logarithmic axis, similar at the top.
-    names
-        Methods to draw; all if left out.
-    least
-        The smallest distance to one that means something: rounding hides what is below,
+        :meth:`modbp.CSCResult.summary`; and the methods to draw, all if left out.
+    start : where random relevance entered
+    log, least
+        Show ``1 − median`` on a logarithmic axis, similar at the top, down to the
+        smallest distance to one that means something: rounding hides what is below,
         1e-8 where relevance was computed in float32.
-    source
-        Where the pictures come from; written below.
+    source : where the pictures come from; written below
 
     Returns
     -------
@@ -67,8 +63,7 @@ def csc_curves(
 
     Raises
     ------
-    InputError
-        If a method or the start is not among the results.
+    InputError: if a method or the start is not among the results.
 
     Examples
     --------
@@ -91,11 +86,11 @@ def csc_curves(
     if not log:
         floor = [random_floor(one[layer]["channels"]) for layer in layers]
         ax.plot(layers, floor, ":", color=_GREY, label="random")
-        ax.set(ylim=(-0.05, 1.05), ylabel="median |cos|")
+        ax.set_ylim(-0.05, 1.05)
     else:
-        ax.set(yscale="log", ylim=(1.5, min(*ends, 0.1) / 2), ylabel="median |cos|")
+        ax.set(yscale="log", ylim=(1.5, min(*ends, 0.1) / 2))
         ax.yaxis.set_major_formatter(FuncFormatter(_nines))
-    ax.set_xlabel(f"layer, from {start} down to the input")
+    ax.set(xlabel=f"layer, from {start} down to the input", ylabel="median |cos|")
     ax.tick_params(axis="x", rotation=45 if len(layers) < 13 else 90)
     ax.grid(alpha=0.3)
     return legend(figure, source)
@@ -110,12 +105,9 @@ def csc_histogram(
 
     Parameters
     ----------
-    results, names, source
-        As in :func:`csc_curves`.
-    start, layer
-        Where relevance entered, and where it is compared.
-    bins
-        The edges that the counts belong to.
+    results, names, source : as in :func:`csc_curves`
+    start, layer : where relevance entered, and where it is compared
+    bins : the edges that the counts belong to
 
     Returns
     -------
@@ -129,23 +121,21 @@ def csc_histogram(
     5
     """
     results = _below(results, start, names)
-    names = list(results)
+    names, left = list(results), np.zeros(len(results))
     figure = Drawing(figsize=(7, 0.36 * len(names) + 1.2), layout="constrained")
     ax = figure.subplots()
-    shades = np.linspace(0.15, 0.95, len(bins) - 1)
-    left = np.zeros(len(names))
     counts = np.array([found[layer]["histogram"] for found in results.values()])
-    shares = counts / counts.sum(1, keepdims=True)
-    for part, shade in enumerate(shades):
-        label = f"{bins[part]:g} … {bins[part + 1]:g}"
-        # Light to dark also reads in grey.
+    shares = (counts / counts.sum(1, keepdims=True)).T
+    # Light to dark also reads in grey.
+    shades = np.linspace(0.15, 0.95, len(bins) - 1)
+    for share, shade, (low, high) in zip(shares, shades, pairwise(bins), strict=True):
         colour = (1 - 0.9 * shade, 1 - 0.75 * shade, 1 - 0.4 * shade)
-        ax.barh(names, shares[:, part], left=left, color=colour, label=label)
-        left += shares[:, part]
+        label = f"{low:g} … {high:g}"
+        ax.barh(names, share, left=left, color=colour, label=label)
+        left += share
     ax.invert_yaxis()
-    ax.set(
-        xlim=(0, 1), xlabel=f"share of |cos| at {layer}, random relevance at {start}"
-    )
+    ax.set_xlabel(f"share of |cos| at {layer}, random relevance at {start}")
+    ax.set_xlim(0, 1)
     return legend(figure, source, title="|cos|")
 
 
@@ -154,13 +144,11 @@ def csc_table(results: Mapping[str, dict | CSCResult], start: str) -> str:
 
     Parameters
     ----------
-    results, start
-        As in :func:`csc_curves`.
+    results, start : as in :func:`csc_curves`
 
     Returns
     -------
-    str
-        Three digits, or as many as it takes to see the distance to one.
+    str: three digits, or as many as it takes to see the distance to one
 
     Examples
     --------
@@ -172,26 +160,31 @@ def csc_table(results: Mapping[str, dict | CSCResult], start: str) -> str:
     """
     results = _below(results, start)
     layers = list(next(iter(results.values())))
-    lines = ["| method | " + " | ".join(layers) + " |"]
-    lines.append("|---|" + "--:|" * len(layers))
+    rows = [["method", *layers]]
     for name, row in results.items():
-        cells = [_cell(row[layer]["median"]) for layer in layers]
-        lines.append(f"| {name} | " + " | ".join(cells) + " |")
-    return "\n".join(lines)
+        rows.append([name, *(_cell(row[layer]["median"]) for layer in layers)])
+    head, *lines = (f"| {' | '.join(row)} |" for row in rows)
+    return "\n".join([head, "|---|" + "--:|" * len(layers), *lines])
+
+
+def stored(results, names, summary, there, where):
+    """Return each method's results as a file stores them, if they are there."""
+    found = {}
+    for name in names or results:
+        one = results.get(name, {})
+        found[name] = one = one if isinstance(one, Mapping) else summary(one)
+        if not there(one):
+            raise InputError(f"no result for {name!r}{where}; run it first.")
+    if not found:
+        raise InputError("there are no results to draw; run a method first.")
+    return found
 
 
 def _below(results, start, names=None):
     """Return what is stored of each method, by the layers below the start."""
-    found = {}
-    for name in names or results:
-        one = results.get(name, {})
-        one = one.summary() if isinstance(one, CSCResult) else one
-        if start not in one:
-            raise InputError(f"no result for {name!r} from {start!r}; run it first.")
-        found[name] = one[start]
-    if not found:
-        raise InputError("there are no results to draw; run a method first.")
-    return found
+    there, where = (lambda one: start in one), f" from {start!r}"
+    found = stored(results, names, CSCResult.summary, there, where)
+    return {name: one[start] for name, one in found.items()}
 
 
 def _cell(value):

@@ -12,7 +12,8 @@ from modbp.errors import InputError
 __all__ = ["Drawing", "difference", "gallery", "heatmaps", "legend", "normalise"]
 __all__ += ["note"]
 
-_MAP = "seismic"
+# Of maps; pictures have colours of their own.
+_COLOURS = {"cmap": "seismic", "vmin": -1, "vmax": 1}
 
 
 class Drawing(Figure):
@@ -25,13 +26,11 @@ class Drawing(Figure):
 
 
 def normalise(maps, percentile=99.5):
-    """Scale every map ``[N, H, W]`` to [-1, 1] by a percentile of its absolute values.
-
-    Zero stays zero, and single extreme pixels do not hide the rest.
-    """
+    """Scale maps ``[N, H, W]`` to [-1, 1], each by a percentile of absolute values."""
     if not 0 < percentile <= 100:
         raise InputError(f"percentile is {percentile!r}; choose one in (0, 100].")
     maps = torch.as_tensor(maps).detach().double().cpu().numpy()
+    # Zero stays zero, and single extreme pixels do not hide the rest.
     scale = np.percentile(np.abs(maps), percentile, axis=(1, 2), keepdims=True)
     top = np.abs(maps).max(axis=(1, 2), keepdims=True)
     scale = np.where(scale > 0, scale, np.where(top > 0, top, 1))
@@ -48,13 +47,11 @@ def difference(
 
     Parameters
     ----------
-    first, second
-        ``[N, H, W]``.
+    first, second : ``[N, H, W]``
 
     Returns
     -------
-    numpy.ndarray
-        ``[N]`` in [0, 2]; 0 for maps that differ by a positive factor only.
+    numpy.ndarray ``[N]`` in [0, 2]; 0 for maps that differ by a positive factor only.
 
     Examples
     --------
@@ -73,16 +70,10 @@ def heatmaps(
 
     Parameters
     ----------
-    pictures
-        ``[N, 3, H, W]`` in [0, 1], one row each.
-    columns
-        Maps ``[N, H, W]`` by column title; they are normalised here.
-    rows
-        Row titles.
-    source
-        Where the pictures come from; written below.
-    size
-        Side of one picture in inches.
+    pictures : ``[N, 3, H, W]`` in [0, 1], one row each
+    columns : maps ``[N, H, W]`` by column title; they are normalised here
+    rows, source : row titles; and where the pictures come from, written below
+    size : side of one picture in inches
 
     Returns
     -------
@@ -90,8 +81,7 @@ def heatmaps(
 
     Raises
     ------
-    InputError
-        If a column does not hold one map per picture.
+    InputError: if a column does not hold one map per picture.
 
     Examples
     --------
@@ -99,32 +89,24 @@ def heatmaps(
     >>> len(modbp.figures.heatmaps(torch.rand(2, 3, 4, 4), maps).axes)
     6
     """
-    count = len(pictures)
-    for title, maps in columns.items():
-        _one_each(title, maps, pictures)
-    width, below = 1 + len(columns), 0.25 if source else 0.05
-    above = 0.15 + 0.16 * max(title.count("\n") + 1 for title in ["", *columns])
+    cells = _cells(pictures, columns)
+    count, width, below = len(pictures), len(cells), 0.25 if source else 0.05
+    above = 0.15 + 0.16 * _lines(title for title, _ in cells)
     height = size * count + above + below
     figure = Drawing(figsize=(size * width, height), layout=None)
     axes = figure.subplots(count, width, squeeze=False)
-    lines = max((title.count("\n") + 1 for title in rows), default=0) if rows else 0
-    left = (0.05 + 0.15 * lines) / (size * width) if rows else 0.01
+    left = (0.05 + 0.15 * _lines(rows)) / (size * width) if rows else 0.01
     figure.subplots_adjust(
         left, below / height, 0.99, 1 - above / height, wspace=0.04, hspace=0.04
     )
-    normalised = [normalise(maps) for maps in columns.values()]
-    for row, picture in enumerate(pictures):
-        axes[row, 0].imshow(picture.permute(1, 2, 0).cpu().numpy())
-        for column, maps in enumerate(normalised, start=1):
-            axes[row, column].imshow(maps[row], cmap=_MAP, vmin=-1, vmax=1)
-    for ax in axes.flat:
-        ax.set(xticks=[], yticks=[])
-    for ax, title in zip(axes[0], ["image", *columns], strict=True):
-        ax.set_title(title, fontsize=9, pad=4)
+    for column, (title, parts) in zip(axes.T, cells, strict=True):
+        column[0].set_title(title, fontsize=9, pad=4)
+        for ax, part in zip(column, parts, strict=True):
+            ax.imshow(part, **_COLOURS)
+            ax.set(xticks=[], yticks=[])
     for ax, title in zip(axes[:, 0], rows or [], strict=False):
         ax.set_ylabel(title, fontsize=8)
-    note(figure, source)
-    return figure
+    return note(figure, source)
 
 
 def gallery(
@@ -135,12 +117,8 @@ def gallery(
 
     Parameters
     ----------
-    pictures, maps, source
-        As in :func:`heatmaps`; the pictures fill the first cell.
-    columns
-        Cells side by side.
-    width
-        Of the figure, in inches.
+    pictures, maps, source : as in :func:`heatmaps`; the pictures fill the first cell
+    columns, width : cells side by side; and the width of the figure in inches
 
     Returns
     -------
@@ -148,8 +126,7 @@ def gallery(
 
     Raises
     ------
-    InputError
-        If a cell does not hold one map per picture.
+    InputError: if a cell does not hold one map per picture.
 
     Examples
     --------
@@ -157,10 +134,7 @@ def gallery(
     >>> len(modbp.figures.gallery(torch.rand(2, 3, 4, 4), maps, columns=2).axes)
     4
     """
-    cells = {"image": pictures.permute(0, 2, 3, 1).cpu().numpy()}
-    for title, each in maps.items():
-        _one_each(title, each, pictures)
-        cells[title] = normalise(each)
+    cells = _cells(pictures, maps)
     rows, below = -(-len(cells) // columns), 0.25 if source else 0.05
     # Pictures are square, and a line of text stands above each cell.
     height = rows * (width / columns / len(pictures) + 0.24)
@@ -171,33 +145,39 @@ def gallery(
     )
     for ax in axes.flat:
         ax.set_axis_off()
-    for ax, (title, each) in zip(axes.flat, cells.items(), strict=False):
+    for ax, (title, each) in zip(axes.flat, cells, strict=False):
         ax.set_title(title, fontsize=8, pad=3)
         # White, which is zero in a map and one in a picture.
         gap = np.full((each.shape[1], 1, *each.shape[3:]), float(each.ndim == 4))
         strip = [part for picture in each for part in (picture, gap)][:-1]
-        ax.imshow(np.hstack(strip), cmap=_MAP, vmin=-1, vmax=1)
-    note(figure, source)
-    return figure
+        ax.imshow(np.hstack(strip), **_COLOURS)
+    return note(figure, source)
+
+
+def _cells(pictures, maps):
+    """Return titles with pictures ``[N, H, W, 3]``, or maps ``[N, H, W]`` as drawn."""
+    for title, each in maps.items():
+        if len(each) != len(pictures):
+            raise InputError(
+                f"column {title!r} has {len(each)} maps for {len(pictures)} pictures; "
+                "give one for each."
+            )
+    drawn = [(title, normalise(each)) for title, each in maps.items()]
+    return [("image", pictures.permute(0, 2, 3, 1).cpu().numpy()), *drawn]
+
+
+def _lines(titles):
+    return max(title.count("\n") + 1 for title in titles)
 
 
 def note(figure, source):
     """Write below a figure where its pictures come from, if that is given."""
     if source:
         figure.text(0.99, 0.005, source, ha="right", va="bottom", fontsize=7)
+    return figure
 
 
 def legend(figure, source, loc="outside right center", **options):
     """Write beside a figure what is what, and below it where the pictures come from."""
     figure.legend(loc=loc, fontsize=8, frameon=False, **options)
-    note(figure, source)
-    return figure
-
-
-def _one_each(title, maps, pictures):
-    """Refuse maps that are not one per picture."""
-    if len(maps) != len(pictures):
-        raise InputError(
-            f"column {title!r} has {len(maps)} maps for {len(pictures)} pictures; give "
-            "one for each."
-        )
+    return note(figure, source)

@@ -13,41 +13,29 @@ __all__ = ["element", "webp"]
 
 
 def webp(picture):
-    """Return a picture, as `frames` takes it, as lossless WebP, and its width in CSS.
-
-    Half the size of a PNG, which counts where a page holds tens of pictures.
-    """
-    picture, width = _pillow(picture)
-    stream = io.BytesIO()
-    picture.save(stream, format="WEBP", lossless=True, method=4)
-    return stream.getvalue(), width
-
-
-def element(content, width, text):
-    """Return an ``<img>`` element with a WebP picture inside, told in words."""
-    source = base64.b64encode(content).decode()
-    return (
-        f'<img alt="{escape(text)}" width="{width}" '
-        f'src="data:image/webp;base64,{source}">'
-    )
-
-
-def _pillow(picture):
-    """Return a picture as a Pillow image, and its width on the page in pixels."""
+    """Return a picture for `frames` as lossless WebP, and its width on the page."""
+    width, stream = None, io.BytesIO()
     if hasattr(picture, "savefig"):
         import matplotlib.pyplot as plt
 
-        stream = io.BytesIO()
-        picture.savefig(stream, format="png", dpi=144)
+        drawn, width = io.BytesIO(), round(96 * picture.get_figwidth())
+        picture.savefig(drawn, format="png", dpi=144)
         plt.close(picture)  # or the notebook would show it once more
-        width = round(96 * picture.get_figwidth())
-        return Image.open(stream).convert("RGB"), width
-    if isinstance(picture, bytes):
+        picture = Image.open(drawn).convert("RGB")
+    elif isinstance(picture, bytes):
         picture = Image.open(io.BytesIO(picture))
     elif not isinstance(picture, Image.Image):
         picture = Image.fromarray(_pixels(np.asarray(picture)))
     picture.info.clear()  # names of programs and times: same pixels, same bytes
-    return picture, picture.width
+    # Half the size of a PNG, which counts where a page holds tens of pictures.
+    picture.save(stream, format="WEBP", lossless=True, method=4)
+    return stream.getvalue(), width or picture.width
+
+
+def element(content, width, text):
+    """Return an ``<img>`` element with a WebP picture inside, told in words."""
+    source = f"data:image/webp;base64,{base64.b64encode(content).decode()}"
+    return f'<img alt="{escape(text)}" width="{width}" src="{source}">'
 
 
 def _pixels(array):

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from modbp.errors import InputError
-from modbp.figures.convergence import style
+from modbp.figures.convergence import stored, style
 from modbp.figures.maps import Drawing, legend
 from modbp.measures.sanity import Sanity
 
@@ -30,10 +30,8 @@ def similarity_boxes(
     results
         By method, what :func:`modbp.sanity.random_logit` or
         :func:`modbp.sanity.cascade` found, or what a result file stores of it.
-    stage
-        What was changed.
-    names, source
-        As in :func:`csc_curves`.
+    stage : what was changed
+    names, source : as in :func:`csc_curves`
 
     Returns
     -------
@@ -41,8 +39,7 @@ def similarity_boxes(
 
     Raises
     ------
-    InputError
-        If a method or the stage is not among the results.
+    InputError: if a method or the stage is not among the results.
 
     Examples
     --------
@@ -53,13 +50,13 @@ def similarity_boxes(
     ['gradient']
     """
     results = _stored(results, names, stage)
-    names = list(results)
+    names, rows = list(results), np.arange(len(results))
     figure = Drawing(figsize=(7, 0.42 * len(names) + 1), layout="constrained")
     ax = figure.subplots()
-    rows = np.arange(len(names))
     for side, (kind, (title, colour)) in zip((-1, 1), _KINDS.items(), strict=True):
-        values = [_kept(each["stages"][stage][kind]) for each in results.values()]
-        floors = [_number(each["floor"][kind]["median"]) for each in results.values()]
+        values = [each["stages"][stage][kind]["values"] for each in results.values()]
+        # A map of one value has no SSIM: None in a file, NaN in a measurement.
+        values = [[v for v in row if v is not None and v == v] for row in values]
         ax.boxplot(
             values, orientation="horizontal", positions=rows + 0.19 * side, widths=0.32,
             patch_artist=True, manage_ticks=False, boxprops={"facecolor": colour},
@@ -67,15 +64,13 @@ def similarity_boxes(
             flierprops={"marker": ".", "markersize": 2, "alpha": 0.4},
         )  # fmt: skip
         options = {"marker": "X", "s": 26, "zorder": 3, "edgecolor": "black"}
-        ax.scatter(floors, rows + 0.19 * side, color=colour, **options)
+        ax.scatter(_floors(results, kind), rows + 0.19 * side, color=colour, **options)
         ax.barh(0, 0, color=colour, label=title)
     ax.scatter([], [], color="white", edgecolor="black", marker="X", label="unrelated")
-    ax.set(
-        yticks=rows, yticklabels=names, xlim=(-0.1, 1.02), ylim=(-0.6, len(names) - 0.4)
-    )
+    ax.set_yticks(rows, names)
+    ax.set(xlim=(-0.1, 1.02), ylim=(len(names) - 0.4, -0.6))
     # At the left, since the source is written at the right.
     ax.set_xlabel("SSIM with the original map", loc="left")
-    ax.invert_yaxis()
     ax.grid(axis="x", alpha=0.3)
     return legend(figure, source, "outside right upper")
 
@@ -90,10 +85,8 @@ def similarity_curves(
 
     Parameters
     ----------
-    results, names, source
-        As in :func:`similarity_boxes`.
-    kind
-        The 2020 code's settings of SSIM, "ssim", or the "corrected" ones.
+    results, names, source : as in :func:`similarity_boxes`
+    kind : the 2020 code's settings of SSIM, "ssim", or the "corrected" ones
 
     Returns
     -------
@@ -115,15 +108,14 @@ def similarity_curves(
     ax = figure.subplots()
     for name, found in results.items():
         cells = [found["stages"][stage][kind] for stage in stages]
+        rows = [[cell["median"], *(cell["band"] or [None] * 2)] for cell in cells]
         # The original map is as similar to itself as can be.
-        median = [1.0, *(_number(cell["median"]) for cell in cells)]
-        bands = [(1.0, 1.0), *(cell["band"] or (np.nan, np.nan) for cell in cells)]
+        median, low, high = np.array([[1] * 3, *rows], float).T
         look = style(name)
         ax.plot(median, linewidth=1.2, **look)
-        low, high = np.transpose(bands)
-        ax.fill_between(range(len(bands)), low, high, color=look["color"], alpha=0.2)
-    floor = [_number(each["floor"][kind]["median"]) for each in results.values()]
-    low, high = np.nanmin(floor), np.nanmax(floor)
+        ax.fill_between(range(len(low)), low, high, color=look["color"], alpha=0.2)
+    floors = _floors(results, kind)
+    low, high = np.nanmin(floors), np.nanmax(floors)
     ax.axhspan(low, high, color="#777777", alpha=0.15, zorder=0, label="unrelated")
     ax.set_xticks(range(len(stages) + 1), ["original", *stages], rotation=45)
     ax.set(ylim=(min(0, low) - 0.05, 1.05), xlabel="weights are random down to …")
@@ -133,36 +125,28 @@ def similarity_curves(
 
 
 def _stored(results, names, stage=None):
-    """Return each method's results as a file stores them, if they are there."""
-    found = {}
-    for name in names or results:
-        one = results.get(name, {})
-        found[name] = one = _summary(one) if isinstance(one, Sanity) else one
-        stages = one.get("stages", {})
-        if not stages or stage not in (None, *stages):
-            what = f" after {stage!r}" if stage else ""
-            raise InputError(f"no result for {name!r}{what}; run it first.")
-    if not found:
-        raise InputError("there are no results to draw; run a method first.")
-    return found
+    def there(one):
+        stages = one.get("stages")
+        return stages and stage in (None, *stages)
+
+    where = f" after {stage!r}" if stage else ""
+    return stored(results, names, _summary, there, where)
 
 
 def _summary(found):
+    """Return a measurement as a file stores it, but without a band."""
     stages, floor = {stage: {} for stage in found.stages}, {}
     for kind in _KINDS:
-        median = found.median(corrected=kind == "corrected")
+        median, unrelated = (
+            f(kind == "corrected") for f in (found.median, found.floor)
+        )
         for stage, values in zip(found.stages, getattr(found, kind), strict=True):
             cell = {"values": values, "median": median[stage], "band": None}
             stages[stage][kind] = cell
-        floors = found.floor(corrected=kind == "corrected")
-        floor[kind] = {"median": floors[found.stages[0]]}
+        floor[kind] = {"median": unrelated[found.stages[0]]}
     return {"stages": stages, "floor": floor}
 
 
-def _kept(cell):
-    """Return the values that are there: a map of one value has no SSIM."""
-    return [each for each in cell["values"] if each is not None and each == each]
-
-
-def _number(value):
-    return np.nan if value is None else value
+def _floors(results, kind):
+    """Return what maps of two images score, by method; NaN where that is not known."""
+    return np.array([each["floor"][kind]["median"] for each in results.values()], float)

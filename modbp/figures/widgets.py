@@ -26,10 +26,7 @@ _ON_KEY = "if (/^(Arrow|Home|End|Page)/.test(event.key)) event.stopPropagation()
 
 
 class Frames:
-    """Pictures of which a reader sees one at a time; what `frames` returns.
-
-    ``html`` is all of it: controls, pictures, style.
-    """
+    """Pictures of which a reader sees one at a time; ``html`` is all of it."""
 
     def __init__(self, html, summary):
         self.html, self._summary = html, summary
@@ -64,27 +61,22 @@ def frames(
     alt
         What is seen, for those who do not see it: one text per picture, or a function
         of the labels, or a text in which ``{}`` stands for a label.
-    control
+    control, label
         "range", a slider, for what has an order, "select", a list, for what has none; a
-        dict names one per control.
-    label
-        What a single control chooses.
-    start
-        Number of the picture shown first.
-    telling
-        Pictures for readers without scripts; the first and the last if left out.
+        dict names one per control. And what a single control chooses.
+    start, telling
+        Numbers of the picture shown first, and of those for readers without scripts:
+        the first and the last if left out.
 
     Returns
     -------
-    Frames
-        Displays itself at the end of a cell. Its ``html`` needs no library, kernel or
-        network.
+    Frames: displays itself; its ``html`` needs no library, kernel or network
 
     Raises
     ------
     InputError
-        If there are no pictures, or their number is not that of the labels, or texts
-        are missing, or `control`, `start` or `telling` name what does not exist.
+        If pictures, labels and texts are not equally many, or `control`, `start` or
+        `telling` name what does not exist.
 
     Examples
     --------
@@ -92,32 +84,30 @@ def frames(
     >>> modbp.widgets.frames(pictures, ["off", "on"], alt="A lamp, {}", label="Lamp")
     2 pictures by Lamp
     """
-    axes = dict(labels) if isinstance(labels, Mapping) else {label: labels}
-    axes = {str(name): [str(entry) for entry in axes[name]] for name in axes}
+    axes = labels if isinstance(labels, Mapping) else {label: labels}
+    axes = {str(name): list(map(str, entries)) for name, entries in axes.items()}
     combinations = list(itertools.product(*axes.values()))
     if not axes or not combinations:
         raise InputError("frames has no labels; give one per picture.")
     texts = _texts(alt, combinations)
     kinds = control if isinstance(control, Mapping) else dict.fromkeys(axes, control)
-    telling = (0, len(combinations) - 1) if telling is None else telling
+    last, sizes = len(combinations) - 1, [len(axis) for axis in axes.values()]
+    telling = (0, last) if telling is None else telling
     for number in (start, *telling):
-        if number not in range(len(combinations)):
+        if number not in range(last + 1):
             raise InputError(
                 f"picture {number!r} does not exist; `start` and `telling` go from 0 "
-                f"to {len(combinations) - 1}."
+                f"to {last}."
             )
-    digits = np.unravel_index(start, [len(axis) for axis in axes.values()])
-    controls = [
-        _control(name, axis, kinds.get(name), int(digit))
-        for (name, axis), digit in zip(axes.items(), digits, strict=True)
-    ]
+    digits = zip(axes, np.unravel_index(start, sizes), strict=True)
+    controls = [_control(n, axes[n], kinds.get(n), int(digit)) for n, digit in digits]
     # Each in turn, so that a generator need not hold many open figures.
     pictures = [webp(picture) for picture in pictures]
     if len(pictures) != len(combinations):
-        sizes = " × ".join(str(len(axis)) for axis in axes.values())
         raise InputError(
-            f"frames got {len(pictures)} pictures for {sizes} labels; give one picture "
-            "per label, with several controls one per combination, the last fastest."
+            f"frames got {len(pictures)} pictures for {' × '.join(map(str, sizes))} "
+            "labels; give one picture per label, with several controls one per "
+            "combination, the last fastest."
         )
     captions = [escape(_caption(axes, names)) for names in combinations]
     parts = [
@@ -128,14 +118,11 @@ def frames(
         *controls,
         f'</div><output aria-live="polite">{captions[start]}</output>',
     ]
-    for number in range(len(combinations)):
+    for number, picture in enumerate(pictures):
         telling_one = " modbp-telling" if number in telling else ""
         hidden = "" if number == start else " hidden"
-        picture = element(*pictures[number], texts[number])
-        parts.append(
-            f'<div class="modbp-frame{telling_one}"{hidden}>'
-            f"<p>{captions[number]}</p>{picture}</div>"
-        )
+        shown = f"<p>{captions[number]}</p>{element(*picture, texts[number])}"
+        parts.append(f'<div class="modbp-frame{telling_one}"{hidden}>{shown}</div>')
     summary = f"{len(pictures)} pictures by {', '.join(axes)}"
     return Frames("\n".join([*parts, "</div>"]), summary)
 
@@ -151,22 +138,17 @@ def explore(
 
     Parameters
     ----------
-    function
-        Takes one value per choice by name; returns a picture as `frames` takes it.
-    alt, control
-        As in `frames`; a dict uses the names of the choices.
-    **choices
-        The values of each, as a sequence, or as a dict from label to value.
+    function : takes one value per choice by name; returns a picture for `frames`
+    alt, control : as in `frames`; a dict uses the names of the choices
+    **choices : the values of each, as a sequence, or as a dict from label to value
 
     Returns
     -------
-    Frames or ipywidgets.Widget
-        Displays itself at the end of a cell.
+    Frames or ipywidgets.Widget: displays itself at the end of a cell
 
     Raises
     ------
-    InputError
-        If there are no choices, or no text.
+    InputError: if there are no choices, or no text.
 
     Examples
     --------
@@ -175,9 +157,7 @@ def explore(
     modbp.errors.InputError: explore has nothing to choose; give values...
     """
     tables = {
-        key: dict(values)
-        if isinstance(values, Mapping)
-        else {str(value): value for value in values}
+        key: values if isinstance(values, Mapping) else {str(v): v for v in values}
         for key, values in choices.items()
     }
     if not tables or not all(tables.values()):
@@ -200,20 +180,17 @@ def explore(
     from IPython.display import HTML, display
 
     makers = {"range": ipywidgets.SelectionSlider, "select": ipywidgets.Dropdown}
-    fields = {
-        key: makers[_known(kinds.get(key), title)](
-            options=list(tables[key]), description=title
-        )
-        for key, title in titles.items()
-    }
+    fields = {}
+    for key, title in titles.items():
+        make = makers[_known(kinds.get(key), title)]
+        fields[key] = make(options=list(tables[key]), description=title)
 
     def show(**names):
         (text,) = _texts(alt, [tuple(names.values())])
         display(HTML(element(*webp(draw(*names.values())), text)))
 
-    return ipywidgets.VBox(
-        [*fields.values(), ipywidgets.interactive_output(show, fields)]
-    )
+    live = ipywidgets.interactive_output(show, fields)
+    return ipywidgets.VBox([*fields.values(), live])
 
 
 def _caption(axes, names):
@@ -267,15 +244,11 @@ def _known(kind, name):
 def _control(name, entries, kind, digit):
     """Return a native control with its name around it, so that a click on it counts."""
     # Browsers restore a control's old value on reload, but not the picture's.
-    common = (
-        f'autocomplete="off" data-title="{escape(name)}" '
-        f'data-labels="{escape(json.dumps(entries))}"'
-    )
+    common = f'autocomplete="off" data-title="{escape(name)}" '
+    common += f'data-labels="{escape(json.dumps(entries))}"'
     if _known(kind, name) == "range":
-        field = (
-            f'<input type="range" min="0" max="{len(entries) - 1}" value="{digit}" '
-            f'aria-valuetext="{escape(entries[digit])}" {common}>'
-        )
+        field = f'<input type="range" min="0" max="{len(entries) - 1}" value="{digit}" '
+        field += f'aria-valuetext="{escape(entries[digit])}" {common}>'
     else:
         options = "".join(
             f'<option value="{i}"{" selected" * (i == digit)}>{escape(entry)}</option>'

@@ -15,7 +15,7 @@ from torch import nn
 
 from modbp.backprop.chain import Chain
 from modbp.backprop.methods import Method
-from modbp.errors import check_option
+from modbp.errors import InputError
 from modbp.measures.seeds import per_image
 from modbp.measures.similarity import pairwise, random_floor
 
@@ -34,13 +34,10 @@ class CSCResult:
 
     Attributes
     ----------
-    method, start
-        Which method, and where the random relevances entered.
-    cosines
+    method, start : which method, and where the random relevances entered
+    cosines, channels
         For each layer ``[N, pairs, locations]`` in [0, 1], with the precision of the
-        network; NaN where a vector is exactly zero.
-    channels
-        The length of the vectors compared at each layer.
+        network; NaN where a vector is exactly zero. And the length of the vectors.
 
     Examples
     --------
@@ -64,8 +61,7 @@ class CSCResult:
 
         Returns
         -------
-        dict
-            In [0, 1]; NaN where no vector has a direction.
+        dict of values in [0, 1]; NaN where no vector has a direction
 
         Examples
         --------
@@ -79,8 +75,7 @@ class CSCResult:
 
         Returns
         -------
-        dict
-            As :func:`modbp.similarity.random_floor` gives it.
+        dict of values as :func:`modbp.similarity.random_floor` gives them
 
         Examples
         --------
@@ -107,24 +102,22 @@ class CSCResult:
         return {self.start: {layer: self._described(layer) for layer in self.layers}}
 
     def _described(self, layer):
-        values = self.cosines[layer]
-        kept = values[~np.isnan(values)].astype(np.float64)
+        kept = _kept(self.cosines[layer])
         at = np.percentile(kept, PERCENTILES).tolist() if kept.size else None
         return {
             "median": at and at[PERCENTILES.index(50)],
             "mean": float(kept.mean()) if kept.size else None,
             "percentiles": at or [None] * len(PERCENTILES),
             "histogram": np.histogram(kept, BINS)[0].tolist(),
-            "dropped": 1 - kept.size / values.size,
+            "dropped": 1 - kept.size / self.cosines[layer].size,
             "channels": self.channels[layer],
         }
 
     def __str__(self):
         rows = [f"{self.method}, random relevance at {self.start}"]
         rows.append(f"{'layer':<12}{'median':>10}{'1 - median':>12}{'random':>9}")
-        medians, floor = self.median(), self.floor()
-        for layer in self.layers:
-            value = medians[layer]
+        floor = self.floor()
+        for layer, value in self.median().items():
             rows.append(f"{layer:<12}{value:10.5f}{1 - value:12.1e}{floor[layer]:9.3f}")
         return "\n".join(rows)
 
@@ -137,27 +130,20 @@ def csc(
     """Measure how far random relevances converge on their way down.
 
     Equation: the median of ``|cos(r_i, r_j)|`` over pairs, locations and samples, with
-    every ``r_k`` pulled down from independent normal relevance at `start`.
+    every ``r_k`` pulled down from independent normal relevance at `start`, as in
+    section 4.1 of :cite:t:`sixt2020lie`.
 
     Parameters
     ----------
-    net
-        A ReLU network in evaluation mode.
-    x
-        ``[N, …]`` inputs.
-    method
-        A name of :func:`modbp.methods.names`, or a method of yours.
-    start
-        The layer where random relevance enters.
-    to
-        The layers to measure at; all that feed `start` if left out.
-    relevances
-        How many random relevances per sample, at least 2.
+    net, x : a ReLU network in evaluation mode, and its inputs ``[N, …]``
+    method : a name of :func:`modbp.methods.names`, or a method of yours
+    start : the layer where random relevance enters
+    to : the layers to measure at; all that feed `start` if left out
+    relevances : how many random relevances per sample, at least 2
     seed
         Every image draws from a seed of its own, made of this one, the layer and the
         image's pixels, so that batch size and order change nothing beyond rounding.
-    fold
-        As for :func:`modbp.chain`; a batch norm that is kept can be measured too.
+    fold : as for :func:`modbp.chain`; a batch norm that is kept can be measured too
 
     Returns
     -------
@@ -165,12 +151,7 @@ def csc(
 
     Raises
     ------
-    ModbpError
-        If the input, the network, the method or a layer's name does not fit.
-
-    References
-    ----------
-    :cite:t:`sixt2020lie`, section 4.1.
+    ModbpError: if the input, the network, the method or a layer's name does not fit.
 
     Examples
     --------
@@ -183,12 +164,10 @@ def csc(
 
 def measure(chain, start, to=None, relevances=5, seed=0):
     """Measure convergence in a chain that is already there; see :func:`csc`."""
-    check_option(
-        "relevances",
-        relevances,
-        lambda count: isinstance(count, Integral) and count > 1,
-        "an angle needs at least two, as in 5.",
-    )
+    if not isinstance(relevances, Integral) or relevances < 2:
+        raise InputError(
+            f"relevances is {relevances!r}; an angle needs at least two, as in 5."
+        )
     r = random_relevance(chain, start, relevances, seed)
     layers = chain.below(start) if to is None else to
     found = chain.pull(r, start, layers)
@@ -209,12 +188,9 @@ def random_relevance(chain, layer, count, seed=0):
 
 def median(cosines):
     """Return the median of cosines that are there, NaN if none is left."""
-    return _percentile(cosines, 50)
+    kept = _kept(cosines)
+    return float(np.percentile(kept, 50)) if kept.size else float("nan")
 
 
-def _percentile(values, at):
-    values = values[~np.isnan(values)]
-    if not values.size:
-        return np.full(np.shape(at), np.nan)[()]
-    found = np.percentile(values.astype(np.float64), at)
-    return float(found) if np.isscalar(at) else found
+def _kept(cosines):
+    return cosines[~np.isnan(cosines)].astype(np.float64)

@@ -1,5 +1,7 @@
 """What the neurons of each layer see, and the matrices of a plain chain's weights."""
 
+from itertools import pairwise
+
 import numpy as np
 import torch
 from torch import nn
@@ -47,14 +49,8 @@ def seen(
 
     Parameters
     ----------
-    net
-        A network in evaluation mode; it is only read.
-    x
-        ``[N, …]`` inputs.
-    most
-        How many locations at most; of a picture at most 100, chosen at random.
-    seed
-        Of the choice.
+    net, x : a network in evaluation mode, only read, and its inputs ``[N, …]``
+    most, seed : how many locations at most, of a picture 100; and of their choice
 
     Returns
     -------
@@ -65,9 +61,7 @@ def seen(
 
     Raises
     ------
-    ModbpError
-        If the network or the input does not fit, or neurons of one layer see different
-        channels.
+    ModbpError: if network or input do not fit, or neurons see different channels.
 
     Examples
     --------
@@ -109,11 +103,10 @@ def _patches(call, a, most, rng):
 
 @torch.no_grad()
 def taps(net, x, weights=None):
-    """Return one matrix ``[in, out]`` for each layer of a plain chain, input first.
+    """Return the matrices ``[in, out]`` of a plain chain's weights, or patterns.
 
-    As in the 2020 code it is a convolution's central tap, and behind a flattened
-    picture the central position, at ``(size - 1) // 2``; of `weights`, by layer, such
-    as patterns, or else of the network's own. Of `x` only the shape counts.
+    As in the 2020 code they are a convolution's central taps, and behind a flattened
+    picture the central position. Of `x` only the shape counts.
     """
     found, shapes = {}, []
 
@@ -125,25 +118,19 @@ def taps(net, x, weights=None):
             flat = [shape for shape in shapes if len(shape) > 1]
             if call.kind == "dense" and flat and flat[-1].numel() == W.shape[1]:
                 W = W.unflatten(1, flat[-1])
+            for _ in range(W.ndim - 2):
+                W = W[:, :, (W.shape[2] - 1) // 2]
             shapes.clear()
-            found[call.name] = _centre(W).T.cpu().numpy()
+            found[call.name] = W.T.cpu().numpy()
         return call.layer.forward(a, *more)
 
     check_input(net, x)
     Trace(net).run(x[:1], visit)
-    names = list(found)
-    for below, above in zip(names, names[1:], strict=False):
-        if found[below].shape[1] != found[above].shape[0]:
+    for below, above in pairwise(found):
+        gives, reads = found[below].shape[1], found[above].shape[0]
+        if gives != reads:
             raise MethodError(
-                f"{below} gives {found[below].shape[1]} channels and {above} reads "
-                f"{found[above].shape[0]}: no plain chain. Choose a network without "
-                "branches and groups."
+                f"{below} gives {gives} channels and {above} reads {reads}: no plain "
+                "chain. Choose a network without branches and groups."
             )
     return found
-
-
-def _centre(W):
-    """Return the central tap of ``[out, in, …]`` weights, ``[out, in]``."""
-    for _ in range(W.ndim - 2):
-        W = W[:, :, (W.shape[2] - 1) // 2]
-    return W

@@ -15,9 +15,6 @@ from modbp.errors import InputError, MethodError, unknown_name
 
 __all__ = ["fit"]
 
-_KINDS = ("relu", "linear")
-_ESTIMATORS = ("code", "eq41")
-
 
 @torch.no_grad()
 def fit(
@@ -37,28 +34,22 @@ def fit(
 
     Parameters
     ----------
-    net
-        A network in evaluation mode; it is only read.
+    net : a network in evaluation mode; it is only read
     batches
         Inputs ``[N, …]``, or pairs whose first entry is the inputs, as a DataLoader
         gives them. How they are cut changes nothing beyond rounding.
-    kind
-        Whether only locations count where the neuron is on, "relu", or all, "linear".
-    estimator
-        Which mean of `y`, "code" or "eq41"; the same for "linear".
-    fold
-        As for :func:`modbp.chain`; patterns belong to chains with the same choice.
+    kind, estimator
+        Whether only locations count where the neuron is on, "relu", or all, "linear";
+        and which mean of `y`, "code" or "eq41", the same for "linear".
+    fold : as for :func:`modbp.chain`; patterns belong to chains with the same choice
 
     Returns
     -------
-    dict of str to torch.Tensor
-        For each layer's name, a pattern of its weight's shape.
+    dict: for each layer's name, a pattern of its weight's shape
 
     Raises
     ------
-    ModbpError
-        If the network or a batch does not fit, there is no batch, or a layer is a
-        transposed convolution.
+    ModbpError: if network or batches do not fit, or a convolution is transposed.
 
     Examples
     --------
@@ -66,10 +57,10 @@ def fit(
     >>> modbp.patterns.fit(modbp.models.dense([[1, 0]]), inputs, estimator="eq41")
     {'fc1': tensor([[1., 0.]], dtype=torch.float64)}
     """
-    if kind not in _KINDS:
-        raise unknown_name("kind of pattern", kind, _KINDS)
-    if estimator not in _ESTIMATORS:
-        raise unknown_name("estimator", estimator, _ESTIMATORS)
+    if kind not in ("relu", "linear"):
+        raise unknown_name("kind of pattern", kind, ["relu", "linear"])
+    if estimator not in ("code", "eq41"):
+        raise unknown_name("estimator", estimator, ["code", "eq41"])
     trace, sums = Trace(net, fold), {}
 
     def visit(call, *inputs):
@@ -115,7 +106,7 @@ class _Sums:
         y, collect = torch.func.vjp(lambda weight: layer.linear(a, weight), self.weight)
         on = (layer.forward(a) > 0) if kind == "relu" else torch.ones_like(y)
         on = on.to(y)
-        self.count += y[..., 0].numel() if call.kind == "dense" else y[:, 0].numel()
+        self.count += y.numel() // len(self.weight)
         self.on += _per_neuron(call, on)
         self.y += _per_neuron(call, y)
         self.y_on += _per_neuron(call, y * on)

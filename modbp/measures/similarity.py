@@ -16,10 +16,8 @@ def cosine(u: torch.Tensor, v: torch.Tensor, dim: int = -1) -> torch.Tensor:
 
     Parameters
     ----------
-    u, v
-        Of the same shape.
-    dim
-        The dimension along which a vector runs.
+    u, v : of the same shape
+    dim : the dimension along which a vector runs
 
     Returns
     -------
@@ -29,8 +27,7 @@ def cosine(u: torch.Tensor, v: torch.Tensor, dim: int = -1) -> torch.Tensor:
 
     Raises
     ------
-    InputError
-        If the shapes differ.
+    InputError: if the shapes differ.
 
     Examples
     --------
@@ -53,18 +50,15 @@ def pairwise(r: torch.Tensor) -> torch.Tensor:
 
     Parameters
     ----------
-    r
-        ``[K, N, C]`` or ``[K, N, C, H, W]``, with ``K ≥ 2``.
+    r : ``[K, N, C]`` or ``[K, N, C, H, W]``, with ``K ≥ 2``
 
     Returns
     -------
-    torch.Tensor
-        ``[N, pairs, locations]`` in [0, 1], float64; NaN where a vector is zero.
+    torch.Tensor ``[N, pairs, locations]`` in [0, 1], float64; NaN for a zero vector
 
     Raises
     ------
-    InputError
-        If there are fewer than two relevances.
+    InputError: if there are fewer than two relevances.
 
     Examples
     --------
@@ -80,15 +74,13 @@ def pairwise(r: torch.Tensor) -> torch.Tensor:
     vectors = r.reshape(*r.shape[:3], -1).permute(1, 3, 0, 2)
     unit = _unit(vectors.contiguous(), dim=-1)
     first, second = torch.triu_indices(len(r), len(r), offset=1)
-    value = (unit @ unit.mT)[:, :, first, second]
-    return value.abs().clamp(max=1).mT
+    return (unit @ unit.mT)[:, :, first, second].abs().clamp(max=1).mT
 
 
 def _unit(r, dim):
     """Scale vectors to length one in float64; zero vectors become NaN."""
     r = r.double()
-    # By the largest entry first: relevance of size 1e-200 has a direction, and its
-    # square is zero.
+    # By the largest entry first, as the square of 1e-200 is zero.
     r = r / r.abs().amax(dim, keepdim=True)
     return r / r.norm(dim=dim, keepdim=True)
 
@@ -101,18 +93,15 @@ def random_floor(channels: int) -> float:
 
     Parameters
     ----------
-    channels
-        The dimension `C`, at least 1.
+    channels : the dimension `C`, at least 1
 
     Returns
     -------
-    float
-        In (0, 1].
+    float in (0, 1]
 
     Raises
     ------
-    InputError
-        If `channels` is below 1.
+    InputError: if `channels` is below 1.
 
     Examples
     --------
@@ -149,22 +138,17 @@ def ssim(
 
     Parameters
     ----------
-    a, b
-        ``[N, H, W]``, one number per pixel, at least 5 × 5.
-    paper
-        The settings of the 2020 code, or the corrected ones.
-    percentile
-        The upper one, in (50, 100]; the lower is ``100 − percentile``.
+    a, b : ``[N, H, W]``, one number per pixel, at least 5 × 5
+    paper : the settings of the 2020 code, or the corrected ones
+    percentile : the upper one, in (50, 100]; the lower is ``100 − percentile``
 
     Returns
     -------
-    numpy.ndarray
-        ``[N]`` in [-1, 1], float64; NaN where a map has only one value.
+    numpy.ndarray ``[N]`` in [-1, 1], float64; NaN where a map has only one value
 
     Raises
     ------
-    InputError
-        If the shapes differ or are no maps.
+    InputError: if the shapes differ or are no maps.
 
     Examples
     --------
@@ -180,27 +164,24 @@ def ssim(
         )
     if not 50 < percentile <= 100:
         raise InputError(f"percentile is {percentile!r}; choose one in (50, 100].")
-    found = []
-    for one, two in zip(a, b, strict=True):
-        one, two = (_to_unit(each, percentile, flip=paper) for each in (one, two))
-        # Negated and scaled again, a map is one minus what it was.
-        found.append(max(_structure(one, each, paper) for each in (two, 1 - two)))
-    return np.array(found)
+    return np.array(
+        [_ssim(*pair, paper, percentile) for pair in zip(a, b, strict=True)]
+    )
 
 
-def _structure(one, two, paper):
+def _ssim(one, two, paper, percentile):
+    """Return the larger structural similarity of two maps and their negatives."""
     # Only here, so that a chain does without scikit-image.
     from skimage.metrics import structural_similarity
 
-    if np.isnan(one + two).any():
-        return np.nan
-    size = 2 if paper else 1
-    return structural_similarity(one, two, win_size=_WINDOW, data_range=size)
-
-
-def _to_unit(values, percentile, flip):
-    low, high = np.percentile(values, (100 - percentile, percentile))
-    if high == low:
-        return np.full_like(values, np.nan)
-    scaled = ((values - low) / (high - low)).clip(0, 1)
-    return 1 - scaled if flip else scaled
+    scaled = []
+    for values in (one, two):
+        low, high = np.percentile(values, (100 - percentile, percentile))
+        if not low < high:
+            return np.nan
+        unit = ((values - low) / (high - low)).clip(0, 1)
+        scaled.append(1 - unit if paper else unit)
+    one, two = scaled
+    options = {"win_size": _WINDOW, "data_range": 2 if paper else 1}
+    # Negated and scaled again, a map is one minus what it was.
+    return max(structural_similarity(one, each, **options) for each in (two, 1 - two))

@@ -4,6 +4,7 @@ A pattern is a neuron's weights after one step of power iteration with the covar
 what the neuron sees; a product of matrices near rank one forgets what went in.
 """
 
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -29,17 +30,12 @@ def leading(x: np.ndarray, count: int = 2) -> tuple[np.ndarray, np.ndarray]:
 
     Parameters
     ----------
-    x
-        ``[n, d]``.
-    count
-        How many.
+    x, count : ``[n, d]``, and how many
 
     Returns
     -------
-    values : numpy.ndarray
-        ``[count]``, largest first.
-    vectors : numpy.ndarray
-        ``[d, count]``, of length one.
+    values : ``[count]``, largest first
+    vectors : ``[d, count]``, of length one
 
     Examples
     --------
@@ -51,14 +47,15 @@ def leading(x: np.ndarray, count: int = 2) -> tuple[np.ndarray, np.ndarray]:
     if min(x.shape) <= _SMALL:
         _, s, vectors = np.linalg.svd(x, full_matrices=False)
     else:
-        _, s, vectors = svds(x, count, v0=_start(x).astype(x.dtype), tol=_TOLERANCE)
+        _, s, vectors = _lanczos(x, count)
     order = np.argsort(s)[::-1][:count]
     return s[order].astype(np.float64) ** 2 / len(x), vectors[order].T
 
 
-def _start(M):
-    """Return where Lanczos starts: at random, and the same every time."""
-    return np.random.default_rng(0).standard_normal(min(M.shape))
+def _lanczos(M, count, **options):
+    """Return the largest singular values; starts at random, but always alike."""
+    start = np.random.default_rng(0).standard_normal(min(M.shape)).astype(M.dtype)
+    return svds(M, count, v0=start, tol=_TOLERANCE, **options)
 
 
 class Step(NamedTuple):
@@ -75,31 +72,25 @@ def power_step(layer: Seen, neuron: int | None = None) -> Step:
 
     .. math:: w \mapsto \frac{\operatorname{cov}[x]\,w}{\|\operatorname{cov}[x]\,w\|}
 
+    See equations (42) to (44) of :cite:t:`sixt2020lie`.
+
     Parameters
     ----------
-    layer
-        What the layer's neurons see.
-    neuron
-        This neuron, where it is on; all neurons at all locations if left out.
+    layer, neuron
+        What the layer's neurons see; and one neuron, which counts where it is on, or
+        all neurons at all locations if left out.
 
     Returns
     -------
     before, after : numpy.ndarray
         ``|cos|`` to the first eigenvector of the weights, and of the covariance times
         the weights, which is the direction of the pattern; one value per neuron.
-    ratio : float
-        The first eigenvalue over the second.
-    scale : numpy.ndarray
-        ``‖cov^½ w‖ / ‖cov w‖``, one value per neuron.
+    ratio : the first eigenvalue over the second
+    scale : ``‖cov^½ w‖ / ‖cov w‖``, one value per neuron
 
     Raises
     ------
-    InputError
-        If the neuron is on at fewer than two locations.
-
-    References
-    ----------
-    :cite:t:`sixt2020lie`, equations (42) to (44).
+    InputError: if the neuron is on at fewer than two locations.
 
     Examples
     --------
@@ -135,13 +126,11 @@ def ratio(M: np.ndarray | Operator) -> float:
 
     Returns
     -------
-    float
-        At least 1; infinite for a matrix of rank one.
+    float of at least 1; infinite for a matrix of rank one
 
     Raises
     ------
-    InputError
-        If there is no second singular value.
+    InputError: if there is no second singular value.
 
     Examples
     --------
@@ -157,8 +146,8 @@ def ratio(M: np.ndarray | Operator) -> float:
     if isinstance(M, np.ndarray):
         values = np.linalg.svd(M, compute_uv=False)
     else:
-        options = {"tol": _TOLERANCE, "return_singular_vectors": False}
-        values = np.sort(svds(_linear(M), 2, v0=_start(M), **options))[::-1]
+        found = _lanczos(_linear(M), 2, return_singular_vectors=False)
+        values = np.sort(found)[::-1]
     return float(values[0] / values[1]) if values[1] else float("inf")
 
 
@@ -176,16 +165,9 @@ def between(left, right):
 def _linear(operator):
     """Return one sample's layer operator as SciPy wants it, float64 outside."""
 
-    def through(function):
-        def apply(v):
-            r = torch.from_numpy(v.reshape(1, -1)).to(operator.dtype)
-            return function(r)[0].double().numpy()
+    def through(function, v):
+        r = torch.from_numpy(v.reshape(1, -1)).to(operator.dtype)
+        return function(r)[0].double().numpy()
 
-        return apply
-
-    return LinearOperator(
-        operator.shape,
-        matvec=through(operator.apply),
-        rmatvec=through(operator.adjoint),
-        dtype=np.float64,
-    )
+    ways = (partial(through, way) for way in (operator.apply, operator.adjoint))
+    return LinearOperator(operator.shape, *ways, dtype=np.float64)

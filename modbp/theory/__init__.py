@@ -29,13 +29,6 @@ from modbp.theory.rates import *
 from modbp.theory.search import *
 from modbp.theory.simulation import *
 
-__all__ = ["surrogate"]
-__all__ += angles.__all__
-__all__ += chains.__all__
-__all__ += contraction.__all__
-__all__ += counterexamples.__all__
-__all__ += limits.__all__
-__all__ += proof.__all__
-__all__ += rates.__all__
-__all__ += search.__all__
-__all__ += simulation.__all__
+_FILES = (angles, chains, contraction, counterexamples, limits, proof)
+_FILES += (rates, search, simulation)
+__all__ = ["surrogate", *(name for file in _FILES for name in file.__all__)]

@@ -8,12 +8,7 @@ from numpy.typing import ArrayLike
 from modbp.errors import InputError
 from modbp.theory.arrays import as_matrix, directions
 
-__all__ = [
-    "cosines",
-    "min_cosine",
-    "min_cosine_squared",
-    "widest_pair",
-]
+__all__ = ["cosines", "min_cosine", "min_cosine_squared", "widest_pair"]
 
 
 def cosines(M):

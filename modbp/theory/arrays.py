@@ -4,14 +4,7 @@ import numpy as np
 
 from modbp.errors import InputError
 
-__all__ = [
-    "as_chain",
-    "as_matrix",
-    "as_vector",
-    "directions",
-    "one_hots",
-    "rescaled",
-]
+__all__ = ["as_chain", "as_matrix", "as_vector", "directions", "one_hots", "rescaled"]
 
 
 def as_matrix(
@@ -29,11 +22,13 @@ def as_matrix(
             "the positive part, or a statement that allows signs (column sums one)."
         )
     if no_zero_column and not A.any(axis=0).all():
+        zero = np.flatnonzero(~A.any(axis=0))
+        tail = f" … ({len(zero)} in all)" if len(zero) > 8 else ""
         raise InputError(
-            f"{name} has zero columns: {_indices(~A.any(axis=0))}. Their angles are "
-            "undefined: drop these columns, and the rows of the same index in the next "
-            "matrix. (Columns that became zero in a long product: take `gauge(mats)` "
-            "first, it keeps every column's sum at one.)"
+            f"{name} has zero columns: {', '.join(map(str, zero[:8]))}{tail}. Their "
+            "angles are undefined: drop these columns, and the rows of the same index "
+            "in the next matrix. (Columns that became zero in a long product: take "
+            "`gauge(mats)` first, it keeps every column's sum at one.)"
         )
     if square and A.shape[0] != A.shape[1]:
         raise InputError(
@@ -119,10 +114,3 @@ def _finite(value, name, dimensions):
             f"{bad[0].tolist()}. Remove them at their source."
         )
     return array
-
-
-def _indices(mask, most=8):
-    """Write the indices of True entries, shortened if there are many."""
-    found = np.flatnonzero(mask)
-    tail = f" … ({len(found)} in all)" if len(found) > most else ""
-    return ", ".join(map(str, found[:most])) + tail

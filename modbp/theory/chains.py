@@ -1,6 +1,4 @@
-"""Products M_n = A_1 A_2 … A_n: rescaled, in the gauge where columns sum to one, and
-far below the resolution of floating point.
-"""
+"""Products M_n = A_1 A_2 … A_n: rescaled, in a gauge, and where they nearly agree."""
 
 from collections.abc import Callable, Iterable
 from itertools import accumulate
@@ -131,7 +129,12 @@ def gaps(
     else:
         mats = as_chain(mats)
         _conserves(mats)
-        steps = _backward_steps(mats, _start(backward, outputs=mats[-1].shape[1]))
+        if np.ndim(backward):
+            required = {"nonnegative": True, "no_zero_column": True}
+            (start,) = as_chain([backward], "start", **required)
+        else:
+            start = one_hots(backward, outputs=mats[-1].shape[1])
+        steps = _backward_steps(mats, start)
     return np.array([statistic(_pairs(*step)) for step in steps])
 
 
@@ -179,12 +182,6 @@ def _conserves(mats):
             "chains can be brought there by `gauge`."
         )
     return False
-
-
-def _start(backward, outputs):
-    if np.ndim(backward):
-        return as_chain([backward], "start", nonnegative=True, no_zero_column=True)[0]
-    return one_hots(backward, outputs)
 
 
 def _forward_steps(mats):

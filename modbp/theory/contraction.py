@@ -13,14 +13,8 @@ from modbp.errors import InputError
 from modbp.theory.arrays import as_chain, as_matrix
 from modbp.theory.chains import conserving, products
 
-__all__ = [
-    "birkhoff",
-    "dobrushin",
-    "euclidean",
-    "overlap",
-    "theorem_b_bound",
-    "theorem_c_bound",
-]
+__all__ = ["birkhoff", "dobrushin", "euclidean", "overlap"]
+__all__ += ["theorem_b_bound", "theorem_c_bound"]
 
 
 def dobrushin(A: ArrayLike) -> float:
@@ -193,9 +187,6 @@ def _farthest(A, size):
     """Return the largest size of a difference of two columns."""
     # As many columns at once as keep the differences in the processor's cache.
     step = max(1, 2**18 // A.size)
-    return float(
-        max(
-            size(A[:, j : j + step, None] - A[:, None, j:]).max()
-            for j in range(0, A.shape[1], step)
-        )
-    )
+    starts = range(0, A.shape[1], step)
+    found = (size(A[:, j : j + step, None] - A[:, None, j:]).max() for j in starts)
+    return float(max(found))

@@ -65,9 +65,8 @@ class Structure:
         So it is if and only if there is one final class, it is primitive, and no other
         class has a larger radius. With an equal radius s_n needs polynomial time.
         """
-        return self._one_primitive_final() and self.final[0].radius >= self.radius * (
-            1 - TIE
-        )
+        largest = self.radius * (1 - TIE)
+        return self._one_primitive_final() and self.final[0].radius >= largest
 
     @property
     def condition_e(self):
@@ -140,18 +139,13 @@ def structure(A: ArrayLike) -> Structure:
     reach = _reach(A)
     mutual = reach & reach.T
     components = []
-    for j in range(len(A)):
-        indices = np.flatnonzero(mutual[j])
+    for j, indices in enumerate(map(np.flatnonzero, mutual)):
         if indices[0] == j:
             block = A[np.ix_(indices, indices)]
-            components.append(
-                Component(
-                    indices=tuple(indices.tolist()),
-                    radius=float(np.abs(np.linalg.eigvals(block)).max()),
-                    final=not (reach[j] & ~mutual[j]).any(),
-                    primitive=_primitive(block > 0),
-                )
-            )
+            radius = float(np.abs(np.linalg.eigvals(block)).max())
+            final = not (reach[j] & ~mutual[j]).any()
+            found = tuple(indices.tolist()), radius, final, _primitive(block > 0)
+            components.append(Component(*found))
     return Structure(tuple(components))
 
 
@@ -173,10 +167,8 @@ def left_perron(A: ArrayLike) -> tuple[float, np.ndarray]:
 
     Returns
     -------
-    radius : float
-        ρ(A).
-    w : numpy.ndarray
-        ``[size]``, non-negative, sum one.
+    radius, w : float, numpy.ndarray
+        ρ(A), and w, ``[size]``, non-negative, of sum one.
     """
     A = as_matrix(A, nonnegative=True, square=True)
     classes, reach = structure(A), _reach(A)

@@ -12,14 +12,8 @@ from numpy.typing import ArrayLike
 from modbp.errors import InputError
 from modbp.theory.arrays import as_matrix
 
-__all__ = [
-    "contracting_gamma",
-    "critical_beta",
-    "cv_squared",
-    "cv_squared_alpha_beta",
-    "gamma_rate",
-    "rate_law",
-]
+__all__ = ["contracting_gamma", "critical_beta", "cv_squared", "cv_squared_alpha_beta"]
+__all__ += ["gamma_rate", "rate_law"]
 
 
 def cv_squared(A: ArrayLike) -> float:
@@ -113,11 +107,9 @@ def rate_law(widths: Sequence[int], cv2: float) -> np.ndarray:
 
 
 def critical_beta(width: int) -> float:
-    r"""Return the β from which on α W⁺ + β W⁻ with α = β + 1 is too slow, by the law.
+    r"""Return the β from which on α W⁺ + β W⁻ with α = β + 1 is too slow: cv² = N.
 
     .. math:: \beta = \tfrac12\Bigl(\sqrt{\tfrac{2(N+1)}\pi-1}-1\Bigr)
-
-    the root of cv² = N.
 
     >>> round(modbp.theory.critical_beta(512), 2)
     8.52

@@ -20,35 +20,18 @@ __all__ = ["HYPOTHESES", "high_power", "search_counterexample"]
 # integers keep it above 1e-5. The square of σ₂/σ₁ behaves alike.
 DOUBLINGS = 20
 TOLERANCE = 1e-8
-
 # More matrices than this take minutes.
 LARGEST_SPACE = 3_000_000
-
-
-def _no_basis_column(A):
-    return ((A > 0).sum(axis=0) > 1).all()
-
-
-def _equal_sums(A):
-    return len(set(A.sum(axis=0))) == 1
-
-
-def _positive_left_perron(A):
-    return left_perron(A)[1].min() > 0
-
-
-def _irreducible(A):
-    return len(structure(A).components) == 1
 
 
 # Each is what the published theorem asks, and something more. A scalar does not matter
 # for angles, so equal column sums are as good as column sums one.
 HYPOTHESES = {
     "published": (mixing,),
-    "published, no basis column": (_no_basis_column, mixing),
-    "column sums one": (_equal_sums, mixing),
-    "positive left Perron vector": (mixing, _positive_left_perron),
-    "irreducible": (mixing, _irreducible),
+    "published, no basis column": (lambda A: ((A > 0).sum(axis=0) > 1).all(), mixing),
+    "column sums one": (lambda A: np.ptp(A.sum(axis=0)) == 0, mixing),
+    "positive left Perron vector": (mixing, lambda A: left_perron(A)[1].min() > 0),
+    "irreducible": (mixing, lambda A: len(structure(A).components) == 1),
 }
 
 
@@ -123,11 +106,10 @@ def _fails_rank(A):
     return (second / first) ** 2 > TOLERANCE
 
 
-def _fails_angle(A):
-    return 1 - min_cosine(high_power(A)[0]) > TOLERANCE
-
-
-_FAILS = {"rank": _fails_rank, "angle": _fails_angle}
+_FAILS = {
+    "rank": _fails_rank,
+    "angle": lambda A: 1 - min_cosine(high_power(A)[0]) > TOLERANCE,
+}
 
 
 def _matrices(size, largest):

@@ -14,18 +14,9 @@ from numpy.typing import ArrayLike, DTypeLike
 from modbp.errors import InputError
 from modbp.theory.arrays import as_chain, as_matrix, directions, one_hots, rescaled
 
-__all__ = [
-    "PROTOCOLS",
-    "VARIANTS",
-    "VGG16",
-    "Protocol",
-    "Variant",
-    "alpha_beta_variants",
-    "backward_pass",
-    "measure",
-    "simulate",
-    "simulate_learned",
-]
+__all__ = ["PROTOCOLS", "VARIANTS", "VGG16", "Protocol", "Variant"]
+__all__ += ["alpha_beta_variants", "backward_pass", "measure"]
+__all__ += ["simulate", "simulate_learned"]
 
 # Units per layer of VGG-16, input first; convolutions are taken as 1 × 1.
 VGG16 = (3, 64, 64, 128, 128, *[256] * 3, *[512] * 6, 4096, 4096, 1000)
@@ -107,9 +98,8 @@ def measure(R: ArrayLike, protocol: Protocol = PROTOCOLS["code"]) -> float:
         return float("nan")
     C = directions(R)
     values = C[np.tril_indices(len(C), k=0 if protocol.diagonal else -1)]
-    return float(
-        1 - protocol.statistic(np.abs(values) if protocol.absolute else values)
-    )
+    values = np.abs(values) if protocol.absolute else values
+    return float(1 - protocol.statistic(values))
 
 
 def backward_pass(mats, start, relu=False):
@@ -188,10 +178,8 @@ def simulate(
         Units per layer, input first; left out, those of VGG-16, `VGG16`.
     protocol : Protocol
         What to start with and to measure.
-    vectors, repetitions : int
-        How many start vectors, how often.
-    seed : int
-        Of numpy's default generator.
+    vectors, repetitions, seed : int
+        How many start vectors, how often, by which seed of numpy's default generator.
     dtype : dtype
         float64 as in the paper's code; float32 shows its floor.
 
@@ -230,13 +218,11 @@ def _start(protocol, outputs, vectors, rng):
 def _multiply(W, running, variants):
     """Return the next vectors of every variant, from one pair of large products."""
     plus, size = np.maximum(W, 0), np.abs(W)
-    stacked = np.concatenate(
-        [
-            R / size.sum(axis=0)[:, None] if variant.divide == "inputs" else R
-            for R, variant in zip(running, variants, strict=True)
-        ],
-        axis=1,
-    )
+    into = [
+        R / size.sum(axis=0)[:, None] if variant.divide == "inputs" else R
+        for R, variant in zip(running, variants, strict=True)
+    ]
+    stacked = np.concatenate(into, axis=1)
     positive = np.split(plus @ stacked, len(variants), axis=1)
     negative = np.split((W - plus) @ stacked, len(variants), axis=1)
     out = []

@@ -21,14 +21,8 @@ from numpy.typing import ArrayLike
 from modbp.errors import InputError
 from modbp.theory.arrays import as_matrix, as_vector
 
-__all__ = [
-    "Forward",
-    "GammaLayer",
-    "gamma_backward",
-    "gamma_forward",
-    "gamma_layer",
-    "gamma_layers",
-]
+__all__ = ["Forward", "GammaLayer", "gamma_backward", "gamma_forward"]
+__all__ += ["gamma_layer", "gamma_layers"]
 
 # A denominator that is this small against its terms is a pole hit up to rounding.
 POLE = 8 * np.finfo(np.float64).eps
@@ -115,10 +109,8 @@ def gamma_layer(
     ----------
     W : array_like
         ``[out, in]``.
-    h : array_like
-        ``[in]``: the layer's input, any signs.
-    gamma : float
-        In [0, ∞].
+    h, gamma : array_like, float
+        ``[in]``: the layer's input, any signs; in [0, ∞].
     bias : array_like, optional
         ``[out]``: treated as the weights of one more input, of activation 1.
     relu : bool
@@ -167,9 +159,7 @@ def gamma_layer(
         forward = modified * scale[:, None]
         backward = np.where(active, (terms / denominator[:, None]).T, 0.0)
         nu = np.where(active, t * np.where(follow_negative, P, N) / denominator, 0.0)
-        poles = (
-            np.full(len(z), np.nan) if split else N / np.where(P == 0, np.nan, P) - 1
-        )
+        poles = N / np.where((P == 0) | split, np.nan, P) - 1
         p = np.where(P == 0, 0.0, np.where(is_positive, K, 0.0).T / P)
         n = np.where(N == 0, 0.0, np.where(is_positive, 0.0, -K).T / N)
         c, output = t * scale, forward @ h
@@ -213,15 +203,12 @@ def gamma_layers(
     ----------
     mats : iterable of array_like
         Weights W_1, W_2, …, each ``[out, in]``.
-    x : array_like
-        ``[in]``: the input.
-    gamma : float
-        In [0, ∞].
+    x, gamma : array_like, float
+        ``[in]``: the input; in [0, ∞].
     biases : sequence of (array_like or None), optional
         One per layer.
     relu : bool
-        Whether a ReLU follows every layer but the last. Left out: the linear network of
-        the notes.
+        Whether a ReLU follows every layer but the last.
     split : bool
         As in `gamma_layer`.
 

@@ -42,8 +42,7 @@ def find_network(
         "cifar10" for ours, "imagenet" for torchvision's, which it may have to download,
         None for random ones, or a .safetensors file for a network of the book. If left
         out, those that there are: ours, where it has some, or else torchvision's.
-    seed
-        Of random weights.
+    seed : of random weights
 
     Returns
     -------
@@ -56,12 +55,9 @@ def find_network(
 
     Raises
     ------
-    UnknownName
-        If there is no such network.
-    InputError
-        If the weights are not for this network, or the file does not give a model.
-    WeightsError
-        If the weights cannot be had.
+    UnknownName: if there is no such network.
+    InputError: if the weights do not fit, or the file does not give a model.
+    WeightsError: if the weights cannot be had.
 
     Examples
     --------
@@ -76,10 +72,9 @@ def find_network(
                 "Leave it out, and let the function choose."
             )
         return Named(_from_file(name), name)
-    ours = name in models.names()
+    ours, file = name in models.names(), str(weights).endswith(".safetensors")
     if weights == "trained":
         weights = "cifar10" if ours else "imagenet"
-    file = str(weights).endswith(".safetensors")
     if weights not in ("cifar10", "imagenet", None) and not (ours and file):
         raise InputError(
             f"weights is {weights!r}; choose cifar10 for ours, imagenet for "
@@ -102,18 +97,12 @@ def find_network(
     if ours:
         net, title = getattr(models, name)(weights), f"{name}, ImageNet weights"
     best = library.get_model_weights(name).DEFAULT
+    net = net if ours else classifier(name, best if weights else None, seed)
     wanted = best.transforms()
-    side = wanted.crop_size[0]
-    return Named(
-        net if ours else classifier(name, best if weights else None, seed),
-        title,
-        side,
-        side / wanted.resize_size[0],
-        tuple(wanted.mean),
-        tuple(wanted.std),
-        # Random weights have no names for what they see.
-        tuple(best.meta["categories"]) if weights else (),
-    )
+    side, colours = wanted.crop_size[0], map(tuple, (wanted.mean, wanted.std))
+    # Random weights have no names for what they see.
+    classes = tuple(best.meta["categories"]) if weights else ()
+    return Named(net, title, side, side / wanted.resize_size[0], *colours, classes)
 
 
 def _from_file(name):

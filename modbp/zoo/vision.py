@@ -16,18 +16,10 @@ __all__ = ["classifier", "load_torchvision"]
 _placeholders = None
 
 
-def _declare_missing_operators():
-    # Kept in a global: dropping the library would withdraw the operators again.
-    global _placeholders
-    _placeholders = torch.library.Library("torchvision", "FRAGMENT")
-    for name in ("nms", "qnms"):
-        _placeholders.define(
-            f"{name}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor"
-        )
-
-
 def load_torchvision():
     """Return the torchvision module, whose detectors alone may not work."""
+    # Kept in a global: dropping the library would withdraw the operators again.
+    global _placeholders
     try:
         import torchvision
     except RuntimeError as error:
@@ -35,7 +27,10 @@ def load_torchvision():
         # of the same names would be the error.
         if "torchvision::nms does not exist" not in str(error):
             raise
-        _declare_missing_operators()
+        _placeholders = torch.library.Library("torchvision", "FRAGMENT")
+        arguments = "(Tensor dets, Tensor scores, float iou_threshold) -> Tensor"
+        for name in ("nms", "qnms"):
+            _placeholders.define(name + arguments)
         import torchvision
     return torchvision
 

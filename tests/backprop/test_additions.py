@@ -6,7 +6,6 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from nets import Sum, call, filled, normal, relative, repeatable, uniform
-from networks import network, pictures
 from torch import nn
 
 import modbp
@@ -68,27 +67,6 @@ def test_an_addition_is_a_linear_layer_of_ones(alpha):
     wanted = modbp.chain(Halves(True).eval(), x, method(split, alpha))
     one, two = (chain.pull(r, chain.layers[-1])["input"] for chain in (found, wanted))
     assert relative(one, two) < 1e-12
-
-
-def test_it_is_the_plain_split_where_both_summands_are_above_zero():
-    net, x, r = Halves(False).eval(), uniform(3, 5, 6) + 0.1, normal(4, 5, 4)
-    net.one.weight.data.abs_(), net.two.weight.data.abs_()
-    both = [
-        modbp.chain(net, x, method(add)).pull(r, "sum.add", ["one", "two"])
-        for add in (AlphaBetaSplit(), rules.Split())
-    ]
-    for branch in ("one", "two"):
-        assert relative(both[0][branch], both[1][branch]) < 1e-12
-
-
-def test_a_residual_network_is_explained_with_it():
-    net, x = network("resnet18"), pictures("resnet18")
-    table = dict(methods.get("lrp-a1b0").rules)
-    plain = modbp.explain(net, x, Method("plain", table))
-    signed = Method("signed", {**table, "add": AlphaBetaSplit()})
-    r = modbp.explain(net, x, signed)
-    assert (r >= 0).all()  # α1β0 makes nothing negative, the plain split does
-    assert relative(r, plain) > 1e-2
 
 
 class Residual(nn.Module):
@@ -194,19 +172,6 @@ def test_it_conserves_wherever_both_signs_have_a_summand(pairs, beta):
     )
     for free, tied in zip(back(r), clipped(r), strict=True):
         assert torch.equal(tied, free.clamp(0, 0.5))
-
-
-@pytest.mark.parametrize(
-    "options, message",
-    [
-        ({"alpha": 2}, "alpha = 1 \\+ beta"),
-        ({"limit": 0}, "limit is 0; give a number above 0"),
-        ({"limit": float("nan")}, "limit is nan"),
-    ],
-)
-def test_options_out_of_range_are_refused(options, message):
-    with pytest.raises(InputError, match=message):
-        AlphaBetaSplit(**options)
 
 
 @pytest.mark.parametrize("addition", ["alphabeta", "", AlphaBetaSplit])

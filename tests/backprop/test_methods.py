@@ -6,7 +6,7 @@ from typing import get_args
 
 import pytest
 import torch
-from nets import mlp, normal, uniform
+from nets import mlp, uniform
 from torch import nn
 
 import modbp
@@ -15,33 +15,12 @@ from modbp.backprop.methods import Method
 from modbp.backprop.methods.named import Name
 from modbp.errors import InputError, UnknownName
 
-NAMES = [
-    "gradient",
-    "gradient-x-input",
-    "smoothgrad",
-    "integrated-gradients",
-    "guided-bp",
-    "deconv",
-    "rectgrad",
-    "lrp-z",
-    "lrp-eps",
-    "lrp-gamma",
-    "lrp-a1b0",
-    "lrp-a2b1",
-    "lrp-a5b4",
-    "excitation-bp",
-    "dtd",
-    "lrp-cmp-a1b0",
-    "lrp-cmp-a2b1",
-    "lrp-eps-plus",
-    "lrp-eps-gamma-box",
-    "contrastive-lrp",
-    "patternnet",
-    "patternattribution",
-    "deeplift-rescale",
-    "deeplift-revealcancel",
-    "deeplift-ablation",
-]
+NAMES = """
+    gradient gradient-x-input smoothgrad integrated-gradients guided-bp deconv rectgrad
+    lrp-z lrp-eps lrp-gamma lrp-a1b0 lrp-a2b1 lrp-a5b4 excitation-bp dtd lrp-cmp-a1b0
+    lrp-cmp-a2b1 lrp-eps-plus lrp-eps-gamma-box contrastive-lrp patternnet
+    patternattribution deeplift-rescale deeplift-revealcancel deeplift-ablation
+    """.split()
 DEEPLIFT = [name for name in NAMES if name.startswith("deeplift")]
 LRP = [name for name in NAMES if name.startswith("lrp")]
 COMPOSITES = [name for name in LRP if name.count("-") > 1]
@@ -66,6 +45,7 @@ def test_all_methods_are_listed_and_the_list_can_be_changed_without_harm():
 @pytest.mark.parametrize("name", NAMES)
 def test_every_method_is_a_function_that_completion_finds(name):
     assert str(function(name)()) == str(methods.get(name))
+    assert methods.get(name).name == name
     assert function(name).__name__ in methods.__all__
     assert function(name).__name__ in dir(methods)
 
@@ -80,18 +60,13 @@ def test_every_method_says_its_equation_its_source_and_its_options(name):
         assert f"\n{option}\n    " in about
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_every_source_is_in_the_bibliography(name, request):
+def test_every_source_is_in_the_bibliography(request):
     file = next(request.config.rootpath.glob("book/*.bib"), None)
     if file is None:
         pytest.skip("needs the book's bibliography")
-    for key in re.findall(r":cite:t:`(\w+)`", function(name).__doc__):
-        assert f"{{{key}," in file.read_text()
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_a_method_is_called_as_it_was_asked_for(name):
-    assert methods.get(name).name == name
+    for name in NAMES:
+        for key in re.findall(r":cite:t:`(\w+)`", function(name).__doc__):
+            assert f"{{{key}," in file.read_text(), name
 
 
 @pytest.mark.parametrize(
@@ -158,10 +133,10 @@ def test_lrp_starts_from_the_logit_and_the_others_from_one(name):
     assert chained(name).start == expected
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_figures_show_gradients_by_magnitude_and_relevance_by_sum(name):
-    magnitude = name in ("gradient", "smoothgrad", "guided-bp", "deconv", "rectgrad")
-    assert methods.get(name).reduction == ("max-abs" if magnitude else "sum")
+def test_figures_show_gradients_by_magnitude_and_relevance_by_sum():
+    magnitude = ["gradient", "smoothgrad", "guided-bp", "deconv", "rectgrad"]
+    found = [name for name in NAMES if methods.get(name).reduction == "max-abs"]
+    assert found == magnitude
 
 
 @pytest.mark.parametrize("name", [name for name in LRP if "b" in name[-2:]])
@@ -170,19 +145,16 @@ def test_the_names_say_alpha_and_beta(name):
     assert name.endswith(f"a{rule.alpha}b{rule.beta}")
 
 
-def test_the_start_scales_the_explanation_by_the_logit():
-    net, x = mlp(4, 5, 3), normal(1, 2, 4)
-    logit = net(x).detach()[:, 2:]
-    one = modbp.explain(net, x, methods.get("lrp-z", start="one"), 2)
-    own = modbp.explain(net, x, methods.get("lrp-z", start="logit"), 2)
-    torch.testing.assert_close(own, one * logit)
-
-
-def test_the_contrast_sets_a_logit_against_equal_shares_of_all_others():
-    # The logit 6 of class 1 of four: 6 there and −6/3 at the others; sums to zero.
-    contrast = methods.get("contrastive-lrp")
+def test_the_start_is_the_logit_or_one_or_sets_equal_shares_against_it():
+    # The logit 6 of class 1 of four: 6 there, and −6/3 at the others.
     logits, target = torch.tensor([[1.0, 6.0, -3.0, 0.0]]), torch.tensor([[1]])
-    assert contrast.begin(logits, target).tolist() == [[-2, 6, -2, -2]]
+    for start, expected in {
+        "logit": [0, 6, 0, 0],
+        "one": [0, 1, 0, 0],
+        "contrast": [-2, 6, -2, -2],
+    }.items():
+        found = methods.get("lrp-z", start=start).begin(logits, target)
+        assert found.tolist() == [expected]
 
 
 def test_contrastive_lrp_is_the_difference_of_two_explanations():
@@ -206,48 +178,32 @@ def test_a_composite_follows_the_epsilon_rule_in_dense_layers_only(name):
     assert "conv" not in table and table["linear"].stabilizer == 0
 
 
-@pytest.mark.parametrize(
-    "first, rule",
-    [("box", rules.Box()), ("wsquare", rules.WSquare()), ("flat", rules.Flat())],
-)
-def test_the_rule_of_the_first_layer_can_be_named(first, rule):
-    assert methods.get("lrp-gamma", first=first).first == rule
-    assert methods.get("lrp-gamma").first is None
-
-
-def test_an_unknown_rule_of_the_first_layer_gets_the_known_ones():
+def test_the_rule_of_the_first_layer_can_be_named():
+    named = {"box": rules.Box(0, 1), "wsquare": rules.WSquare(), "flat": rules.Flat()}
+    for first, rule in {**named, None: None}.items():
+        assert methods.get("lrp-gamma", first=first).first == rule
+        assert methods.get("dtd", first=first).first == rule
+    defaults = {name: chained(name).first for name in NAMES}
+    boxed = {name: first for name, first in defaults.items() if first is not None}
+    assert boxed == dict.fromkeys(["dtd", "lrp-eps-gamma-box"], rules.Box(0, 1))
     with pytest.raises(UnknownName, match="first layer 'boxes'. Did you mean 'box'"):
         methods.get("dtd", first="boxes")
 
 
-@pytest.mark.parametrize("name", ["dtd", "lrp-eps-gamma-box"])
-def test_pixels_are_in_a_box_by_default_and_can_leave_it(name):
-    assert methods.get(name).first == rules.Box(0, 1)
-    assert methods.get(name, first=None).first is None
-
-
-def test_deep_taylor_follows_the_slope_of_separate_relus():
-    # z = (2, −1) and its ReLU (2, 0): the second unit is off and gets nothing, though
-    # relevance is put in there.
-    net = nn.Sequential(nn.Linear(2, 2, bias=False), nn.ReLU(), nn.Linear(2, 2)).eval()
-    net[0].weight.data = torch.tensor([[1.0, 1.0], [1.0, -2.0]])
-    r = torch.tensor([[3.0, 5.0]])
-    chain = modbp.chain(net, torch.ones(1, 2), "dtd")
-    assert chain.pull(r, "1", to="0")["0"].tolist() == [[3, 0]]
-    lrp = modbp.chain(net, torch.ones(1, 2), "lrp-a1b0")
-    assert lrp.pull(r, "1", to="0")["0"].tolist() == [[3, 5]]
-
-
-def test_deep_taylor_hands_relevance_to_a_relu6_at_its_limit():
+@pytest.mark.parametrize(
+    "name, expected",
+    [("dtd", [3, 5, 0]), ("gradient", [0, 5, 0]), ("lrp-a1b0", [3, 5, 7])],
+)
+def test_deep_taylor_goes_through_relus_that_are_on_also_at_the_limit_of_a_relu6(
+    name, expected
+):
     # z = (8, 2, −1) becomes (6, 2, 0). The first unit is as much on as any, though its
     # derivative is zero: it used to get nothing, and MobileNet lost all relevance.
     net = nn.Sequential(nn.Linear(1, 3, bias=False), nn.ReLU6(), nn.Linear(3, 2)).eval()
     net[0].weight.data = torch.tensor([[8.0], [2.0], [-1.0]])
-    chain = modbp.chain(net, torch.ones(1, 1), "dtd")
+    chain = modbp.chain(net, torch.ones(1, 1), name)
     r = torch.tensor([[3.0, 5.0, 7.0]])
-    assert chain.pull(r, "1", to="0")["0"].tolist() == [[3, 5, 0]]
-    slope = modbp.chain(net, torch.ones(1, 1), "gradient")
-    assert slope.pull(r, "1", to="0")["0"].tolist() == [[0, 5, 0]]
+    assert chain.pull(r, "1", to="0")["0"].tolist() == [expected]
 
 
 @pytest.mark.parametrize("preset", methods.PRESETS)
@@ -268,19 +224,13 @@ def test_an_option_goes_before_the_preset():
 # Methods of one's own -----------------------------------------------------------------
 
 
-def test_what_a_table_leaves_out_has_a_default_where_no_method_differs():
-    table = Method("mine", TABLE).rules
-    assert table["maxpool"] == rules.MaxPool()
-    assert table["cat"] == rules.Concatenation()
-    assert table["shape"] == rules.Reshape()
-    assert table["identity"] == rules.Pass()
-
-
-def test_a_method_keeps_its_table_when_the_one_given_changes():
+def test_a_method_keeps_its_table_and_adds_what_is_the_same_in_all():
     table = dict(TABLE)
     mine = Method("mine", table)
     table.clear()
-    assert mine.rules["relu"] == rules.Pass()
+    more = {"maxpool": rules.MaxPool(), "cat": rules.Concatenation()}
+    more |= {"shape": rules.Reshape(), "identity": rules.Pass()}
+    assert mine.rules == {**TABLE, **more}
 
 
 def rules_of(method, net, x):
@@ -364,36 +314,13 @@ def test_a_key_that_is_neither_kind_nor_layer_nor_range_is_refused(where):
         Method("mine", {where: rules.Pass()})
 
 
-def test_a_rule_of_ones_own_is_two_lines_and_may_be_for_one_layer_only():
-    def magnitude(call, a):
-        return rules.share(call, a, (a.abs(), torch.abs))
-
-    # At the first layer |contributions| are (2, 2) and (1, 2): shares (1/2, 1/2) and
-    # (1/3, 2/3). z = (4, −1) becomes a = (4, 0), and z = 4 · (1, 1) above.
-    net = modbp.models.dense([[2, 1], [1, -1]], [[1, 1], [1, -1]])
-    x = torch.tensor([[1.0, 2.0]], dtype=torch.float64)
-    table = {**methods.get("lrp-z").rules, "fc1": magnitude}
-    chain = modbp.chain(net, x, Method("mine", table))
-    wanted = torch.tensor([[1 / 2, 1 / 3], [1 / 2, 2 / 3]], dtype=torch.float64)
-    torch.testing.assert_close(chain.matrix("fc1"), wanted)
-    assert torch.equal(chain.matrix("fc2"), modbp.chain(net, x, "lrp-z").matrix("fc2"))
-    assert chain.explain(0).tolist() == [[2, 2]]
-
-
 def test_a_method_prints_as_a_table():
     table = {**TABLE, ("3", "fc"): rules.Flat()}
     lines = str(Method("mine", table, first=rules.Gradient())).splitlines()
     assert lines[0] == "mine: start logit, reduction sum"
-    cells = [line.split(maxsplit=1) for line in lines[1:]]
     kinds = "3…fc cat identity linear maxpool relu shape first"
-    assert " ".join(kind for kind, _ in cells) == kinds
-    assert dict(cells)["first"] == "Gradient()"
-    columns = {
-        line.index(rule) for line, (_, rule) in zip(lines[1:], cells, strict=True)
-    }
-    assert len(columns) == 1
-
-
-def test_what_happens_at_the_input_is_printed():
+    assert " ".join(line.split()[0] for line in lines[1:]) == kinds
+    assert lines[-1] == "  first     Gradient()"
+    assert lines[1] == "  3…fc      Flat()"
     assert "times the input" in str(methods.get("gradient-x-input"))
     assert "times the input" not in str(methods.get("gradient"))

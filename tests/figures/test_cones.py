@@ -28,15 +28,6 @@ def test_three_cones_stand_in_two_rows():
     assert drawing.get_figheight() == 4
 
 
-@pytest.mark.parametrize(
-    ("matrices", "titles"),
-    [([], []), ([[[1], [1]]], []), ([[[1]]], ["one row"]), ([[[0], [0]]], ["zero"])],
-)
-def test_cones_refuse_what_has_no_direction_in_the_plane(matrices, titles):
-    with pytest.raises(modbp.ModbpError):
-        figures.cones(matrices, titles)
-
-
 @pytest.mark.parametrize("n", [1, 3])
 def test_angles_in_space_can_be_measured_in_the_pictures(n):
     M = np.linalg.matrix_power(np.array([[3, 1, 0], [0, 3, 1], [1, 0, 3]]), n)
@@ -64,9 +55,13 @@ def test_the_axes_of_space_by_hand():
     np.testing.assert_allclose(found, [[0, 1, 0], [-0.5, 0, 0.75**0.5]], atol=1e-15)
 
 
-@pytest.mark.parametrize(
-    "M", [[[1], [1]], [1, 2, 3], [[1], [1], [-1]], [[1, 0], [1, 0], [1, 0]]]
-)
-def test_what_has_no_direction_in_space_is_refused(M):
-    with pytest.raises(modbp.ModbpError, match="directions"):
-        figures.cone_in_space(M, "")
+def test_what_has_no_direction_in_the_plane_or_in_space_is_refused():
+    for matrices, titles in (([], []), ([[[1], [1]]], [])):
+        with pytest.raises(modbp.ModbpError, match="give one title each"):
+            figures.cones(matrices, titles)
+    for M in ([[1]], [[0], [0]]):
+        with pytest.raises(modbp.ModbpError, match="directions"):
+            figures.cones([M], ["one"])
+    for M in ([[1], [1]], [1, 2, 3], [[1], [1], [-1]], [[1, 0], [1, 0], [1, 0]]):
+        with pytest.raises(modbp.ModbpError, match="directions"):
+            figures.cone_in_space(M, "")

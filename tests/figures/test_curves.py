@@ -8,45 +8,35 @@ from modbp import figures
 from modbp.measures.csc import CSCResult
 from modbp.measures.sanity import Sanity
 
-RESULTS = {
-    name: {
-        "fc6": {
-            "fc6": {"median": 0.2, "channels": 10, "histogram": [3, 1]},
-            "input": {"median": value, "channels": 3, "histogram": [1, 3]},
-        }
-    }
-    for name, value in (("gradient", 0.5), ("lrp-a1b0", 0.99999))
-}
-
-
-def measured(name, value):
-    """Return what `modbp.csc` gives, with the medians of `RESULTS`."""
+# What a file stores, and what `modbp.csc` gives, with the same medians.
+RESULTS, MEASURED = {}, {}
+for name, value in (("gradient", 0.5), ("lrp-a1b0", 0.99999)):
+    above = {"median": 0.2, "channels": 10, "histogram": [3, 1]}
+    below = {"median": value, "channels": 3, "histogram": [1, 3]}
+    RESULTS[name] = {"fc6": {"fc6": above, "input": below}}
     cosines = {"fc6": [0.1, 0.2, 0.3], "input": [value, np.nan, value]}
     cosines = {layer: np.array([[each]]) for layer, each in cosines.items()}
-    return CSCResult(name, "fc6", cosines, {"fc6": 10, "input": 3})
-
-
-MEASURED = {
-    "gradient": measured("gradient", 0.5),
-    "lrp-a1b0": measured("lrp-a1b0", 0.99999),
-}
+    MEASURED[name] = CSCResult(name, "fc6", cosines, {"fc6": 10, "input": 3})
 either = pytest.mark.parametrize("results", [RESULTS, MEASURED], ids=["file", "live"])
+
+
+def drawn(figure):
+    """Return the heights of a figure's lines by their labels."""
+    return {line.get_label(): line.get_ydata() for line in figure.axes[0].lines}
 
 
 @either
 def test_curves_show_the_medians_and_the_floor(results):
     figure = figures.csc_curves(results, "fc6", source="here")
-    lines = {line.get_label(): line.get_ydata() for line in figure.axes[0].lines}
-    assert list(lines["gradient"]) == [0.2, 0.5]
-    assert lines["random"][1] == pytest.approx(0.5)
+    assert list(drawn(figure)["gradient"]) == [0.2, 0.5]
+    assert drawn(figure)["random"][1] == pytest.approx(0.5)
     assert [text.get_text() for text in figure.texts] == ["here"]
 
 
 @either
 def test_logarithmic_curves_show_the_distance_to_one_upside_down(results):
     figure = figures.csc_curves(results, "fc6", log=True)
-    lines = {line.get_label(): line.get_ydata() for line in figure.axes[0].lines}
-    assert lines["lrp-a1b0"][1] == pytest.approx(1e-5, rel=1e-6)
+    assert drawn(figure)["lrp-a1b0"][1] == pytest.approx(1e-5, rel=1e-6)
     bottom, top = figure.axes[0].get_ylim()
     assert bottom > top
 
@@ -69,44 +59,33 @@ def test_the_table_has_enough_digits_to_see_the_distance_to_one(results):
     assert "| lrp-a1b0 | 0.200 | 0.999990 |" in table
 
 
-def stages(**values):
-    """Return results of two methods, as an experiment stores them."""
-    found = {}
-    for name, (fc, conv, floor) in values.items():
-        cells = {
-            stage: {
-                "ssim": {"median": v, "band": [v - 0.1, v + 0.1], "values": [v, None]}
-            }
-            for stage, v in (("fc", fc), ("conv", conv))
-        }
-        for cell in (*cells.values(), floors := {"ssim": {"median": floor}}):
-            cell["corrected"] = cell["ssim"]
-        found[name] = {"stages": cells, "floor": floors}
-    return found
+# The same of the sanity checks: two stages, and the floor.
+STORED, LIVE = {}, {}
+for name, fc, conv, unrelated in (
+    ("gradient", 0.8, 0.4, 0.3),
+    ("deconv", 0.9, 0.7, 0.5),
+):
+    cells = {
+        stage: {"median": v, "band": [v - 0.1, v + 0.1], "values": [v, None]}
+        for stage, v in (("fc", fc), ("conv", conv))
+    }
+    STORED[name] = {
+        "stages": {key: {"ssim": c, "corrected": c} for key, c in cells.items()},
+        "floor": dict.fromkeys(("ssim", "corrected"), {"median": unrelated}),
+    }
+    table, floors = np.array([[fc, np.nan], [conv, np.nan]]), np.full(2, unrelated)
+    LIVE[name] = Sanity(name, ("fc", "conv"), table, table, floors, floors)
+each = pytest.mark.parametrize("results", [STORED, LIVE], ids=["file", "live"])
 
 
-def sanity(**values):
-    """Return the same as `modbp.sanity` gives it."""
-    found = {}
-    for name, (fc, conv, floor) in values.items():
-        table, floors = np.array([[fc, np.nan], [conv, np.nan]]), np.array([floor] * 2)
-        found[name] = Sanity(name, ("fc", "conv"), table, table, floors, floors)
-    return found
-
-
-made = pytest.mark.parametrize("made", [stages, sanity])
-
-
-@made
-def test_curves_of_similarity_begin_at_one_and_show_band_and_floor(made):
-    results = made(gradient=(0.8, 0.4, 0.3), deconv=(0.9, 0.7, 0.5))
+@each
+def test_curves_of_similarity_begin_at_one_and_show_band_and_floor(results):
     figure = figures.similarity_curves(results, "ssim")
     (ax,) = figure.axes
-    lines = {line.get_label(): line.get_ydata() for line in ax.lines}
-    assert list(lines["gradient"]) == [1, 0.8, 0.4]
+    assert list(drawn(figure)["gradient"]) == [1, 0.8, 0.4]
     labels = [text.get_text() for text in ax.get_xticklabels()]
     assert labels == ["original", "fc", "conv"]
-    if made is stages:  # a measurement has no band
+    if results is STORED:  # a measurement has no band
         band = ax.collections[0].get_paths()[0].vertices[:, 1]
         assert (band.min(), band.max()) == pytest.approx((0.3, 1))
     (floor,) = ax.patches
@@ -114,9 +93,8 @@ def test_curves_of_similarity_begin_at_one_and_show_band_and_floor(made):
     assert (box.y0, box.y1) == pytest.approx((0.3, 0.5))
 
 
-@made
-def test_boxes_of_similarity_show_both_settings_and_leave_out_what_is_not_there(made):
-    results = made(gradient=(0.8, 0.4, 0.3), deconv=(0.9, 0.7, 0.5))
+@each
+def test_boxes_of_similarity_show_both_settings_and_leave_out_what_is_missing(results):
     (ax,) = figures.similarity_boxes(results, "conv").axes
     medians = [line.get_xdata()[0] for line in ax.lines if len(line.get_xdata()) == 2]
     assert {0.4, 0.7} <= set(medians)
@@ -141,7 +119,7 @@ def test_every_named_method_has_a_style_of_its_own():
         (lambda: figures.similarity_curves({}), "no results"),
         (lambda: figures.similarity_curves({}, "size"), "size"),
         (lambda: figures.similarity_curves({}, names=["grad"]), "grad"),
-        (lambda: figures.similarity_boxes(stages(a=(1, 1, 0)), "fc9"), "fc9"),
+        (lambda: figures.similarity_boxes(STORED, "fc9"), "fc9"),
     ],
 )
 def test_what_cannot_be_drawn_is_refused_by_name(call, message):

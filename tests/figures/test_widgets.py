@@ -47,17 +47,14 @@ def three(**options):
     return frames([grey(0), grey(100), grey(200)], ["a", "b", "c"], **options)
 
 
-def visible(parsed):
-    return [
-        "hidden" not in attributes
-        for attributes in parsed.find("div")
-        if "modbp-frame" in attributes.get("class", "").split()
-    ]
+def shown(parsed):
+    frames = [(div, div.get("class", "").split()) for div in parsed.find("div")]
+    return [div for div, classes in frames if "modbp-frame" in classes]
 
 
 def test_one_picture_is_shown_and_each_has_its_text():
     parsed = Parsed(three(start=1)._repr_html_())
-    assert visible(parsed) == [False, True, False]
+    assert ["hidden" in frame for frame in shown(parsed)] == [True, False, True]
     alts = [image["alt"] for image in parsed.find("img")]
     assert alts == ["A square, a", "A square, b", "A square, c"]
     (control,) = parsed.find("input")
@@ -94,23 +91,17 @@ def test_labels_and_texts_are_escaped():
         assert parsed.find("img")[0]["alt"] == '"><img <b>"&'
 
 
-def test_nothing_is_loaded_and_nothing_has_an_identifier():
-    html = three().html
-    assert "http" not in html and " id=" not in html
-    sources = [image["src"] for image in Parsed(html).find("img")]
-    assert all(source.startswith("data:image/webp;") for source in sources)
-
-
-def test_the_same_pictures_give_the_same_bytes():
+def test_the_same_pictures_give_the_same_bytes_which_load_nothing():
     def draw():
         figure, axes = plt.subplots(figsize=(2, 1))
         axes.plot([0, 1])
         return figure
 
     first, second = (frames([draw()], ["a"], alt="A line").html for _ in range(2))
-    assert first == second
-    assert 'width="192"' in first
-    assert plt.get_fignums() == []
+    assert first == second and plt.get_fignums() == []
+    assert "http" not in first and " id=" not in first
+    (picture,) = Parsed(first).find("img")
+    assert picture["width"] == "192" and picture["src"].startswith("data:image/webp;")
 
 
 def test_all_kinds_of_pictures_are_taken():
@@ -123,18 +114,10 @@ def test_all_kinds_of_pictures_are_taken():
 
 
 def test_readers_without_scripts_get_two_telling_pictures():
-    def told(html):
-        classes = [entry.get("class", "").split() for entry in Parsed(html).find("div")]
-        frames = [names for names in classes if "modbp-frame" in names]
-        return ["modbp-telling" in names for names in frames]
-
-    assert told(three().html) == [True, False, True]
-    assert told(three(telling=(1, 2)).html) == [False, True, True]
-
-
-def test_a_function_may_write_the_texts():
-    parsed = Parsed(three(alt=lambda name: name.upper() * 2).html)
-    assert [image["alt"] for image in parsed.find("img")] == ["AA", "BB", "CC"]
+    for options, told in (({}, "101"), ({"telling": (1, 2)}, "011")):
+        found = shown(Parsed(three(**options).html))
+        telling = ["modbp-telling" in frame["class"].split() for frame in found]
+        assert telling == [mark == "1" for mark in told]
 
 
 @pytest.mark.parametrize(
@@ -171,9 +154,12 @@ def shade(depth, colour):
 def test_explore_draws_every_combination_while_the_book_is_built(monkeypatch):
     monkeypatch.setenv("JUPYTER_BOOK_BUILD", "1")
     choices = {"depth": [1, 2], "colour": {"red": "x", "blue": "y"}}
-    parsed = Parsed(explore(shade, alt="Depth {}, {}", **choices).html)
-    assert len(parsed.find("img")) == 4
-    assert parsed.find("img")[1]["alt"] == "Depth 1, blue"
+    written = explore(
+        shade, alt=lambda depth, colour: depth + colour.upper(), **choices
+    )
+    parsed = Parsed(written.html)
+    texts = [image["alt"] for image in parsed.find("img")]
+    assert texts == ["1RED", "1BLUE", "2RED", "2BLUE"]
     assert len(parsed.find("select")) == 2
 
 

@@ -3,20 +3,16 @@
 import numpy as np
 import pytest
 import torch
-from nets import Zoo, filled, mlp, none, normal
+from nets import Modules, Zoo, filled, mlp, none, normal, spelled
 from torch import nn
 
 from modbp.errors import InputError, MethodError
 from modbp.measures import neurons, spectra
 
 
-def strided():
-    conv = nn.Conv2d(2, 4, 3, stride=2, padding=2, dilation=2)
-    return filled(nn.Sequential(conv), bias=normal)
-
-
 def test_what_is_seen_are_the_patches_that_the_weights_are_multiplied_with():
-    net, x = strided(), normal(1, 3, 2, 7, 7)
+    conv = nn.Conv2d(2, 4, 3, stride=2, padding=2, dilation=2)
+    net, x = filled(nn.Sequential(conv), bias=normal), normal(1, 3, 2, 7, 7)
     layer = neurons.seen(net, x)["0"]
     z = (layer.x @ layer.weight.T + layer.bias).reshape(3, -1, 4)
     wanted = net(x).detach().flatten(2).transpose(1, 2).numpy()
@@ -54,10 +50,9 @@ def test_a_neuron_that_is_never_on_and_groups_are_refused():
     with pytest.raises(InputError, match="neuron 1 is on at 0 of 9"):
         spectra.power_step(layer, 1)
     grouped = filled(nn.Sequential(nn.Conv2d(4, 4, 3, groups=2)))
-    with pytest.raises(MethodError, match="different channels"):
-        neurons.seen(grouped, normal(1, 2, 4, 5, 5))
-    with pytest.raises(MethodError, match="different channels"):
-        neurons.seen(filled(Zoo()), normal(1, 3, 2, 6, 6))
+    for net, x in ((grouped, normal(1, 2, 4, 5, 5)), (Zoo(), normal(1, 3, 2, 6, 6))):
+        with pytest.raises(MethodError, match="different channels"):
+            neurons.seen(filled(net), x)
 
 
 # Central taps -------------------------------------------------------------------------
@@ -75,30 +70,20 @@ def test_taps_are_central_and_fit_as_a_chain():
     np.testing.assert_array_equal(taps["2"], weight["2"][:, :, 0, 0].T)
     # 20 = 5 channels of 2 × 2; torch flattens channels first.
     np.testing.assert_array_equal(taps["6"], weight["6"][:, ::4].T)
-    doubled = neurons.taps(
-        net, normal(0, 1, 2, 6, 6), {name: 2 * W for name, W in weight.items()}
-    )
+    twice = {name: 2 * W for name, W in weight.items()}
+    doubled = neurons.taps(net, normal(0, 1, 2, 6, 6), twice)
     np.testing.assert_array_equal(doubled["8"], 2 * weight["8"].T)
 
 
 def test_a_network_that_is_no_plain_chain_is_refused():
-    class Branches(nn.Module):
-        def __init__(self):
-            super().__init__()
-            self.left, self.right = nn.Linear(3, 4), nn.Linear(3, 4)
-
-        def forward(self, x):
-            return self.left(x) + self.right(x)
-
-    with pytest.raises(MethodError, match="no plain chain"):
-        neurons.taps(Branches().double().eval(), normal(0, 2, 3))
+    # Its last layer reads four channels twice, pooled in two ways.
+    with pytest.raises(MethodError, match="conv2 gives 4 .* reads 8: no plain chain"):
+        neurons.taps(spelled(Modules), normal(0, 2, 2, 6, 6))
 
 
 def test_only_the_dense_layer_behind_the_picture_is_read_as_one():
-    net = nn.Sequential(
-        nn.Conv2d(1, 2, 1), nn.Flatten(), nn.Linear(8, 8), nn.Linear(8, 3)
-    )
-    net = filled(net, bias=none)
+    layers = [nn.Conv2d(1, 2, 1), nn.Flatten(), nn.Linear(8, 8), nn.Linear(8, 3)]
+    net = filled(nn.Sequential(*layers), bias=none)
     taps = neurons.taps(net, torch.ones(1, 1, 2, 2).double())
     assert [M.shape for M in taps.values()] == [(1, 2), (2, 8), (8, 3)]
     dense = mlp(5, 4, 3)

@@ -22,23 +22,6 @@ def vector(*values, dtype=torch.float64):
     return torch.tensor(values, dtype=dtype)
 
 
-@pytest.mark.parametrize(
-    "u, v, expected",
-    [
-        # 3·4 + 4·3 = 24 over 5·5.
-        ((3, 4), (4, 3), 24 / 25),
-        # 1·1 + 2·0 + 2·0 = 1 over 3·1.
-        ((1, 2, 2), (1, 0, 0), 1 / 3),
-        ((1, 0), (0, 7), 0),
-        ((1, 2), (10, 20), 1),
-        ((1, 2), (-2, -4), -1),
-    ],
-)
-def test_cosine_of_small_vectors(u, v, expected):
-    found = cosine(vector(*u), vector(*v)).item()
-    assert found == pytest.approx(expected, abs=1e-15)
-
-
 def test_cosine_runs_along_the_dimension_asked_for():
     u = torch.tensor([[3.0, 1.0], [4.0, 0.0]])
     v = torch.tensor([[4.0, 0.0], [3.0, 1.0]])
@@ -66,9 +49,18 @@ def test_float32_is_computed_in_float64():
     assert 1 - found.item() == pytest.approx(5e-9, rel=1e-3)
 
 
-def test_cosine_of_different_shapes_is_refused():
-    with pytest.raises(InputError, match=r"\[3\] and \[2\].*same shape"):
-        cosine(torch.ones(3), torch.ones(2))
+@pytest.mark.parametrize(
+    "call, message",
+    [
+        (lambda: cosine(torch.ones(3), torch.ones(2)), r"\[3\] and \[2\].*same shape"),
+        (lambda: pairwise(torch.ones(1, 2, 3)), "at least two per sample"),
+        (lambda: pairwise(torch.ones(5, 3)), "at least two per sample"),
+        (lambda: random_floor(0), "channels is 0"),
+    ],
+)
+def test_what_has_no_angle_is_refused(call, message):
+    with pytest.raises(InputError, match=message):
+        call()
 
 
 @repeatable
@@ -100,23 +92,9 @@ def test_pairs_of_a_convolution_are_compared_location_by_location():
     assert pairwise(r).tolist() == [[pytest.approx([24 / 25, 0])]]
 
 
-def test_pairs_of_a_batch_are_those_of_its_samples():
-    r = normal(0, 4, 3, 5, 2, 2)
-    together = pairwise(r)
-    assert together.shape == (3, 6, 4)
-    for n in range(3):
-        assert torch.equal(together[n], pairwise(r[:, n : n + 1])[0])
-
-
 def test_a_pair_with_a_zero_vector_is_nan_and_the_others_are_not():
     found = pairwise(vector((0, 0), (1, 1), (1, 1))[:, None]).flatten()
     assert found.isnan().tolist() == [True, True, False]
-
-
-@pytest.mark.parametrize("shape", [(1, 2, 3), (5, 3)])
-def test_fewer_than_two_relevances_have_no_pairs(shape):
-    with pytest.raises(InputError, match="at least two per sample"):
-        pairwise(torch.ones(shape))
 
 
 @pytest.mark.parametrize("channels, floor", [(1, 1), (2, 0.5**0.5), (3, 0.5)])
@@ -126,26 +104,13 @@ def test_the_floor_of_few_channels_by_hand(channels, floor):
     assert random_floor(channels) == pytest.approx(floor, abs=1e-15)
 
 
-@pytest.mark.parametrize("channels", [64, 128, 1024, 8192])
-def test_the_floor_of_many_channels_follows_the_square_root(channels):
-    # 0.6745 is the median of |N(0, 1)|; what is left out is of relative order 1/C.
-    scaled = random_floor(channels) * channels**0.5
-    assert scaled == pytest.approx(0.6745, rel=1 / channels)
-
-
-@pytest.mark.parametrize("channels", [2, 3, 10, 32])
+@pytest.mark.parametrize("channels", [10, 32])
 def test_the_floor_is_the_median_of_random_pairs(channels):
-    pairs = 40_000
-    u, v = normal(channels, 2, pairs, channels)
+    u, v = normal(channels, 2, 40_000, channels)
     median = cosine(u, v).abs().median().item()
     # A sample median scatters by 1/(2 f √n), with f the density there: by at most
     # 0.0044/√C for n = 40,000 and these C. One seed each, within five times that.
     assert median == pytest.approx(random_floor(channels), abs=0.022 / channels**0.5)
-
-
-def test_a_floor_needs_a_channel():
-    with pytest.raises(InputError, match="channels is 0"):
-        random_floor(0)
 
 
 # Structural similarity ----------------------------------------------------------------
@@ -159,9 +124,8 @@ def written_out(one, two, size):
             a, b = (m[row : row + 5, column : column + 5].ravel() for m in (one, two))
             (var_a, both), (_, var_b) = np.cov(a, b)  # divided by 24, not by 25
             c1, c2 = (0.01 * size) ** 2, (0.03 * size) ** 2
-            means = (2 * a.mean() * b.mean() + c1) / (
-                a.mean() ** 2 + b.mean() ** 2 + c1
-            )
+            mean_a, mean_b = a.mean(), b.mean()
+            means = (2 * mean_a * mean_b + c1) / (mean_a**2 + mean_b**2 + c1)
             values.append(means * (2 * both + c2) / (var_a + var_b + c2))
     return np.mean(values)
 

@@ -12,16 +12,6 @@ from modbp.zoo.named import find_network
 from modbp.zoo.vision import load_torchvision
 
 
-@pytest.fixture
-def offline(monkeypatch, tmp_path):
-    def unreachable(*arguments, **options):
-        raise OSError("no network here")
-
-    monkeypatch.setattr(torch.hub, "download_url_to_file", unreachable)
-    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
-    return tmp_path
-
-
 @pytest.mark.parametrize("name", models.names())
 def test_a_network_of_the_book_has_our_weights_if_nothing_is_said(name, tmp_path):
     ours, random = find_network(name), find_network(name, None, seed=4)
@@ -58,15 +48,15 @@ def test_imagenet_weights_come_with_what_their_images_have_to_be(
     with torch.device("meta"):
         net = library.get_model(name, weights=None)
     net.to_empty(device="cpu")
-    seen = {}
+    asked = []
 
-    def get_model(name, weights):
-        seen.update(name=name, weights=weights)
+    def get_model(*name, weights):
+        asked.extend([*name, weights.name])
         return net
 
     monkeypatch.setattr(library, "get_model", get_model)
     found = find_network(name, weights)
-    assert seen["name"] == name and seen["weights"].name.startswith("IMAGENET1K")
+    assert asked[0] == name and asked[1].startswith("IMAGENET1K")
     assert found.size == 224 and found.part == 224 / 256
     assert found.mean == (0.485, 0.456, 0.406) and found.std == (0.229, 0.224, 0.225)
     assert len(found.classes) == 1000 and found.classes[207] == "golden retriever"
@@ -79,14 +69,19 @@ def test_imagenet_weights_come_with_what_their_images_have_to_be(
 
 @pytest.mark.parametrize("name", ["resnet18", "vgg16", "resnet50"])
 def test_weights_that_cannot_be_downloaded_are_answered_with_where_to_put_them(
-    offline, name
+    monkeypatch, tmp_path, name
 ):
+    def unreachable(*arguments, **options):
+        raise OSError("no network here")
+
+    monkeypatch.setattr(torch.hub, "download_url_to_file", unreachable)
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
     with pytest.raises(WeightsError) as caught:
         find_network(name, "imagenet")
     message = str(caught.value)
     assert message.startswith(f"the ImageNet weights of {name} cannot be had (no net")
     assert f"{name}-" in message and ".pth into " in message
-    assert str(offline) in message and "--weights none" in message
+    assert str(tmp_path) in message and "--weights none" in message
 
 
 @pytest.mark.parametrize(
@@ -108,9 +103,8 @@ def test_names_and_weights_that_do_not_fit_are_refused(name, weights, error, mes
 
 
 def test_a_function_in_a_file_gives_the_network(tmp_path):
-    (tmp_path / "mine.py").write_text(
-        "from torch import nn\nbuild = nn.ReLU\nn = int", "utf-8"
-    )
+    code = "from torch import nn\nbuild, n = nn.ReLU, int"
+    (tmp_path / "mine.py").write_text(code, "utf-8")
     found = find_network(f"{tmp_path}/mine.py:build")
     assert type(found.net) is nn.ReLU and not found.net.training
     assert found.title.endswith("mine.py:build") and found.classes == ()

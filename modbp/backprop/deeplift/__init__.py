@@ -3,17 +3,13 @@
 Every activation is compared with the one that a reference input gives, ``Δa = a − a0``.
 A *multiplier* `m` says how much of the explained difference a unit passes on per unit
 of its own; its *contribution* is ``m Δa``. In a chain, what goes in at a layer is a
-multiplier and what is read below is a contribution, as in the 2020 code. Contributions
-at any cut through the network sum to ``f(x) − f(x0)``.
-
-RevealCancel keeps positive and negative parts apart, ``Δa = Δa⁺ + Δa⁻``, each with a
-multiplier of its own; what goes in is then the multiplier of both parts, and the
-contribution is ``m⁺Δa⁺ + m⁻Δa⁻``.
+multiplier and what is read below is a contribution, as in the 2020 code.
+RevealCancel has a multiplier for each part of ``Δa = Δa⁺ + Δa⁻``; what goes in is then
+that of both parts, and the contribution is ``m⁺Δa⁺ + m⁻Δa⁻``.
 """
 
-from modbp.backprop.deeplift import frame, linear, nonlinear
+from modbp.backprop.deeplift import frame, rules
 from modbp.backprop.deeplift.frame import *
-from modbp.backprop.deeplift.linear import *
-from modbp.backprop.deeplift.nonlinear import *
+from modbp.backprop.deeplift.rules import *
 
-__all__ = [name for file in (frame, linear, nonlinear) for name in file.__all__]
+__all__ = frame.__all__ + rules.__all__

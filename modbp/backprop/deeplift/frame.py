@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import torch
 
 from modbp.backprop.trace.layers import channels_last
-from modbp.errors import InputError
+from modbp.errors import InputError, check_option
 
 __all__ = ["Differences", "Pair"]
 
@@ -14,17 +14,13 @@ _READOUTS = ("contribution", "multiplier")
 
 @dataclass(frozen=True, eq=False)
 class Pair:
-    """An activation beside its reference.
-
-    Differences of linear layers are carried up as differences, ``Δz = W Δa``, and never
-    computed as ``z − z0``: where nothing changed they are exactly zero.
-
-    `value` is ``[N, …]``, `reference` that or ``[1, …]``; `parts` are ``(Δ,)``, or
-    ``(Δ⁺, Δ⁻)`` with ``Δ⁺ ≥ 0 ≥ Δ⁻``, and sum to the difference.
-    """
+    """An activation ``[N, …]`` beside its reference, ``[N, …]`` or ``[1, …]``."""
 
     value: torch.Tensor
     reference: torch.Tensor
+    # ``(Δ,)``, or ``(Δ⁺, Δ⁻)`` with ``Δ⁺ ≥ 0 ≥ Δ⁻``: they sum to the difference. Behind
+    # linear layers it is ``Δz = W Δa``, never ``z − z0``: exactly zero where nothing
+    # changed.
     parts: tuple
 
     @classmethod
@@ -44,10 +40,8 @@ class Pair:
 class Differences:
     """What rules see of a forward pass: differences from a reference input.
 
-    The `reference` is ``[…]`` or ``[1, …]`` for all samples, or ``[N, …]``; zeros if
-    None. A difference is one part, or, for a `count` of 2, a positive and a negative
-    one. Relevance at a layer below the start is what `readout` says: a "contribution",
-    or, for one part, a "multiplier".
+    For a `count` of 2 a difference is a positive and a negative part. Relevance below
+    the start is what `readout` says: "contribution", or, for one part, "multiplier".
     """
 
     reference: torch.Tensor | None = None
@@ -55,10 +49,8 @@ class Differences:
     readout: str = "contribution"
 
     def __post_init__(self):
-        if self.readout not in _READOUTS:
-            raise InputError(
-                f"readout is {self.readout!r}; choose 'contribution' or 'multiplier'."
-            )
+        remedy = "choose 'contribution' or 'multiplier'."
+        check_option("readout", self.readout, _READOUTS.__contains__, remedy)
         if self.count == 2 and self.readout == "multiplier":
             raise InputError(
                 "readout is 'multiplier', but with a positive and a negative part a "

@@ -1,8 +1,4 @@
-"""Which rule where: every named method is a small table.
-
-Each named method is a function. Its docstring has the equation, the source, how
-figures reduce the colour channels, what the method needs and where it is undefined.
-"""
+"""Which rule where: every named method is a function that makes a small table."""
 
 import inspect
 from typing import get_args
@@ -24,19 +20,15 @@ __all__ += [function.__name__ for function in _NAMED.values()]
 
 # The conventions of others. Captum sorts weights by sign and not contributions, so that
 # its αβ- and γ-rules are ours for non-negative inputs only.
+_CAPTUM = {"bias": "denominator", "epsilon": 1e-9, "stabilizer": 1e-9, "split": False}
 PRESETS = {
     "zennit": {"bias": "unit", "epsilon": 1e-6, "stabilizer": 1e-6},
-    "captum": {
-        "bias": "denominator",
-        "epsilon": 1e-9,
-        "stabilizer": 1e-9,
-        "split": False,
-    },
+    "captum": _CAPTUM,
 }
 
 
 def names() -> list[str]:
-    """Return the names of all methods.
+    """Return the names of all methods, in the order of tables and figures.
 
     >>> modbp.methods.names()[:3]
     ['gradient', 'gradient-x-input', 'smoothgrad']
@@ -44,7 +36,6 @@ def names() -> list[str]:
     Returns
     -------
     list of str
-        In the order of tables and figures.
     """
     return list(_NAMED)
 
@@ -64,8 +55,7 @@ def get(
     preset : {"zennit", "captum"}, optional
         Set those of the method's options that `PRESETS` lists as that library has them.
     **options
-        Those of the named method, such as ``bias``, ``stabilizer``, ``first``,
-        ``start``; they go before the preset.
+        Those of the named method, such as ``bias``; they go before the preset.
 
     Returns
     -------
@@ -74,18 +64,15 @@ def get(
 
     Raises
     ------
-    UnknownName
-        If there is no such method or preset; the message has the nearest names.
-    InputError
-        If the method has no such option.
+    UnknownName, InputError
+        If there is no such method or preset, or no such option of the method.
     """
     if isinstance(method, (Method, Averaged)):
-        if preset is not None:
-            options = {"preset": preset, **options}
-        if options:
+        given = [*(["preset"] if preset is not None else []), *options]
+        if given:
             raise InputError(
                 f"method {method.name!r} is given whole and takes no options, but got "
-                f"{', '.join(options)}. Give its rules the options, or use a name."
+                f"{', '.join(given)}. Give its rules the options, or use a name."
             )
         return method
     if not isinstance(method, str) or method not in _NAMED:

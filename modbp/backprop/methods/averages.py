@@ -9,7 +9,8 @@ import torch
 
 from modbp.backprop.methods.gradients import gradient
 from modbp.backprop.methods.method import Method
-from modbp.backprop.methods.named import Start, named
+from modbp.backprop.methods.named import named
+from modbp.backprop.rules.options import Start
 from modbp.errors import InputError, check_option, unknown_name
 
 __all__ = ["Averaged", "integrated_gradients", "smoothgrad"]
@@ -30,14 +31,10 @@ class Averaged:
 
     Parameters
     ----------
-    name
-        What figures call it.
-    method
-        The method that explains each input.
-    points
-        ``points(x)`` yields the pairs ``w_k, x_k``.
-    count
-        How many there are.
+    name, method
+        What figures call it, and the method that explains each input.
+    points, count
+        ``points(x)`` yields the pairs ``w_k, x_k``, so many of them.
     factor
         ``factor(x)``, a tensor that the average is multiplied by.
     reduction : {"sum", "max-abs"}
@@ -59,10 +56,8 @@ class Averaged:
 
         Parameters
         ----------
-        x
-            ``[N, …]``, the input.
-        explain
-            ``explain(x_k)``, the explanation of one point.
+        x, explain
+            The input, ``[N, …]``; ``explain(x_k)`` is the explanation of one point.
 
         Returns
         -------
@@ -76,6 +71,15 @@ class Averaged:
         return f"{self.name}: average over {self.count} inputs of\n{self.method}"
 
 
+def _is_whole(value):
+    return isinstance(value, Integral) and not isinstance(value, bool)
+
+
+def _check_count(option, value):
+    remedy = "give a whole number from 1 up."
+    check_option(option, value, lambda n: _is_whole(n) and n > 0, remedy)
+
+
 @named
 def smoothgrad(
     samples: int = 50, noise: float = 0.15, seed: int = 0, start: Start = "one"
@@ -84,9 +88,8 @@ def smoothgrad(
 
     Equation: the mean of ``∂f_c/∂x`` at ``x + n``, `n` normal with the standard
     deviation `noise` times the image's ``max − min``. Source:
-    :cite:t:`smilkov2017smoothgrad`. Channel reduction: maximum of the absolute value,
-    after the average of signed values. The 2020 code takes the range of one image for
-    all.
+    :cite:t:`smilkov2017smoothgrad`. Signed values are averaged, before their magnitude
+    is taken. The 2020 code takes the range of one image for all.
 
     >>> modbp.explain(net, x, modbp.methods.get("smoothgrad", samples=8), 0)
     tensor([[-4., -2.]], dtype=torch.float64)
@@ -114,11 +117,10 @@ def _gauss_legendre(steps):
     return (places + 1) / 2, weights / 2
 
 
-def _midpoint(steps):
-    return (np.arange(steps) + 0.5) / steps, np.full(steps, 1 / steps)
-
-
-_QUADRATURES = {"gauss-legendre": _gauss_legendre, "midpoint": _midpoint}
+_QUADRATURES = {
+    "gauss-legendre": _gauss_legendre,
+    "midpoint": lambda n: ((np.arange(n) + 0.5) / n, np.full(n, 1 / n)),
+}
 
 
 @named
@@ -132,8 +134,8 @@ def integrated_gradients(
 
     Equation: ``r = (x − x₀) ⊙ ∫ ∂f_c/∂x (x₀ + t (x − x₀)) dt`` for `t` from 0 to 1, by
     Gauss–Legendre quadrature or at the midpoints of equal steps. Source:
-    :cite:t:`sundararajan2017axiomatic`. Channel reduction: sum. Needs a baseline, a
-    number or an image. With steps enough the relevance sums to ``f_c(x) − f_c(x₀)``.
+    :cite:t:`sundararajan2017axiomatic`. Needs a baseline, a number or an image. With
+    steps enough the relevance sums to ``f_c(x) − f_c(x₀)``.
 
     >>> modbp.explain(net, x, "integrated-gradients", 0)
     tensor([[-4., -4.]], dtype=torch.float64)
@@ -165,12 +167,3 @@ def integrated_gradients(
 
     base = gradient(start)
     return Averaged("integrated-gradients", base, points, steps, factor=difference)
-
-
-def _is_whole(value):
-    return isinstance(value, Integral) and not isinstance(value, bool)
-
-
-def _check_count(option, value):
-    remedy = "give a whole number from 1 up."
-    check_option(option, value, lambda n: _is_whole(n) and n > 0, remedy)

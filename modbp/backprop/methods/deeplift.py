@@ -35,12 +35,12 @@ def deeplift_rescale(
     """DeepLIFT, Rescale: finite differences in place of derivatives.
 
     Equation: ``m_in = m Δz/Δa`` at a ReLU, the derivative elsewhere; the contribution
-    ``m Δa`` is read. Source: :cite:t:`shrikumar2017learning`. Channel reduction: sum.
-    Contributions sum to ``f(x) − f(x0)``, apart from ``|Δa| < small``, where the
-    derivative at the reference replaces the quotient: networks whose activations are
-    small need a smaller one. Without biases, with a zero reference, and with max
-    pooling only behind ReLUs, it equals gradient × input. The 2020 code has
-    ``maxpool="winner"``, with which contributions do not sum.
+    ``m Δa`` is read. Source: :cite:t:`shrikumar2017learning`. Contributions sum to
+    ``f(x) − f(x0)``, apart from ``|Δa| < small``, where the derivative at the reference
+    replaces the quotient: networks whose activations are small need a smaller one.
+    Without biases, with a zero reference, and with max pooling only behind ReLUs, it
+    equals gradient × input. The 2020 code has ``maxpool="winner"``, with which
+    contributions do not sum.
 
     >>> modbp.explain(net, x, "deeplift-rescale", 0)
     tensor([[-4., -4.]], dtype=torch.float64)
@@ -59,8 +59,8 @@ def deeplift_revealcancel(
 
     Equation: at a ReLU the effect of each part is the mean of that with and that
     without the other, ``m⁺_in = m⁺ Δz⁺/Δa⁺``; the contribution ``m⁺Δa⁺ + m⁻Δa⁻`` is
-    read. Source: :cite:t:`shrikumar2017learning`. Channel reduction: sum. Contributions
-    sum to ``f(x) − f(x0)``. What goes in at a layer is the multiplier of both parts.
+    read. Source: :cite:t:`shrikumar2017learning`. Contributions sum to
+    ``f(x) − f(x0)``. What goes in at a layer is the multiplier of both parts.
 
     >>> modbp.explain(net, x, "deeplift-revealcancel", 0)
     tensor([[-3.5000, -4.5000]], dtype=torch.float64)
@@ -84,9 +84,8 @@ def deeplift_ablation(
     """DeepLIFT, ablation: Rescale without the cross terms, which makes it converge.
 
     Equation: ``m_in = W⁺ᵀm`` in convolutions and dense layers, ``Wᵀm`` where ``Δa = 0``
-    exactly. Source: :cite:t:`sixt2020lie`. Channel reduction: sum.
-    Contributions do not sum. A batch norm keeps the sign of its scale, as in the 2020
-    code; without batch norm, multipliers stay non-negative wherever ``Δa ≠ 0``.
+    exactly. Source: :cite:t:`sixt2020lie`. Contributions do not sum. A batch norm keeps
+    the sign of its scale, as in the 2020 code; without one, ``m ≥ 0`` where ``Δa ≠ 0``.
 
     >>> modbp.explain(net, x, "deeplift-ablation", 0)
     tensor([[0., 0.]], dtype=torch.float64)

@@ -4,17 +4,11 @@ from collections.abc import Mapping
 
 from modbp.backprop import rules
 from modbp.backprop.methods.method import Method
-from modbp.backprop.methods.named import Start, named
+from modbp.backprop.methods.named import named
+from modbp.backprop.rules.options import Start
 
-__all__ = [
-    "deconv",
-    "gradient",
-    "gradient_x_input",
-    "guided_bp",
-    "patternattribution",
-    "patternnet",
-    "rectgrad",
-]
+__all__ = ["deconv", "gradient", "gradient_x_input", "guided_bp"]
+__all__ += ["patternattribution", "patternnet", "rectgrad"]
 
 
 def _table(relu, **more):
@@ -31,12 +25,18 @@ def _by_magnitude(name, relu, start):
     return Method(name, _table(relu), start=start, reduction="max-abs")
 
 
+def _by_patterns(name, patterns, attribution, start):
+    rule = rules.Pattern(patterns, attribution)
+    table = _table(rules.ReLUGradient(), linear=rule, norm=rules.Gradient())
+    return Method(name, table, start=start)
+
+
 @named
 def gradient(start: Start = "one") -> Method:
     """Gradient: the derivative of the logit with respect to the input.
 
-    Equation: ``r = ∂f_c/∂x``. Source: :cite:t:`simonyan2014deep`. Channel reduction:
-    maximum of the absolute value. Needs nothing; at a kink of a ReLU it is taken as 0.
+    Equation: ``r = ∂f_c/∂x``. Source: :cite:t:`simonyan2014deep`. Needs nothing; at a
+    kink of a ReLU it is taken as 0.
 
     >>> modbp.explain(net, x, "gradient", 0)
     tensor([[-4., -2.]], dtype=torch.float64)
@@ -48,9 +48,9 @@ def gradient(start: Start = "one") -> Method:
 def gradient_x_input(start: Start = "one") -> Method:
     """Gradient × input: the first-order effect of each input.
 
-    Equation: ``r = x ⊙ ∂f_c/∂x``. Source: :cite:t:`shrikumar2017learning`. Channel
-    reduction: sum. Below the top it is the gradient; the product is taken at the input.
-    In a ReLU network it equals lrp-z, whose denominators hold the biases.
+    Equation: ``r = x ⊙ ∂f_c/∂x``. Source: :cite:t:`shrikumar2017learning`. Below the
+    top it is the gradient; the product is taken at the input. In a ReLU network it
+    equals lrp-z, whose denominators hold the biases.
 
     >>> modbp.explain(net, x, "gradient-x-input", 0)
     tensor([[-4., -4.]], dtype=torch.float64)
@@ -64,8 +64,7 @@ def guided_bp(start: Start = "one") -> Method:
     """Guided backpropagation: the gradient, rectified at every ReLU.
 
     Equation: ``r_in = 1[a > 0] r⁺`` at a ReLU, the derivative elsewhere. Source:
-    :cite:t:`springenberg2015striving`. Channel reduction: maximum of absolute values.
-    The 2020 code starts from the logit's value; that is ``start="logit"``.
+    :cite:t:`springenberg2015striving`. ``start="logit"`` is the 2020 code's.
 
     >>> modbp.explain(net, x, "guided-bp", 1)
     tensor([[2., 1.]], dtype=torch.float64)
@@ -78,8 +77,8 @@ def deconv(start: Start = "one") -> Method:
     """Deconvolution: relevance is rectified where activations were.
 
     Equation: ``r_in = r⁺`` at a ReLU, the derivative elsewhere; max pooling uses the
-    switches of the forward pass. Source: :cite:t:`zeiler2014visualizing`. Channel
-    reduction: maximum of the absolute value. ``start="logit"`` is the 2020 code's.
+    switches of the forward pass. Source: :cite:t:`zeiler2014visualizing`.
+    ``start="logit"`` is the 2020 code's.
 
     >>> modbp.explain(net, x, "deconv", 0)
     tensor([[ 1., -1.]], dtype=torch.float64)
@@ -92,10 +91,9 @@ def rectgrad(percentile: float = 98.0, start: Start = "one") -> Method:
     """RectGrad: the gradient, only where it and the activation are large together.
 
     Equation: ``r_in = 1[a > 0] 1[z r > τ] r`` at a ReLU, with `τ` the percentile of
-    ``z r`` over the layer; the derivative elsewhere. Source:
-    :cite:t:`kim2019saliency`. Channel reduction: maximum of the absolute value. No
-    threshold at the input, as in the 2020 code, which starts from the logit's value;
-    that is ``start="logit"``. In layers of 25 entries or less nothing is left.
+    ``z r`` over the layer; the derivative elsewhere. Source: :cite:t:`kim2019saliency`.
+    No threshold at the input, as in the 2020 code, which has ``start="logit"``. In
+    layers of 25 entries or less nothing is left.
 
     >>> modbp.explain(net, x, modbp.methods.get("rectgrad", percentile=0), 1)
     tensor([[2., 1.]], dtype=torch.float64)
@@ -108,16 +106,16 @@ def patternnet(patterns: Mapping | None = None, start: Start = "logit") -> Metho
     """PatternNet: the signal that the logit responds to, by fitted patterns.
 
     Equation: ``r_in = Aᵀ r`` in convolutions and dense layers, the derivative
-    elsewhere. Source: :cite:t:`kindermans2018learning`. Channel reduction: sum. Needs
-    ``patterns=modbp.patterns.fit(net, batches)``. The 2020 code rescales relevance
-    above every layer; here it keeps its size, which no direction depends on.
+    elsewhere. Source: :cite:t:`kindermans2018learning`. Needs fitted
+    `patterns`. The 2020 code rescales relevance above every layer, which no direction
+    depends on; here it keeps its size.
 
     >>> fitted = {"fc1": torch.eye(2), "fc2": torch.ones(2, 2)}
     >>> method = modbp.methods.get("patternnet", patterns=fitted)
     >>> modbp.explain(net, x, method, 0)
     tensor([[ 0., -8.]], dtype=torch.float64)
     """
-    return _by_patterns("patternnet", rules.Pattern(patterns), start)
+    return _by_patterns("patternnet", patterns, False, start)
 
 
 @named
@@ -127,18 +125,12 @@ def patternattribution(
     """PatternAttribution: how much of the logit each part of the signal makes.
 
     Equation: ``r_in = (A ⊙ W)ᵀ r`` in convolutions and dense layers, the derivative
-    elsewhere. Source: :cite:t:`kindermans2018learning`. Channel reduction: sum. Needs
-    ``patterns=modbp.patterns.fit(net, batches)``. Not multiplied by the input.
+    elsewhere. Source: :cite:t:`kindermans2018learning`. Needs fitted
+    `patterns`. Not multiplied by the input.
 
     >>> fitted = {"fc1": torch.eye(2), "fc2": torch.ones(2, 2)}
     >>> method = modbp.methods.get("patternattribution", patterns=fitted)
     >>> modbp.explain(net, x, method, 0)
     tensor([[ 0., 16.]], dtype=torch.float64)
     """
-    rule = rules.Pattern(patterns, attribution=True)
-    return _by_patterns("patternattribution", rule, start)
-
-
-def _by_patterns(name, rule, start):
-    table = _table(rules.ReLUGradient(), linear=rule, norm=rules.Gradient())
-    return Method(name, table, start=start)
+    return _by_patterns("patternattribution", patterns, True, start)

@@ -1,29 +1,17 @@
 """Layer-wise relevance propagation: one rule for all layers, or a composite.
 
-In a composite dense layers follow the ε-rule, convolutions (and batch norm) another
-one; `epsilon` is the ε of the dense layers, `stabilizer` belongs to the others.
+In a composite `epsilon` is the ε of the dense layers, `stabilizer` of the others.
 """
 
 from modbp.backprop import rules
 from modbp.backprop.methods.method import Method, is_rule
-from modbp.backprop.methods.named import Bias, First, Rule, Start, named
+from modbp.backprop.methods.named import named
+from modbp.backprop.rules.options import Bias, First, Rule, Start
 from modbp.errors import check_option, unknown_name
 
-__all__ = [
-    "contrastive_lrp",
-    "dtd",
-    "excitation_bp",
-    "lrp_a1b0",
-    "lrp_a2b1",
-    "lrp_a5b4",
-    "lrp_cmp_a1b0",
-    "lrp_cmp_a2b1",
-    "lrp_eps",
-    "lrp_eps_gamma_box",
-    "lrp_eps_plus",
-    "lrp_gamma",
-    "lrp_z",
-]
+__all__ = ["contrastive_lrp", "dtd", "excitation_bp", "lrp_a1b0", "lrp_a2b1"]
+__all__ += ["lrp_a5b4", "lrp_cmp_a1b0", "lrp_cmp_a2b1", "lrp_eps", "lrp_eps_gamma_box"]
+__all__ += ["lrp_eps_plus", "lrp_gamma", "lrp_z"]
 
 # The ε of the 2020 code's composites.
 CMP_EPSILON = 1e-10
@@ -55,9 +43,8 @@ def lrp_z(
 ) -> Method:
     """LRP-z: relevance in proportion to signed contributions.
 
-    Equation: ``r_in = a ⊙ Wᵀ(r / z)``. Source: :cite:t:`bach2015pixel`. Channel
-    reduction: sum. Undefined where ``z = 0``: such a denominator is replaced by 1e-7,
-    and near it relevance can be very large.
+    Equation: ``r_in = a ⊙ Wᵀ(r / z)``. Source: :cite:t:`bach2015pixel`. Undefined where
+    ``z = 0``: 1e-7 replaces it, and near it relevance can be very large.
 
     >>> modbp.explain(net, x, "lrp-z", 0)
     tensor([[-4., -4.]], dtype=torch.float64)
@@ -74,8 +61,8 @@ def lrp_eps(
 ) -> Method:
     """LRP-ε: LRP-z with a denominator that is kept away from zero.
 
-    Equation: ``r_in = a ⊙ Wᵀ(r / (z + ε sign z))``. Source: :cite:t:`bach2015pixel`.
-    Channel reduction: sum. ε absorbs relevance; it is in units of `z`.
+    Equation: ``r_in = a ⊙ Wᵀ(r / (z + ε sign z))``. Source: :cite:t:`bach2015pixel`. ε
+    absorbs relevance; it is in units of `z`.
 
     >>> modbp.explain(net, x, modbp.methods.get("lrp-eps", epsilon=1), 0)
     tensor([[-2.8444, -2.8444]], dtype=torch.float64)
@@ -94,9 +81,8 @@ def lrp_a1b0(
     """LRP-α1β0: only positive contributions count.
 
     Equation: ``r_in = (a⁺⊙W⁺ᵀ + a⁻⊙W⁻ᵀ)(r / P)``; on non-negative inputs the z⁺-rule.
-    Source: :cite:t:`bach2015pixel`. Channel reduction: sum. Where nothing contributes
-    positively, relevance is lost. At additions the 2020 code has
-    ``addition=modbp.rules.AlphaBetaSplit(1, 0, limit=1000.0)``.
+    Source: :cite:t:`bach2015pixel`. Lost is what nothing contributes to positively. The
+    2020 code has ``addition=modbp.rules.AlphaBetaSplit(1, 0, limit=1000.0)``.
 
     >>> modbp.explain(net, x, "lrp-a1b0", 1)
     tensor([[2., 2.]], dtype=torch.float64)
@@ -116,8 +102,8 @@ def lrp_a2b1(
     """LRP-α2β1: positive contributions count twice, negative ones once.
 
     Equation: that of :class:`modbp.rules.AlphaBeta` with α = 2, β = 1. Source:
-    :cite:t:`bach2015pixel`. Channel reduction: sum. Relevance can grow from layer to
-    layer; where one sign is missing, it is not conserved.
+    :cite:t:`bach2015pixel`. Relevance can grow from layer to layer; where one sign is
+    missing, it is not conserved.
 
     >>> modbp.explain(net, x, "lrp-a2b1", 1)
     tensor([[8., 8.]], dtype=torch.float64)
@@ -137,8 +123,7 @@ def lrp_a5b4(
     """LRP-α5β4: positive contributions count five times, negative ones four times.
 
     Equation: that of :class:`modbp.rules.AlphaBeta` with α = 5, β = 4. Source:
-    :cite:t:`sixt2020lie`, appendix B. Channel reduction: sum. Relevance grows by up to
-    a factor of nine per layer.
+    :cite:t:`sixt2020lie`, appendix B. Relevance grows by up to nine per layer.
 
     >>> modbp.explain(net, x, "lrp-a5b4", 1)
     tensor([[50., 50.]], dtype=torch.float64)
@@ -151,9 +136,8 @@ def lrp_a5b4(
 def excitation_bp(start: Start = "one") -> Method:
     """Excitation backprop: a winning probability, handed down by positive weights.
 
-    Equation: ``r_in = a ⊙ W⁺ᵀ(r / W⁺a)``. Source: :cite:t:`zhang2018excitation`.
-    Channel reduction: sum. Needs non-negative inputs to every linear layer. It is
-    LRP-α1β0 with the bias ignored, started from one.
+    Equation: ``r_in = a ⊙ W⁺ᵀ(r / W⁺a)``. Source: :cite:t:`zhang2018excitation`. Needs
+    inputs ≥ 0 to every linear layer. It is LRP-α1β0 without the bias, started from one.
 
     >>> modbp.explain(net, x, "excitation-bp", 1)
     tensor([[0.5000, 0.5000]], dtype=torch.float64)
@@ -173,9 +157,8 @@ def lrp_gamma(
     """LRP-γ: positive contributions count a little more.
 
     Equation: ``r_in = a ⊙ (W + γW⁺)ᵀ(r / (W a + b + γW⁺a))``, and for negative inputs
-    or outputs that of :class:`modbp.rules.Gamma`. Source:
-    :cite:t:`montavon2019layer`. Channel reduction: sum. Between LRP-z, ``gamma=0``, and
-    LRP-α1β0, its limit. With ``split=False`` denominators can vanish where ``z < 0``.
+    or outputs that of :class:`modbp.rules.Gamma`. Source: :cite:t:`montavon2019layer`.
+    Between LRP-z, ``gamma=0``, and LRP-α1β0, its limit.
 
     >>> modbp.explain(net, x, "lrp-gamma", 0)
     tensor([[-4., -4.]], dtype=torch.float64)
@@ -195,10 +178,9 @@ def dtd(
     """Deep Taylor decomposition: z^B for pixels, z⁺ above, nothing to what is off.
 
     Equation: ``r_in = a ⊙ W⁺ᵀ(r / W⁺a)``, at a ReLU ``r_in = 1[z > 0] r``, at pixels
-    that of :class:`modbp.rules.Box`. Source: :cite:t:`montavon2017dtd`. Channel
-    reduction: sum. Needs pixels in [0, 1], or the range of yours:
-    ``first=modbp.rules.Box(low, high)``. The logit is not rectified, as in the 2020
-    code.
+    that of :class:`modbp.rules.Box`. Source: :cite:t:`montavon2017dtd`. Needs pixels in
+    [0, 1], or the range of yours: ``first=modbp.rules.Box(low, high)``. The logit is
+    not rectified, as in the 2020 code.
 
     >>> modbp.explain(net, x / 2, "dtd", 1)
     tensor([[1., 1.]], dtype=torch.float64)
@@ -217,18 +199,14 @@ def contrastive_lrp(
     """Contrastive LRP: LRP-α1β0 for one class, against all others.
 
     Equation: relevance ``f_c`` at the explained logit and ``−f_c/(C−1)`` at each of the
-    others, then LRP-α1β0. Source: :cite:t:`gu2019understanding`, CLRP1, there with its
-    negative part cut off at the end; here it is kept. Channel reduction: sum. Needs two
-    classes at least. Relevance at the top sums to zero.
+    others, a sum of zero; then LRP-α1β0. Source: :cite:t:`gu2019understanding`, CLRP1,
+    whose negative part is kept here. Needs two classes at least.
 
     >>> modbp.explain(net, x, "contrastive-lrp", 1)
     tensor([[2., 2.]], dtype=torch.float64)
     """
     rule = rules.AlphaBeta(1, 0, bias, stabilizer)
     return _lrp("contrastive-lrp", rule, start, first)
-
-
-# Composites ---------------------------------------------------------------------------
 
 
 @named
@@ -244,7 +222,7 @@ def lrp_cmp_a1b0(
 
     Equation: those of :class:`modbp.rules.Epsilon` and :class:`modbp.rules.AlphaBeta`.
     Source: :cite:t:`kohlbrenner2019towards`; ε = 1e-10 and no rule of its own for the
-    first layer as in the code of :cite:t:`sixt2020lie`. Channel reduction: sum.
+    first layer as in the code of :cite:t:`sixt2020lie`.
 
     >>> modbp.explain(net, x, "lrp-cmp-a1b0", 0)
     tensor([[-4.0000, -4.0000]], dtype=torch.float64)
@@ -265,9 +243,8 @@ def lrp_cmp_a2b1(
     """LRP-CMP α2β1: the ε-rule in dense layers, α2β1 in convolutions.
 
     Equation: those of :class:`modbp.rules.Epsilon` and :class:`modbp.rules.AlphaBeta`.
-    Source: :cite:t:`kohlbrenner2019towards`; ε = 1e-10 and no rule of its own for the
-    first layer as in the code of :cite:t:`sixt2020lie`. Channel reduction: sum.
-    Relevance can grow from convolution to convolution.
+    Source: :cite:t:`kohlbrenner2019towards`; all else as in lrp-cmp-a1b0. Relevance can
+    grow from convolution to convolution.
 
     >>> modbp.explain(net, x, "lrp-cmp-a2b1", 0)
     tensor([[-4.0000, -4.0000]], dtype=torch.float64)
@@ -287,8 +264,8 @@ def lrp_eps_plus(
     """LRP-ε-plus: the ε-rule in dense layers, z⁺ in convolutions.
 
     Equation: those of :class:`modbp.rules.Epsilon` and :class:`modbp.rules.AlphaBeta`
-    with α = 1. Source: :cite:t:`anders2021software`, Zennit's EpsilonPlus. Channel
-    reduction: sum. It is lrp-cmp-a1b0 with a larger ε.
+    with α = 1. Source: :cite:t:`anders2021software`, Zennit's EpsilonPlus. It is
+    lrp-cmp-a1b0 with a larger ε.
 
     >>> modbp.explain(net, x, "lrp-eps-plus", 0)
     tensor([[-4.0000, -4.0000]], dtype=torch.float64)
@@ -310,8 +287,8 @@ def lrp_eps_gamma_box(
 
     Equation: those of :class:`modbp.rules.Epsilon`, :class:`modbp.rules.Gamma` and
     :class:`modbp.rules.Box`. Source: :cite:t:`anders2021software`, Zennit's
-    EpsilonGammaBox. Channel reduction: sum. Needs pixels in [0, 1], or the range of
-    yours: ``first=modbp.rules.Box(low, high)``.
+    EpsilonGammaBox. Needs pixels in [0, 1], or the range of yours:
+    ``first=modbp.rules.Box(low, high)``.
 
     >>> modbp.explain(net, x / 2, "lrp-eps-gamma-box", 0)
     tensor([[-2.0000, -2.0000]], dtype=torch.float64)

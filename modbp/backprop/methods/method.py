@@ -2,12 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import get_args
 
 import torch
 
 from modbp.backprop import rules
 from modbp.backprop.checks import check_layer
-from modbp.backprop.methods.named import Rule
+from modbp.backprop.rules.options import Rule, Start
 from modbp.errors import InputError, MethodError, check_option, unknown_name
 
 __all__ = ["Activations", "Method"]
@@ -21,16 +22,12 @@ _STRUCTURE = {
 }
 _LINEAR = ("conv", "dense", "norm")
 _KINDS = (*_LINEAR, "linear", "relu", "avgpool", "add", *_STRUCTURE)
-_STARTS = ("logit", "one", "contrast")
-_REDUCTIONS = ("sum", "max-abs")
+_STARTS, _REDUCTIONS = get_args(Start), ("sum", "max-abs")
 
 
 @dataclass(frozen=True)
 class Activations:
-    """What rules see of a forward pass: activations, and relevance as it is.
-
-    Another frame shows them more, such as :class:`modbp.deeplift.Differences`.
-    """
+    """What rules see of a forward pass: activations, and relevance as it is."""
 
     def begin(self, x):
         """Return what the first rule sees of the network's input."""
@@ -84,13 +81,13 @@ class Method:
         ``{where: rule}``. Kinds of call are ``conv``, ``dense``, ``norm`` (batch norm),
         or ``linear`` for all three; ``relu``, ``maxpool``, ``avgpool``, ``add``,
         ``cat``, ``shape``, ``identity``; the last three and ``maxpool`` have defaults.
-        A layer goes by its name in the chain, and ``("conv1", "conv3")`` is a range:
+        A layer goes by its name in the chain; ``("conv1", "conv3")`` is the range of
         all layers with weights from the one to the other, in order of execution.
     first
         The rule of linear layers that read the network's input.
     start : {"logit", "one", "contrast"}
-        The relevance of the explained logit: its own value, or one; or its own value
-        against an equal share of minus that value at every other logit.
+        The relevance of the explained logit: its value, or one; or its value against
+        equal shares of minus it at all others.
     times_input
         Whether the result at the input is multiplied by the input.
     reduction : {"sum", "max-abs"}
@@ -113,7 +110,9 @@ class Method:
         check_option("start", self.start, _STARTS.__contains__, starts)
         reductions = "choose 'sum' or 'max-abs'."
         check_option("reduction", self.reduction, _REDUCTIONS.__contains__, reductions)
-        check_option("rules", self.rules, _is_mapping, "give a dict, kind: rule.")
+        is_mapping = isinstance(self.rules, Mapping)
+        remedy = "give a dict, kind: rule."
+        check_option("rules", self.rules, lambda _: is_mapping, remedy)
         remedy = "give a rule, as in modbp.rules.Box(-1, 1); a class is none."
         if self.first is not None:
             check_option("first", self.first, is_rule, remedy)
@@ -132,10 +131,8 @@ class Method:
 
         Parameters
         ----------
-        logits
-            ``[N, C]``.
-        target
-            ``[N, 1]`` int64, the classes.
+        logits, target
+            ``[N, C]``, and ``[N, 1]`` int64, the classes.
 
         Returns
         -------
@@ -227,10 +224,6 @@ def check_places(method, calls):
 def is_rule(value):
     """Return whether something can be called as a rule; a class makes one."""
     return callable(value) and not isinstance(value, type)
-
-
-def _is_mapping(value):
-    return isinstance(value, Mapping)
 
 
 def _is_place(where):

@@ -1,8 +1,9 @@
-"""What the named methods have in common: their names, and their options in words."""
+"""What the named methods have in common: their names, and what is said of each."""
 
 import inspect
-from collections.abc import Callable
 from typing import Literal
+
+from modbp.backprop.rules.options import described
 
 __all__ = ["named"]
 
@@ -34,49 +35,14 @@ Name = Literal[
     "deeplift-revealcancel",
     "deeplift-ablation",
 ]
-Start = Literal["logit", "one", "contrast"]
-Bias = Literal["denominator", "unit", "ignore"]
-Rule = Callable
-First = str | Rule | None
-
-_OPTIONS = {
-    "start": "Relevance of the explained logit: its value, 'logit'; 'one'; or, by "
-    "'contrast', the value against equal shares of minus it at all others.",
-    "bias": 'What becomes of the bias: in the "denominator", a "unit" of its own, or '
-    '"ignore"; see :class:`modbp.rules.AlphaBeta`.',
-    "epsilon": "The ε of the ε-rule: at least 0, in units of `z`.",
-    "stabilizer": "Keeps the denominators of rules without ε from zero, at least 0; 0 "
-    "replaces exact zeros only.",
-    "gamma": "How much more positive contributions count, in [0, ∞).",
-    "split": "Whether contributions are sorted by their own sign, or their weight's, "
-    "see :class:`modbp.rules.Gamma`.",
-    "first": 'The rule of layers that read the network\'s input: "box", "wsquare", '
-    '"flat", a rule such as ``modbp.rules.Box(-1, 1)``, or None: that of the others.',
-    "addition": "The rule of additions, such as :class:`modbp.rules.AlphaBetaSplit`; "
-    ":class:`modbp.rules.Split` if None.",
-    "percentile": "What of ``z r`` is dropped in every layer, in [0, 100].",
-    "patterns": "A pattern for each layer by name, see :func:`modbp.patterns.fit`.",
-    "samples": "How many noisy copies, from 1 up.",
-    "noise": "Standard deviation of the noise, in units of the image's range.",
-    "seed": "Draws the noise, the same for every image.",
-    "steps": "How many gradients are taken, from 1 up.",
-    "baseline": "Where the way starts: one number, or an image ``[1, …]``.",
-    "quadrature": 'Where on the way they are taken: "gauss-legendre", or "midpoint" of '
-    "equal steps.",
-    "reference": "The input to compare with, ``[…]`` for all samples or ``[N, …]`` for "
-    "each; zeros if None.",
-    "maxpool": '"difference" or "winner", see :class:`modbp.deeplift.LargestChange`.',
-    "small": "Smaller differences than this are no denominator at a ReLU.",
-    "readout": 'What is read below the start: "contribution" or "multiplier".',
-}
+_REDUCTIONS = {"sum": "sum", "max-abs": "maximum of the absolute value"}
 
 
 def named(function):
-    """Write the options of a named method, and what it returns, into its docstring."""
-    lines = [inspect.cleandoc(function.__doc__), "", "Parameters", "----------"]
-    for option in inspect.signature(function).parameters:
-        lines += [option, f"    {_OPTIONS[option]}"]
-    kind = inspect.signature(function).return_annotation.__name__
-    lines += ["", "Returns", "-------", kind, "    For `modbp.explain` and the like."]
-    function.__doc__ = "\n".join(lines)
+    """Write reduction, options and result of a named method into its docstring."""
+    method = function()
+    reduction = f"Channel reduction: {_REDUCTIONS[method.reduction]}."
+    function.__doc__ = f"{inspect.cleandoc(function.__doc__)}\n\n{reduction}"
+    returns = "\n\nReturns\n-------\n{}\n    For `modbp.explain` and the like."
+    described(function).__doc__ += returns.format(type(method).__name__)
     return function

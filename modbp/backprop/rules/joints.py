@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import torch
 
-from modbp.backprop.rules.linear import check_alpha_beta
+from modbp.backprop.rules.options import check_alpha_beta, described
 from modbp.backprop.rules.products import stabilize
 from modbp.backprop.trace.layers import like
 from modbp.errors import check_option
@@ -22,9 +22,6 @@ __all__ = [
 
 # What the 2020 code lets one entry of a branch get at most.
 CODE_LIMIT = 1000.0
-
-
-# Pooling ------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -52,6 +49,7 @@ class MaxPool:
         return z, back
 
 
+@described
 @dataclass(frozen=True)
 class AvgPool:
     """Carry relevance through an average pooling: the derivative, or the z-rule.
@@ -60,11 +58,6 @@ class AvgPool:
 
     >>> modbp.methods.get("lrp-z").rules["avgpool"]
     AvgPool(by_contribution=True)
-
-    Parameters
-    ----------
-    by_contribution
-        Which of the two.
     """
 
     by_contribution: bool = False
@@ -81,9 +74,6 @@ class AvgPool:
         if self.by_contribution:
             return z, lambda r: (a * derivative(r / stabilize(z)),)
         return z, lambda r: (derivative(r),)
-
-
-# Joining ------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -109,6 +99,7 @@ class Split:
         return z, back
 
 
+@described
 @dataclass(frozen=True)
 class AlphaBetaSplit:
     """Split relevance at an addition by positive and by negative summands, apart.
@@ -122,14 +113,6 @@ class AlphaBetaSplit:
     >>> rule = modbp.rules.AlphaBetaSplit(2, 1, limit=1000.0)
     >>> modbp.methods.get("lrp-a2b1", addition=rule).rules["add"]
     AlphaBetaSplit(alpha=2, beta=1, limit=1000.0)
-
-    Parameters
-    ----------
-    alpha, beta
-        With ``alpha − beta = 1`` and ``beta ≥ 0``.
-    limit
-        Above 0, or None. The 2020 code's is 1000; clipping is not linear in relevance,
-        and what it cuts is lost.
     """
 
     alpha: float = 1.0
@@ -138,12 +121,8 @@ class AlphaBetaSplit:
 
     def __post_init__(self):
         check_alpha_beta(self.alpha, self.beta)
-        check_option(
-            "limit",
-            self.limit,
-            lambda limit: limit is None or limit > 0,
-            "give a number above 0, or None for none.",
-        )
+        remedy = "give a number above 0, or None for none."
+        check_option("limit", self.limit, lambda n: n is None or n > 0, remedy)
 
     def __call__(self, call, *inputs):
         def back(r):
@@ -169,9 +148,6 @@ class Concatenation:
         dim = call.layer.dim
         sizes = [a.shape[dim] for a in inputs]
         return call.layer.forward(*inputs), lambda r: r.split(sizes, dim + 1)
-
-
-# Reshaping ----------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)

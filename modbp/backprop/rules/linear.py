@@ -1,12 +1,20 @@
 """Rules of layers with weights: convolution, dense, batch norm."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from functools import cache
+from math import inf
 
-from modbp.backprop.rules.products import (
+from modbp.backprop.rules.options import (
     BIAS,
+    check_alpha_beta,
     check_options,
+    described,
+)
+from modbp.backprop.rules.products import (
     dividing,
     negative,
+    output,
     per_channel,
     positive,
     share,
@@ -15,10 +23,11 @@ from modbp.backprop.rules.products import (
 )
 from modbp.errors import MethodError, check_option
 
-__all__ = ["EPSILON", "AlphaBeta", "Epsilon", "Excitation", "Gradient"]
+__all__ = ["EPSILON", "GAMMA", "AlphaBeta", "Epsilon", "Excitation", "Gamma"]
+__all__ += ["Gradient", "Pattern"]
 
-# The ε of the ε-rule; the default of Zennit.
-EPSILON = 1e-6
+# The ε of the ε-rule, Zennit's default, and the γ of Zennit and Captum.
+EPSILON, GAMMA = 1e-6, 0.25
 
 
 @dataclass(frozen=True)
@@ -37,25 +46,20 @@ class Gradient:
         return call.layer.forward(a), lambda r: (transpose(call, r, None, shape),)
 
 
+@described
 @dataclass(frozen=True)
 class Epsilon:
     """Distribute relevance by signed contribution: the z-rule, for ε > 0 the ε-rule.
 
     Equation: ``r_in = a ⊙ Wᵀ(r / (z + ε sign z))`` with ``z = W a + b``. With
-    ``bias="ignore"`` the denominator is ``W a``, and relevance is conserved.
+    ``bias="ignore"`` the denominator is ``W a``, and relevance is conserved; the other
+    two conventions are the same here.
     Source: :cite:t:`bach2015pixel`, equations 58 and 60.
 
     >>> rule = modbp.rules.Epsilon(1.0)
     >>> modbp.chain(net, x, modbp.methods.get("lrp-z", first=rule)).matrix("fc1")
     tensor([[-0.5000, 0.4000],
             [ 1.0000, 0.4000]], dtype=torch.float64)
-
-    Parameters
-    ----------
-    epsilon
-        At least 0, in units of `z`.
-    bias : {"denominator", "unit", "ignore"}
-        Whether `b` is part of the denominator; the first two are the same here.
     """
 
     epsilon: float = 0.0
@@ -68,6 +72,7 @@ class Epsilon:
         return share(call, a, (a, None), bias=self.bias, stabilizer=self.epsilon)
 
 
+@described
 @dataclass(frozen=True)
 class AlphaBeta:
     """Distribute relevance by positive and by negative contribution, apart.
@@ -84,15 +89,6 @@ class AlphaBeta:
     >>> modbp.chain(net, x, "lrp-a1b0").matrix("fc1")
     tensor([[1.0000, 0.5000],
             [0.0000, 0.5000]], dtype=torch.float64)
-
-    Parameters
-    ----------
-    alpha, beta
-        With ``alpha − beta = 1`` and ``beta ≥ 0``.
-    bias : {"denominator", "unit", "ignore"}
-        What becomes of the bias.
-    stabilizer
-        Keeps both denominators from zero; 0 replaces exact zeros only.
     """
 
     alpha: float = 1.0
@@ -124,15 +120,64 @@ class AlphaBeta:
         return z, lambda r: (gain(r).mul_(alpha).sub_(loss(r), alpha=beta),)
 
 
-def check_alpha_beta(alpha, beta):
-    """Refuse what is no pair of α and β."""
-    check_option(
-        f"alpha is {alpha!r} and beta",
-        beta,
-        lambda beta: beta >= 0 and abs(alpha - beta - 1) <= 1e-9,
-        "choose beta ≥ 0 and alpha = 1 + beta, so that relevance is neither made nor "
-        "lost.",
-    )
+@described
+@dataclass(frozen=True)
+class Gamma:
+    """Distribute relevance by contribution, the positive ones enlarged by ``1 + γ``.
+
+    Equation: ``r_in = a ⊙ (W + γW⁺)ᵀ(r / (W a + b + γW⁺a))``. With `split` the sign of
+    the contribution decides instead of that of the weight, and where ``z < 0`` the
+    negative contributions are the enlarged ones: then the denominator is at least as
+    large as `z`. For ``a ≥ 0`` and ``z ≥ 0`` both forms are the same.
+
+    The bias enters as it is (``"denominator"``, as in Captum), enlarged like a weight
+    (``"unit"``, as in Zennit), or not at all (``"ignore"``).
+    Source: :cite:t:`montavon2019layer`, section 10.2.
+
+    >>> rule = modbp.rules.Gamma(1.0, split=False)
+    >>> modbp.chain(net, x, modbp.methods.get("lrp-z", first=rule)).matrix("fc2")
+    tensor([[-0., 0.],
+            [1., 1.]], dtype=torch.float64)
+    """
+
+    gamma: float = GAMMA
+    bias: str = BIAS
+    stabilizer: float = 0.0
+    split: bool = True
+
+    def __post_init__(self):
+        check_options(self.bias, stabilizer=self.stabilizer)
+        remedy = "choose 0 or more. Its limit for γ → ∞ is AlphaBeta(1, 0)."
+        check_option("gamma", self.gamma, lambda gamma: 0 <= gamma < inf, remedy)
+
+    def __call__(self, call, a):
+        options = {"bias": self.bias, "stabilizer": self.stabilizer}
+        favour, against = map(self._enlarging, (positive, negative))
+        if not self.split:
+            return share(call, a, (a, favour), **options)
+
+        def favouring(change, other):
+            pairs = [(a, change)]
+            if not call.nonnegative:
+                pairs = [(a.clamp(min=0), change), (a.clamp(max=0), other)]
+            return dividing(call, pairs, summed(call, pairs), **options)
+
+        z, sign = output(call, a, self.bias)
+        up, off = favouring(favour, against), sign < 0
+        down = cache(lambda: favouring(against, favour))
+
+        def back(r):
+            # Behind a ReLU no relevance arrives at units that are off, and this half,
+            # as dear as the other one, is not needed.
+            if not (off & (r != 0)).any():
+                return (up(r),)
+            above, below = r.masked_fill(off, 0), r.masked_fill(~off, 0)
+            return (up(above) + down()(below),)
+
+        return z, back
+
+    def _enlarging(self, part):
+        return lambda weight: part(weight).mul_(self.gamma).add_(weight)
 
 
 @dataclass(frozen=True)
@@ -155,3 +200,45 @@ class Excitation:
                 "which splits contributions by sign, or images in [0, 1]."
             )
         return share(call, a, (a, positive))
+
+
+@described
+@dataclass(frozen=True)
+class Pattern:
+    """Carry relevance back by fitted patterns of a layer, not by its weights.
+
+    Equation: ``r_in = Aᵀ r``, or for attribution ``r_in = (A ⊙ W)ᵀ r``.
+    Source: :cite:t:`kindermans2018learning`.
+
+    >>> rule = modbp.rules.Pattern({"fc1": torch.eye(2)})
+    >>> modbp.chain(net, x, modbp.methods.get("lrp-z", first=rule)).matrix("fc1")
+    tensor([[1., 0.],
+            [0., 1.]], dtype=torch.float64)
+    """
+
+    patterns: Mapping | None = field(repr=False, compare=False)
+    attribution: bool = False
+    keeps_output = False
+
+    def __call__(self, call, a):
+        weight, shape = self._of(call), a.shape[1:]
+        if self.attribution:
+            weight = weight * call.layer.weight
+        other = replace(call, layer=replace(call.layer, weight=weight))
+        return call.layer.forward(a), lambda r: (transpose(other, r, None, shape),)
+
+    def _of(self, call):
+        name = "patternattribution" if self.attribution else "patternnet"
+        remedy = (
+            "Fit patterns to this network, patterns = modbp.patterns.fit(net, batches),"
+            f" and give them: modbp.methods.get({name!r}, patterns=patterns)."
+        )
+        if self.patterns is None or call.name not in self.patterns:
+            raise MethodError(f"{call} has no pattern. {remedy}")
+        found, weight = self.patterns[call.name], call.layer.weight
+        if getattr(found, "shape", None) != weight.shape:
+            raise MethodError(
+                f"{call} has weights of shape {list(weight.shape)} and a pattern of "
+                f"shape {list(getattr(found, 'shape', ()))}. {remedy}"
+            )
+        return found.to(weight)

@@ -4,12 +4,14 @@ from dataclasses import dataclass
 
 import torch
 
+from modbp.backprop.rules.options import described
 from modbp.backprop.rules.products import negative, positive, share
 from modbp.errors import InputError, MethodError
 
 __all__ = ["Box", "Flat", "WSquare"]
 
 
+@described
 @dataclass(frozen=True)
 class Box:
     """Distribute relevance by the distance from the corners of the pixels' box: z^B.
@@ -23,12 +25,6 @@ class Box:
     >>> modbp.chain(net, x, modbp.methods.get("lrp-z", first=rule)).matrix("fc1")
     tensor([[0.5000, 0.5000],
             [0.5000, 0.5000]], dtype=torch.float64)
-
-    Parameters
-    ----------
-    low, high
-        The smallest and the largest value that a pixel can have; one for all, or one
-        per channel.
     """
 
     low: float | tuple = 0.0

@@ -5,16 +5,13 @@ from functools import reduce
 
 import torch
 
+from modbp.backprop.rules.options import check_options
 from modbp.backprop.trace import Call
-from modbp.errors import check_option
 
-__all__ = ["BIAS", "negative", "positive", "share", "stabilize"]
+__all__ = ["negative", "positive", "share", "stabilize"]
 
 # What replaces a denominator that is exactly zero; the value of the 2020 code.
 GUARD = 1e-7
-# How the bias enters denominators; "denominator" is what the 2020 code does.
-BIAS = "denominator"
-_BIAS_CHOICES = ("denominator", "unit", "ignore")
 
 
 def stabilize(z: torch.Tensor, stabilizer: float = 0.0) -> torch.Tensor:
@@ -23,13 +20,11 @@ def stabilize(z: torch.Tensor, stabilizer: float = 0.0) -> torch.Tensor:
     For ``s = 0`` only exact zeros are replaced, by 1e-7. Of a sum, -0.0 is the rounding
     of a negative number, or all terms are zero; it counts as negative.
     """
-    if not stabilizer:
-        return torch.where(z == 0, GUARD, z)
-    return torch.copysign(z.new_tensor(stabilizer), z).add_(z)
+    return stabilize_(z.clone(), stabilizer)
 
 
 def stabilize_(z, stabilizer=0.0):
-    """Do the same in place, for what nobody else reads."""
+    """Do the same in the memory of `z`, for what nobody else reads."""
     if not stabilizer:
         return z.masked_fill_(z == 0, GUARD)
     return z.add_(torch.copysign(z.new_tensor(stabilizer), z))
@@ -98,9 +93,6 @@ def carry(call, pairs, s):
     return total(transpose(call, s, change, a.shape[1:]).mul_(a) for a, change in pairs)
 
 
-# Shares -------------------------------------------------------------------------------
-
-
 def share(
     call: Call,
     a: torch.Tensor,
@@ -111,8 +103,8 @@ def share(
     """Distribute relevance in proportion to whatever counts as a contribution.
 
     Equation: ``r_in = Σ a′ ⊙ W′ᵀ(r / (Σ W′a′ + b))``, a sum over pairs of an input `a′`
-    and a changed weight ``W′ = change(W)``. Most rules are this one, and so is one of
-    your own: here magnitudes count, at one layer only.
+    and a changed weight ``W′ = change(W)``. Most rules are this one. In one of your own
+    magnitudes count, at one layer only:
 
     >>> def magnitude(call, a):
     ...     return modbp.rules.share(call, a, (a.abs(), torch.abs))
@@ -124,26 +116,23 @@ def share(
 
     Parameters
     ----------
-    call
-        A call with weights, as a rule gets it.
-    a
-        ``[N, …]``, its input.
+    call, a
+        A call with weights, as a rule gets it, and its input ``[N, …]``.
     *pairs
         ``(a′, change)``: an input ``[N, …]`` or ``[1, …]``, and a function that changes
         a weight entry by entry, such as :func:`modbp.rules.positive` (of a large layer
         it gets some rows at a time), or None for the weight as it is.
     bias : {"ignore", "denominator", "unit"}
-        What becomes of `b`: it is left out, and relevance is conserved; or it enters as
-        it is; or changed like a weight, as that of an input that is always one.
+        Whether `b` is left out, and relevance is conserved; enters as it is; or changed
+        like a weight, as that of an input that is always one.
     stabilizer
-        At least 0, in units of `z`; keeps the denominator from zero. 0 replaces exact
+        At least 0, in units of `z`: keeps the denominator from zero; 0 replaces exact
         zeros only, by 1e-7.
 
     Returns
     -------
     z, back
-        What a rule returns: the output ``[N, …]``, and the function that carries
-        relevance ``[K, N, …]`` back.
+        As of every rule: the output ``[N, …]``, and what carries ``[K, N, …]`` back.
     """
     check_options(bias, stabilizer=stabilizer)
     if len(pairs) == 1 and pairs[0][0] is a and pairs[0][1] is None:
@@ -179,11 +168,3 @@ def output(call, a, bias):
 def per_channel(call, bias, z):
     """Give a bias, one number per channel, the dimensions of `z`."""
     return bias if call.kind == "dense" else bias.reshape(-1, *(1,) * (z.ndim - 2))
-
-
-def check_options(bias, **amounts):
-    """Refuse a bias convention that does not exist, and an ε or stabilizer below 0."""
-    choices = f"choose one of {', '.join(_BIAS_CHOICES)}."
-    check_option("bias", bias, _BIAS_CHOICES.__contains__, choices)
-    for name, value in amounts.items():
-        check_option(name, value, lambda e: e >= 0, "it must be at least 0.")

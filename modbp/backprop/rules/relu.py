@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from modbp.backprop.rules.options import described
 from modbp.backprop.trace.layers import bits
 from modbp.errors import check_option
 
@@ -45,11 +46,7 @@ class ReLUGradient:
 
 @dataclass(frozen=True)
 class ReLUMask:
-    """Hand relevance through where the output is above zero: ``r_in = 1[z > 0] r``.
-
-    At a ReLU it is the derivative. A ReLU6 at its upper limit is on as well, though its
-    derivative is zero there.
-    """
+    """Hand relevance through where ``z > 0``, also for a ReLU6 at its upper limit."""
 
     def __call__(self, call, a):
         z = call.layer.forward(a)
@@ -73,6 +70,7 @@ class Deconv:
         return call.layer.forward(a), _Cut(rectify=True)
 
 
+@described
 @dataclass(frozen=True)
 class RectGrad:
     """Keep the relevance of the few entries that it and the activation speak for.
@@ -84,22 +82,13 @@ class RectGrad:
 
     >>> modbp.methods.get("rectgrad", percentile=90).rules["relu"]
     RectGrad(percentile=90)
-
-    Parameters
-    ----------
-    percentile
-        In [0, 100].
     """
 
     percentile: float = 98.0
 
     def __post_init__(self):
-        check_option(
-            "percentile",
-            self.percentile,
-            lambda percentile: 0 <= percentile <= 100,
-            "choose one from 0 to 100.",
-        )
+        remedy = "choose one from 0 to 100."
+        check_option("percentile", self.percentile, lambda n: 0 <= n <= 100, remedy)
 
     def __call__(self, call, a):
         z, slope = call.layer.forward(a), bits(call.layer.slope(a))
@@ -108,8 +97,7 @@ class RectGrad:
 
         def back(r):
             importance = (r * z).flatten(2)
-            threshold = importance.kthvalue(rank).values
-            kept = importance > threshold[..., None]
+            kept = importance > importance.kthvalue(rank, keepdim=True).values
             return (r * (kept.unflatten(2, shape) & slope()),)
 
         return z, back

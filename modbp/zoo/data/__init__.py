@@ -10,7 +10,7 @@ import torch
 from tqdm import tqdm
 
 from modbp.errors import DataError, InputError
-from modbp.zoo.data.sources import CLASSES, Photographs, as_path, find, root
+from modbp.zoo.data.sources import CLASSES, PHOTOGRAPHS, as_path, find, root, square
 
 __all__ = ["CLASSES", "Images", "Listing", "dataset", "images", "listed"]
 __all__ += ["paper_indices", "pixels", "root"]
@@ -24,14 +24,10 @@ class Images:
 
     Attributes
     ----------
-    x
-        ``[N, 3, S, S]`` float32 in [0, 1].
-    y
-        ``[N]`` int64 class indices.
-    names
-        One short name per image, for captions and seeds.
-    source
-        Where the images come from, as a figure's caption says it.
+    x, y : ``[N, 3, S, S]`` float32 in [0, 1], and ``[N]`` int64 class indices
+    names, source
+        One short name per image, for captions and seeds; and where the images come
+        from, as a figure's caption says it.
 
     Examples
     --------
@@ -78,8 +74,8 @@ class Listing:
 
     def read(self):
         """Return the images."""
-        x, y = _read(self.place, self.indices, self.size)
-        return Images(x.float().div(255).contiguous(), y, self.names, self.source)
+        pictures, y = _read(self.place, self.indices, self.size)
+        return Images(pixels(pictures), y, self.names, self.source)
 
     def __repr__(self):
         return f"{len(self)} images, {self.size}×{self.size} pixels: {self.source}"
@@ -93,8 +89,7 @@ def paper_indices(count: int = 200) -> list[int]:
 
     Parameters
     ----------
-    count
-        How many, at least 1.
+    count : how many, at least 1
 
     Returns
     -------
@@ -102,8 +97,7 @@ def paper_indices(count: int = 200) -> list[int]:
 
     Raises
     ------
-    InputError
-        If `count` is less than 1.
+    InputError: if `count` is less than 1.
 
     Examples
     --------
@@ -112,9 +106,8 @@ def paper_indices(count: int = 200) -> list[int]:
     """
     if not isinstance(count, int) or count < 1:
         raise InputError(f"count is {count!r}; ask for at least one index.")
-    first = 30
     draws = np.random.RandomState(0).choice(9999, count - 1)
-    return [first, *(int(draw + (draw >= first)) for draw in draws)]
+    return [30, *(int(draw + (draw >= 30)) for draw in draws)]
 
 
 def images(
@@ -129,32 +122,23 @@ def images(
 
     Parameters
     ----------
-    n
-        How many; up to 8 if neither this nor `indices` is given. CIFAR-10's test images
+    n, indices
+        How many, or which ones; up to 8 if neither is given. CIFAR-10's test images
         come in the order of the paper, photographs repeat with other crops.
-    indices
-        Which ones, instead of the first `n`.
-    split
-        Which part of CIFAR-10, "test" or "train".
-    size
-        Side of the images in pixels; others are cropped square and resized.
+    split, download : "test" or "train"; and whether torchvision may fetch CIFAR-10
+    size : side of the images in pixels; others are cropped square and resized
     folder
         A folder of your own with one sub-folder per class, or "photographs" for the
         built-in ones even where CIFAR-10 is present.
-    download
-        Let torchvision fetch CIFAR-10 if it is not there.
 
     Returns
     -------
-    Images
-        ``x, y``, and the source.
+    Images: ``x, y``, and the source
 
     Raises
     ------
-    DataError
-        If the folder holds no images, or an image cannot be read.
-    InputError
-        If `n`, `indices` or `size` is out of range.
+    DataError: if the folder holds no images, or an image cannot be read.
+    InputError: if `n`, `indices` or `size` is out of range.
 
     Examples
     --------
@@ -179,10 +163,6 @@ def listed(n=None, *, indices=None, split="test", size=32, folder=None, download
     if indices is None:
         n = source.count if n is None else n
         indices = paper_indices(n) if source.is_cifar10 else range(n)
-    return Listing(source, _checked(indices, source), size)
-
-
-def _checked(indices, source):
     try:
         indices = [operator.index(index) for index in indices]
     except TypeError:
@@ -197,38 +177,37 @@ def _checked(indices, source):
                 f"image index {index} is out of range: {source.text} has indices "
                 f"0…{source.count - 1}. Ask for fewer images, or for others."
             )
-    return indices
+    return Listing(source, indices, size)
 
 
 def _stack(pictures):
-    """Return pictures as ``[N, 3, S, S]`` uint8."""
+    """Return RGB pictures of one size as ``[N, 3, S, S]`` uint8."""
     stacked = np.stack([np.asarray(picture) for picture in pictures])
-    return torch.from_numpy(stacked).permute(0, 3, 1, 2)
+    return torch.from_numpy(stacked).permute(0, 3, 1, 2).contiguous()
 
 
 def pixels(pictures):
     """Return RGB pictures of one size as ``[N, 3, S, S]`` float32 in [0, 1]."""
-    return _stack(pictures).float().div(255).contiguous()
+    return _stack(pictures).float().div(255)
 
 
 def dataset(split, *, size=32, folder=None, download=False):
-    """Return a whole split in memory: ``[N, 3, S, S]`` uint8, ``[N]``, and the source.
-
-    A `folder` of your own holds ``train/<class>/`` and ``test/<class>/``.
-    """
+    """Return a whole split: ``[N, 3, S, S]`` uint8, ``[N]`` labels, and the source."""
+    # A folder of one's own holds train/<class>/ and test/<class>/.
     folder = None if folder is None else as_path(folder) / split
     source = find(split, folder, download)
-    if isinstance(source, Photographs):
+    if source is PHOTOGRAPHS:
         raise DataError(
             f"no CIFAR-10 found in {root()}. Set MODBP_DATA to the folder that holds "
             f"cifar10/{split}/<class>/, or allow the download with --download."
         )
     progress = tqdm(range(source.count), desc=f"reading {split}", mininterval=1)
-    x, y = _read(source, progress, size)
-    return x.contiguous(), y, source.text
+    pictures, y = _read(source, progress, size)
+    return _stack(pictures), y, source.text
 
 
 def _read(source, indices, size):
-    """Return images as ``[N, 3, S, S]`` uint8, and their labels."""
-    pictures, labels = zip(*(source.read(i, size) for i in indices), strict=True)
-    return _stack(pictures), torch.tensor(labels, dtype=torch.int64)
+    """Return square pictures and their labels, ``[N]``."""
+    read = ((square(each, size), label) for each, label in map(source.read, indices))
+    pictures, labels = zip(*read, strict=True)
+    return pictures, torch.tensor(labels)

@@ -40,14 +40,12 @@ def _read(package, file):
 
 
 def crop(index):
-    """Return a square out of one of the photographs, and its CIFAR-10 class.
-
-    The first squares hold each subject as far as it fits. Later rounds are smaller and
-    lie off the centre; every second one is mirrored.
-    """
+    """Return a square out of one of the photographs, and its CIFAR-10 class."""
     turn, which = divmod(index, len(_PHOTOGRAPHS))
     _, file, package, (x, y), side, name = _PHOTOGRAPHS[which]
     picture = _read(package, file)
+    # The first squares hold each subject as far as it fits. Later rounds are smaller
+    # and lie off the centre; every second one is mirrored.
     if turn:
         # The golden angle never points the same way twice.
         angle = turn * math.pi * (3 - math.sqrt(5))

@@ -1,6 +1,8 @@
 """Where images come from: a folder, CIFAR-10 in either layout, or photographs."""
 
 import os
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 from PIL import Image
@@ -9,7 +11,7 @@ from modbp.errors import DataError, InputError
 from modbp.zoo.data import photographs
 from modbp.zoo.vision import load_torchvision
 
-__all__ = ["CLASSES", "Photographs", "as_path", "find", "opened", "root", "square"]
+__all__ = ["CLASSES", "PHOTOGRAPHS", "as_path", "find", "opened", "root", "square"]
 
 CLASSES = tuple("airplane automobile bird cat deer dog frog horse ship truck".split())
 
@@ -29,63 +31,61 @@ def as_path(folder):
     return Path(folder)
 
 
-def find(split, folder, download):
-    """Return the best source of images that this machine has, or the one asked for.
+@dataclass(frozen=True)
+class Source:
+    """A place with images; ``read(index)`` gives a picture and its label."""
 
-    It has ``text``, ``count``, ``is_cifar10``, ``name(index)`` and ``read(index,
-    size)``, which gives a picture and its label.
-    """
+    text: str
+    count: int
+    name: Callable[[int], str]
+    read: Callable[[int], tuple]
+    is_cifar10: bool = False
+
+
+def find(split, folder, download):
+    """Return the best source of images that this machine has, or the one asked for."""
     if split not in ("train", "test"):
         raise InputError(f"split is {split!r}; choose 'test' or 'train'.")
     if folder == "photographs":
-        return Photographs()
+        return PHOTOGRAPHS
     if folder is not None:
         place = as_path(folder)
-        return _Folder(place, f"images in {place.name}")
+        return _in_folder(place, f"images in {place.name}")
     place = root() / "cifar10" / split
     if place.is_dir():
-        return _Folder(place, f"CIFAR-10 {split} images (JPEG)", is_cifar10=True)
+        return _in_folder(place, f"CIFAR-10 {split} images (JPEG)", is_cifar10=True)
     if download or (root() / "cifar-10-batches-py").is_dir():
-        return _Torchvision(split, download)
-    return Photographs()
+        return _of_torchvision(split, download)
+    return PHOTOGRAPHS
 
 
-class _Folder:
-    """An image folder: one sub-folder per class; CIFAR-10's files carry their index."""
-
-    def __init__(self, place, text, is_cifar10=False):
-        self.text, self.is_cifar10 = text, is_cifar10
-        if not place.is_dir():
-            raise DataError(
-                f"{place}: no such folder. Give one with a folder per class."
-            )
-        # A hidden folder, such as a notebook's checkpoints, is no class.
-        classes = sorted(
-            entry
-            for entry in place.iterdir()
-            if entry.is_dir() and not entry.name.startswith(".")
+def _in_folder(place, text, is_cifar10=False):
+    """Return an image folder, one sub-folder per class, in order of name or number."""
+    if not place.is_dir():
+        raise DataError(f"{place}: no such folder. Give one with a folder per class.")
+    # A hidden folder, such as a notebook's checkpoints, is no class.
+    folders = (folder for folder in place.iterdir() if folder.is_dir())
+    classes = sorted(f for f in folders if not f.name.startswith("."))
+    files = [
+        (path, label)
+        for label, folder in enumerate(classes)
+        for path in sorted(folder.iterdir())
+        if path.suffix.lower() in _ENDINGS
+    ]
+    if not files:
+        raise DataError(
+            f"{place}: no images in sub-folders. Lay them out as <class>/<name>.jpg."
         )
-        files = [
-            (path, label)
-            for label, folder in enumerate(classes)
-            for path in sorted(folder.iterdir())
-            if path.suffix.lower() in _ENDINGS
-        ]
-        if not files:
-            raise DataError(
-                f"{place}: no images in sub-folders. Lay them out as "
-                "<class>/<name>.jpg."
-            )
-        if is_cifar10:
-            files = _by_number(place, files, [folder.name for folder in classes])
-        self.files, self.count = files, len(files)
+    if is_cifar10:
+        files = _by_number(place, files, [folder.name for folder in classes])
 
-    def name(self, index):
-        return self.files[index][0].stem
+    def read(index):
+        path, label = files[index]
+        return opened(path), label
 
-    def read(self, index, size):
-        path, label = self.files[index]
-        return square(opened(path), size), label
+    return Source(
+        text, len(files), lambda index: files[index][0].stem, read, is_cifar10
+    )
 
 
 def _by_number(place, files, classes):
@@ -104,42 +104,27 @@ def _by_number(place, files, classes):
     return [numbered[number] for number in range(len(files))]
 
 
-class _Torchvision:
-    """CIFAR-10 as torchvision stores it."""
-
-    is_cifar10 = True
-
-    def __init__(self, split, download):
-        self.text = f"CIFAR-10 {split} images"
-        cifar10 = load_torchvision().datasets.CIFAR10
-        try:
-            self.data = cifar10(root(), train=split == "train", download=download)
-        except (OSError, RuntimeError, EOFError, ValueError) as error:
-            raise DataError(
-                f"CIFAR-10 in {root()} cannot be used ({error}). Fetch it again with "
-                "download=True (--download), or set MODBP_DATA to another folder."
-            ) from None
-        self.count = len(self.data)
-
-    def name(self, index):
-        return f"{index:05d}"
-
-    def read(self, index, size):
-        picture, label = self.data[index]
-        return square(picture, size), label
+def _of_torchvision(split, download):
+    """Return CIFAR-10 as torchvision stores it."""
+    cifar10 = load_torchvision().datasets.CIFAR10
+    try:
+        data = cifar10(root(), train=split == "train", download=download)
+    except (OSError, RuntimeError, EOFError, ValueError) as error:
+        raise DataError(
+            f"CIFAR-10 in {root()} cannot be used ({error}). Fetch it again with "
+            "download=True (--download), or set MODBP_DATA to another folder."
+        ) from None
+    text = f"CIFAR-10 {split} images"
+    return Source(text, len(data), "{:05d}".format, data.__getitem__, is_cifar10=True)
 
 
-class Photographs:
-    """Photographs inside the wheels of scikit-image and scikit-learn."""
+def _photograph(index):
+    picture, name = photographs.crop(index)
+    return picture, CLASSES.index(name)
 
-    text = "photographs from scikit-image and scikit-learn"
-    is_cifar10 = False
-    count = photographs.COUNT
-    name = staticmethod(photographs.title)
 
-    def read(self, index, size):
-        picture, name = photographs.crop(index)
-        return square(picture, size), CLASSES.index(name)
+_TEXT = "photographs from scikit-image and scikit-learn"
+PHOTOGRAPHS = Source(_TEXT, photographs.COUNT, photographs.title, _photograph)
 
 
 def opened(path):
@@ -154,10 +139,7 @@ def opened(path):
 
 
 def square(picture, size, part=1.0):
-    """Crop the middle square and resize it, unless the picture already fits.
-
-    `part` is the square's side in units of the picture's shorter side.
-    """
+    """Crop the middle square, `part` of the shorter side, and resize if need be."""
     if picture.size == (size, size) and part == 1:
         return picture
     side = round(min(picture.size) * part)

@@ -1,7 +1,6 @@
 """Networks, with the layer names of the paper and weights that carry their history."""
 
 from collections import OrderedDict
-from contextlib import contextmanager
 from os import PathLike
 
 import torch
@@ -15,11 +14,7 @@ from modbp.zoo.vision import classifier, load_torchvision
 __all__ = ["SHIPPED", "build", "cifar10", "dense", "finished", "load", "names"]
 __all__ += ["provenance", "resnet50", "rounded", "save", "vgg16"]
 
-_BUILDERS = {
-    "cifar10": architectures.appendix_d,
-    "resnet50": architectures.resnet50,
-    "vgg16": architectures.vgg16,
-}
+_NAMES = ("cifar10", "resnet50", "vgg16")
 
 
 def names() -> list[str]:
@@ -34,7 +29,7 @@ def names() -> list[str]:
     >>> modbp.models.names()
     ['cifar10', 'resnet50', 'vgg16']
     """
-    return sorted(_BUILDERS)
+    return list(_NAMES)
 
 
 def build(name: str, seed: int = 0, *, training: bool = False) -> nn.Module:
@@ -45,35 +40,32 @@ def build(name: str, seed: int = 0, *, training: bool = False) -> nn.Module:
 
     Parameters
     ----------
-    name
-        One of `names()`.
-    seed
-        Seed of the weights; the global generator is left alone.
-    training
-        Give ``vgg16`` the batch norms that it is trained with.
+    name : one of `names()`
+    seed : seed of the weights; the global generator is left alone
+    training : give ``vgg16`` the batch norms that it is trained with
 
     Returns
     -------
-    torch.nn.Module
-        In evaluation mode.
+    torch.nn.Module in evaluation mode
 
     Raises
     ------
-    UnknownName
-        If there is no such network.
-    InputError
-        If the seed is no seed.
+    UnknownName: if there is no such network.
+    InputError: if the seed is no seed.
 
     Examples
     --------
     >>> modbp.models.build("cifar10", seed=1).fc6
     Linear(in_features=1024, out_features=10, bias=True)
     """
-    if name not in _BUILDERS:
-        raise unknown_name("network", name, names())
+    if name not in _NAMES:
+        raise unknown_name("network", name, _NAMES)
+    if not isinstance(seed, int) or not 0 <= seed < 2**32:
+        raise InputError(f"seed is {seed!r}; give a whole number from 0 to 2³² − 1.")
     options = {"norms": True} if training and name == "vgg16" else {}
-    with _seeded(seed):
-        return _BUILDERS[name](**options).eval()
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return getattr(architectures, name)(**options).eval()
 
 
 def finished(name, net):
@@ -83,39 +75,23 @@ def finished(name, net):
     return architectures.without_norms(twin) if name == "vgg16" else twin
 
 
-@contextmanager
-def _seeded(seed):
-    if not isinstance(seed, int) or not 0 <= seed < 2**32:
-        raise InputError(f"seed is {seed!r}; give a whole number from 0 to 2³² − 1.")
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        yield
-
-
 def cifar10(weights: str | PathLike | None = "cifar10") -> nn.Sequential:
-    """Return the network of appendix D: four convolutions, two dense layers.
+    """Return the network of appendix D of :cite:t:`sixt2020lie`.
 
-    It maps ``[N, 3, 32, 32]`` images with values in [0, 1] to ``[N, 10]`` logits. Its
-    ReLUs are layers of their own, and its layers are called ``conv1`` … ``fc6``.
+    Four convolutions and two dense layers, ``conv1`` … ``fc6``, with ReLUs as layers of
+    their own, map ``[N, 3, 32, 32]`` images in [0, 1] to ``[N, 10]`` logits.
 
     Parameters
     ----------
-    weights
-        "cifar10" for ours, None for those of :func:`build`, or a .safetensors file.
+    weights : "cifar10" for ours, None for :func:`build`'s, or a .safetensors file
 
     Returns
     -------
-    torch.nn.Sequential
-        In evaluation mode, float32, on the CPU.
+    torch.nn.Sequential in evaluation mode, float32, on the CPU
 
     Raises
     ------
-    WeightsError
-        If the weights are missing, damaged or made for another network.
-
-    References
-    ----------
-    :cite:t:`sixt2020lie`, appendix D.
+    WeightsError: if the weights are missing, damaged or made for another network.
 
     Examples
     --------
@@ -133,9 +109,9 @@ def cifar10(weights: str | PathLike | None = "cifar10") -> nn.Sequential:
 def vgg16(weights: str | PathLike | None = "cifar10") -> nn.Sequential:
     """Return VGG-16, with layers ``conv1_1`` … ``pool5``, ``fc1``, ``fc2``, ``fc3``.
 
-    For CIFAR-10 it maps ``[N, 3, 32, 32]`` images with values in [0, 1] to ten logits,
-    and its hidden dense layers have 512 units instead of 4096. It was trained with
-    batch norm, which is folded.
+    For CIFAR-10, as in appendix D of :cite:t:`sixt2020lie`, it maps ``[N, 3, 32, 32]``
+    images in [0, 1] to ten logits, and its hidden dense layers have 512 units instead
+    of 4096. It was trained with batch norm, which is folded.
 
     Parameters
     ----------
@@ -146,17 +122,11 @@ def vgg16(weights: str | PathLike | None = "cifar10") -> nn.Sequential:
 
     Returns
     -------
-    torch.nn.Sequential
-        In evaluation mode, float32, on the CPU.
+    torch.nn.Sequential in evaluation mode, float32, on the CPU
 
     Raises
     ------
-    WeightsError
-        If the weights are missing, damaged or made for another network.
-
-    References
-    ----------
-    :cite:t:`sixt2020lie`, appendix D.
+    WeightsError: as for :func:`cifar10`.
 
     Examples
     --------
@@ -182,27 +152,24 @@ def resnet50(weights: str | PathLike | None = "cifar10") -> nn.Module:
 
     Parameters
     ----------
-    weights
-        As for :func:`vgg16`.
+    weights : as for :func:`vgg16`
 
     Returns
     -------
-    torchvision.models.ResNet
-        In evaluation mode, float32, on the CPU.
+    torchvision.models.ResNet in evaluation mode, float32, on the CPU
 
     Raises
     ------
-    WeightsError
-        If the weights are missing, damaged or made for another network.
+    WeightsError: as for :func:`cifar10`.
 
     Examples
     --------
     >>> modbp.models.resnet50(None).fc
     Linear(in_features=2048, out_features=10, bias=True)
     """
-    if weights != "imagenet":
-        return _trained("resnet50", weights)
-    return _imagenet("resnet50")
+    if weights == "imagenet":
+        return _imagenet("resnet50")
+    return _trained("resnet50", weights)
 
 
 def _trained(name, weights):
@@ -213,8 +180,7 @@ def _trained(name, weights):
 
 
 def _imagenet(name):
-    best = load_torchvision().models.get_model_weights(name).DEFAULT
-    return classifier(name, best)
+    return classifier(name, load_torchvision().models.get_model_weights(name).DEFAULT)
 
 
 def dense(*weights: torch.Tensor | list) -> nn.Sequential:
@@ -224,18 +190,15 @@ def dense(*weights: torch.Tensor | list) -> nn.Sequential:
 
     Parameters
     ----------
-    *weights
-        ``[out, in]`` each, first layer first.
+    *weights : ``[out, in]`` each, first layer first
 
     Returns
     -------
-    torch.nn.Sequential
-        In evaluation mode, float64: made for examples that are checked by hand.
+    torch.nn.Sequential in evaluation mode, float64: for examples checked by hand
 
     Raises
     ------
-    InputError
-        If there are no matrices, or neighbouring sizes do not fit.
+    InputError: if there are no matrices, or neighbouring sizes do not fit.
 
     Examples
     --------
@@ -251,18 +214,17 @@ def dense(*weights: torch.Tensor | list) -> nn.Sequential:
         ) from None
     if not matrices or any(matrix.ndim != 2 for matrix in matrices):
         raise InputError("give at least one weight matrix, as in dense([[1, 2]]).")
-    layers, below = OrderedDict(), None
+    layers, below = OrderedDict(), matrices[0].shape[1]
     for number, matrix in enumerate(matrices, start=1):
         rows, columns = matrix.shape
-        if below is not None:
-            if columns != below:
-                raise InputError(
-                    f"fc{number} takes {columns} inputs, but the layer below gives "
-                    f"{below}. Weights are [out, in], first layer first."
-                )
-            layers[f"relu{number - 1}"] = nn.ReLU()
+        if columns != below:
+            raise InputError(
+                f"fc{number} takes {columns} inputs, but the layer below gives "
+                f"{below}. Weights are [out, in], first layer first."
+            )
         # On "meta" nothing is drawn, so the global generator is left alone.
         layers[f"fc{number}"] = nn.Linear(columns, rows, False, device="meta")
         layers[f"fc{number}"].weight = nn.Parameter(matrix.clone())
-        below = rows
+        layers[f"relu{number}"], below = nn.ReLU(), rows
+    del layers[f"relu{number}"]  # the last are logits
     return nn.Sequential(layers).eval()

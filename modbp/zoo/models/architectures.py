@@ -7,7 +7,7 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval, fuse_linear_bn_eval
 
 from modbp.zoo.vision import load_torchvision
 
-__all__ = ["appendix_d", "resnet50", "vgg16", "without_norms"]
+__all__ = ["cifar10", "resnet50", "vgg16", "without_norms"]
 
 CLASSES = 10
 # Blocks of VGG-16: how many convolutions, and how many channels they have.
@@ -30,39 +30,31 @@ def _glorot(net):
     return net
 
 
-def appendix_d():
+def cifar10():
     """Return the network of appendix D, untrained."""
-    return _glorot(
-        nn.Sequential(
-            OrderedDict(
-                conv1=_conv(3, 32),
-                relu1=nn.ReLU(),
-                conv2=_conv(32, 64),
-                relu2=nn.ReLU(),
-                pool2=nn.MaxPool2d(2),
-                conv3=_conv(64, 128),
-                relu3=nn.ReLU(),
-                conv4=_conv(128, 128),
-                relu4=nn.ReLU(),
-                pool4=nn.MaxPool2d(2),
-                flatten=nn.Flatten(),
-                dropout5=nn.Dropout(0.5),
-                fc5=nn.Linear(8192, 1024),
-                relu5=nn.ReLU(),
-                dropout6=nn.Dropout(0.5),
-                fc6=nn.Linear(1024, CLASSES),
-            )
-        )
+    layers = OrderedDict(
+        conv1=_conv(3, 32),
+        relu1=nn.ReLU(),
+        conv2=_conv(32, 64),
+        relu2=nn.ReLU(),
+        pool2=nn.MaxPool2d(2),
+        conv3=_conv(64, 128),
+        relu3=nn.ReLU(),
+        conv4=_conv(128, 128),
+        relu4=nn.ReLU(),
+        pool4=nn.MaxPool2d(2),
+        flatten=nn.Flatten(),
+        dropout5=nn.Dropout(0.5),
+        fc5=nn.Linear(8192, 1024),
+        relu5=nn.ReLU(),
+        dropout6=nn.Dropout(0.5),
+        fc6=nn.Linear(1024, CLASSES),
     )
+    return _glorot(nn.Sequential(layers))
 
 
 def vgg16(*, classes=CLASSES, width=512, side=1, norms=False):
-    """Return VGG-16 with the paper's layer names, untrained.
-
-    Its last pooling gives ``[512, side, side]``: 1 for images of 32 pixels, 7 for 224.
-    With `norms`, as during training, a batch norm stands behind each layer with weights
-    but the last, and nothing is dropped out.
-    """
+    """Return VGG-16, untrained; in training, batch norms take the place of dropout."""
     layers, below = OrderedDict(), 3
     for block, (count, channels) in enumerate(_BLOCKS, start=1):
         for number in range(1, count + 1):
@@ -75,7 +67,7 @@ def vgg16(*, classes=CLASSES, width=512, side=1, norms=False):
             below = channels
         layers[f"pool{block}"] = nn.MaxPool2d(2)
     layers["flatten"] = nn.Flatten()
-    below *= side**2
+    below *= side**2  # of the last pooling
     for number in (1, 2):
         layers[f"fc{number}"] = nn.Linear(below, width, bias=not norms)
         if norms:
@@ -89,22 +81,15 @@ def vgg16(*, classes=CLASSES, width=512, side=1, norms=False):
 
 
 def resnet50():
-    """Return ResNet-50 for images of 32 pixels, untrained.
-
-    It is torchvision's, but for two things: ten logits, and a first convolution of 3×3
-    pixels and stride 1 instead of 7×7 and 2, which on so small an image would leave
-    the last block a single pixel.
-    """
+    """Return torchvision's ResNet-50, untrained, for ten classes and 32 pixels."""
     net = load_torchvision().models.resnet50(weights=None, num_classes=CLASSES)
+    # With 7×7 pixels and stride 2 the last block would be left a single pixel.
     net.conv1 = _conv(3, 64, bias=False)
     return net
 
 
 def without_norms(net):
-    """Return a copy of a chain of layers, each batch norm folded into the one before.
-
-    Equation: ``W' = γ/σ W`` and ``b' = γ/σ (b − μ) + β`` per output channel.
-    """
+    """Return a copy of a chain, each batch norm folded into the layer before it."""
     layers = OrderedDict()
     for name, layer in net.named_children():
         if fuse := _FUSE.get(type(layer)):

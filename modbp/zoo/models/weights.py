@@ -30,12 +30,8 @@ def save(net: nn.Module, path: str | PathLike, **history: object) -> None:
 
     Parameters
     ----------
-    net
-        The network.
-    path
-        A file name that ends in ``.safetensors``.
-    **history
-        Plain JSON values: command, seed, accuracy and the like.
+    net, path : the network, and a file name that ends in ``.safetensors``
+    **history : plain JSON values: command, seed, accuracy and the like
 
     Examples
     --------
@@ -54,18 +50,15 @@ def provenance(path: str | PathLike | None = None) -> dict:
 
     Parameters
     ----------
-    path
-        The weights file; the shipped weights of ``cifar10`` if left out.
+    path : the weights file; the shipped weights of ``cifar10`` if left out
 
     Returns
     -------
-    dict
-        Among others: command, seed, accuracy, fingerprint of the data, versions.
+    dict: among others command, seed, accuracy, fingerprint of the data, versions
 
     Raises
     ------
-    WeightsError
-        If there is no such file, or it cannot be read.
+    WeightsError: if there is no such file, or it cannot be read.
 
     Examples
     --------
@@ -97,15 +90,12 @@ def load(net: nn.Module, path: str | PathLike) -> None:
 
     Parameters
     ----------
-    net
-        The network; changed only if every check passes.
-    path
-        A ``.safetensors`` file with its JSON history beside it.
+    net : the network, changed only if every check passes
+    path : a ``.safetensors`` file with its JSON history beside it
 
     Raises
     ------
-    WeightsError
-        If the file is missing, damaged or made for another network.
+    WeightsError: if the file is missing, damaged or made for another network.
 
     Examples
     --------
