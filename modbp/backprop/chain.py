@@ -118,9 +118,10 @@ class Recording:
 
     def _overwriting(self, call):
         """Let a ReLU write over its input where neither call nor rule looks again."""
-        below = self.steps[call.sources[0]].rule if call.sources else None
-        needed = self.keep or not call.alone or getattr(below, "keeps_output", True)
-        if needed or not call.layer.overwrite:
+        if self.keep or not call.alone or not call.layer.overwrite:
+            return call
+        below = type(self.steps[call.sources[0]].rule)
+        if vars(below).get("keeps_output", True):  # of its own: heirs may keep it
             return call
         layer = replace(call.layer, forward=call.layer.overwrite)
         return replace(call, layer=layer)
