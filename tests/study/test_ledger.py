@@ -10,10 +10,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from modbp import data
 from modbp.__main__ import parser
 from modbp.errors import DataError, UnknownName
 from modbp.study import ledger
-from modbp.study.ledger import networks, reductions
+from modbp.study.ledger import reductions
 
 BOOK = Path(__file__).parents[2] / "book"
 CLAIMS = ledger.read()
@@ -56,7 +57,7 @@ def test_a_claim_has_a_verdict_and_what_it_rests_on(claim):
 
 @pytest.mark.parametrize("number", NUMBERS)
 def test_a_number_is_what_it_cites_and_its_condition_holds(number):
-    if number.get("data") and "CIFAR-10" not in networks.test_images(1).source:
+    if number.get("data") and "CIFAR-10" not in data.images(1).source:
         pytest.skip("needs CIFAR-10, on whose images the number was measured")
     found = ledger.cited(number)
     # Six digits are stored.
@@ -182,9 +183,8 @@ def test_an_unknown_reduction_or_measurement_is_named(kind):
 
 @pytest.mark.parametrize("kind", ["reduction", "measurement"])
 def test_every_reduction_and_measurement_has_a_use(kind):
-    known = reductions.REDUCTIONS if kind == "reduction" else ledger.MEASUREMENTS
     cited = {n[kind] for claim in CLAIMS for n in claim["numbers"] if kind in n}
-    assert set(known) == cited
+    assert set(ledger.WAYS[kind]) == cited
 
 
 def test_a_condition_may_have_one_side_or_two():

@@ -63,7 +63,7 @@ def test_the_settings_are_those_of_the_stored_result(now, stored):
 @pytest.mark.parametrize("layer", ["conv1", "conv2"])
 def test_power_steps_of_the_stored_result_can_be_recomputed(now, stored, layer):
     # A convolution's locations come from the first 200 images, however many there are.
-    x = now.subject.prepared(now.images[:200]).x
+    x = now.subject.prepared(now.images[:200])
     cell = experiment.step_cell(neurons.seen(models.cifar10()[:3].eval(), x)[layer])
     wanted = stored["results"]["layers"][layer]
     assert close(cell, {key: wanted[key] for key in cell})

@@ -134,7 +134,7 @@ class Noise:
         return Lines(self.x[:count])
 
     def prepared(self, lines):
-        return lines
+        return lines.x
 
     def fit(self, lines, batch):
         return patterns.fit(self.net, lines.x.split(batch))

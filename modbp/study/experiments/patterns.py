@@ -74,7 +74,7 @@ class Patterns(Experiment):
             "matrices": "σ₁/σ₂ of the 2020 code's matrices, alone and multiplied",
             "chains": "σ₁/σ₂ and convergence of whole backward passes",
         }
-        first = subject.prepared(self.images[:1]).x
+        first = subject.prepared(self.images[:1])
         self.layers = list(taps(subject.net, first))
         self.counts = {
             "layers": len(self.layers),
@@ -84,11 +84,11 @@ class Patterns(Experiment):
 
     @cached_property
     def _x(self):
-        return self.subject.prepared(self.images).x
+        return self.subject.prepared(self.images)
 
     @cached_property
     def _tested(self):
-        return self.subject.prepared(self.subject.images).x
+        return self.subject.prepared(self.subject.images)
 
     @cached_property
     def _fitted(self):

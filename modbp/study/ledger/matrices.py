@@ -8,7 +8,10 @@ from scipy import stats
 from modbp import theory
 from modbp.theory import surrogate
 
-__all__ = ["MATRICES"]
+__all__ = ["conserved_by_gamma", "cosine_of", "excluded_cosine", "factor_cancels"]
+__all__ += ["factor_share", "float32_floor", "gap_of", "largest_fall"]
+__all__ += ["measured_limit", "random_chain_gap", "robustness", "surrogate_error"]
+__all__ += ["without_absolute_value"]
 
 
 def largest_fall(chains: int = 400, seed: int = 0) -> float:
@@ -96,30 +99,22 @@ def robustness(what: str, repetitions: int = 2, seed: int = 0) -> float:
     They are the median and the minimum of ``|cos|``, and the mean without the cosine of
     each vector with itself.
     """
-    code = theory.PROTOCOLS["code"]
-    others = [
-        replace(code, statistic=np.median),
-        replace(code, statistic=np.min),
-        replace(code, diagonal=False),
-    ]
-    base, *found = (
-        _medians(protocol, repetitions, seed) for protocol in (code, *others)
-    )
+    variants = theory.VARIANTS | theory.alpha_beta_variants()
+    found = []
+    changes = {}, {"statistic": np.median}, {"statistic": np.min}, {"diagonal": False}
+    for change in changes:
+        protocol = replace(theory.PROTOCOLS["code"], **change)
+        options = {"protocol": protocol, "repetitions": repetitions, "seed": seed}
+        curves = theory.simulate(variants, **options).values()
+        found.append(np.array([np.median(curve, axis=0) for curve in curves]))
+    base, *others = found
     if what == "order":
-        return min(stats.spearmanr(base[:, 5], x[:, 5]).statistic for x in found)
+        return min(stats.spearmanr(base[:, 5], x[:, 5]).statistic for x in others)
     shifts = []
-    for other in found:
+    for other in others:
         usable = (base > 1e-12) & (other > 1e-12)
         shifts.append(np.abs(np.log10(base[usable] / other[usable])).max())
     return max(shifts)
-
-
-def _medians(protocol, repetitions, seed):
-    variants = theory.VARIANTS | theory.alpha_beta_variants()
-    found = theory.simulate(
-        variants, protocol=protocol, repetitions=repetitions, seed=seed
-    )
-    return np.array([np.median(curve, axis=0) for curve in found.values()])
 
 
 def without_absolute_value(seed: int = 0) -> float:
@@ -196,13 +191,3 @@ def conserved_by_gamma() -> float:
             change = abs(below.sum() - r.sum()) / np.abs(below).sum()
             worst, r = max(worst, change), below
     return worst
-
-
-MATRICES = {
-    measurement.__name__: measurement
-    for measurement in (
-        *(largest_fall, random_chain_gap, cosine_of, gap_of, excluded_cosine),
-        *(float32_floor, measured_limit, robustness, without_absolute_value),
-        *(factor_share, surrogate_error, factor_cancels, conserved_by_gamma),
-    )
-}
