@@ -20,6 +20,7 @@ def start(here, *words, launcher=(), **environment):
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         encoding="utf-8",
+        errors="replace",  # what was killed may end in half a letter
         start_new_session=True,
     )
 

@@ -1,21 +1,17 @@
 """The verb ``explain``, from a picture in a file to a figure in another."""
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from commands.shell import shell
 from PIL import Image
 
 import modbp
 from modbp import data, figures
 from modbp.__main__ import main
 from modbp.zoo.named import find_network
-
-ROOT = Path(__file__).parents[2]
 
 MODELS = """
 from torch import nn
@@ -48,24 +44,12 @@ def here(tmp_path, monkeypatch):
     return tmp_path
 
 
-def shell(here, *arguments):
-    command = [sys.executable, "-W", "error", "-m", "modbp", "explain", *arguments]
-    threads = {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
-    return subprocess.run(
-        command,
-        cwd=here,
-        env={**os.environ, **threads},
-        capture_output=True,
-        encoding="utf-8",
-    )
-
-
 def test_the_shell_gets_a_figure_and_is_told_what_was_done(here):
     options = "--network resnet18 --weights none --size 64 --target 207"
     options += " --methods lrp-a1b0 gradient --output maps.png"
-    done = shell(here, "cat.png", *options.split())
-    assert (done.returncode, done.stderr) == (0, "")
-    first, network, explained, wrote = done.stdout.splitlines()
+    status, out, error = shell(here, "explain", "cat.png", *options.split())
+    assert (status, error) == (0, "")
+    first, network, explained, wrote = out.splitlines()
     assert first == "cat.png: 130×90, its middle resized to 64×64 pixels"
     assert network.startswith(
         "resnet18, random weights, seed 0: 1000 classes, predicts class "
@@ -83,9 +67,12 @@ def test_the_shell_gets_a_figure_and_is_told_what_was_done(here):
 
 
 def test_the_shell_gets_one_line_and_status_2_for_a_picture_that_is_not_there(here):
-    done = shell(here, "dog.png", "--network", "resnet18")
-    wanted = "modbp: dog.png: no such file. Give the path of a picture.\n"
-    assert (done.returncode, done.stdout, done.stderr) == (2, "", wanted)
+    done = shell(here, *"explain dog.png --network resnet18".split())
+    assert done == (
+        2,
+        "",
+        "modbp: dog.png: no such file. Give the path of a picture.\n",
+    )
 
 
 @pytest.mark.parametrize("name, size", [("cifar10", 32), ("squeezenet1_1", 224)])
@@ -155,7 +142,6 @@ def test_methods_with_options_averages_and_batch_norm_apart_can_be_asked_for(
 @pytest.mark.parametrize(
     "line, message",
     [
-        ("dog.png", "dog.png: no such file"),
         ("mine.py", "mine.py: cannot be read as an image"),
         ("cat.png --network resnet19", "'resnet19'. Did you mean 'resnet18'"),
         ("cat.png --methods lrp-a1b1", "'lrp-a1b1'. Did you mean 'lrp-a"),

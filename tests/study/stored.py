@@ -35,9 +35,29 @@ def subject_of(config, precision="float32", count=None):
         scale=config["scale"],
         precision=precision,
     )
-    if about.images.source != config["images"]:
-        pytest.skip(f"needs {config['images']}; there is {about.images.source}")
+    need_images(config, about.images)
     return about
+
+
+def need_images(config, images):
+    """Skip where this machine lacks the images that a result was made of."""
+    if images.source != config["images"]:
+        pytest.skip(f"needs {config['images']}; there is {images.source}")
+
+
+def with_patterns(name, wanted):
+    """Return the methods of a result that go back by patterns, or the others."""
+    parts = experiments.read(name)["config"]["parts"]
+    return [label for label in parts if experiments.needs_patterns(label) == wanted]
+
+
+def check_settings_but_images(stored, now):
+    """Compare what a result was made of with the code; images may be others here."""
+    config = stored["config"]
+    images = {"images", "count", "image_names", "tested", "tested_names", "parts"}
+    for key in (now.settings.keys() | config.keys()) - images:
+        assert now.settings[key] == config[key], key
+    assert config["parts"] == now.parts and config["count"] == 2000
 
 
 def check_made_by_this_code(stored, experiment):
