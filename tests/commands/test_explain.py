@@ -23,9 +23,6 @@ def build():
 def doubled():
     return build().double()
 
-def a_number():
-    return 3
-
 def broken():
     raise KeyError("oh")
 """
@@ -51,9 +48,8 @@ def test_the_shell_gets_a_figure_and_is_told_what_was_done(here):
     assert (status, error) == (0, "")
     first, network, explained, wrote = out.splitlines()
     assert first == "cat.png: 130×90, its middle resized to 64×64 pixels"
-    assert network.startswith(
-        "resnet18, random weights, seed 0: 1000 classes, predicts class "
-    )
+    title = "resnet18, random weights, seed 0"
+    assert network.startswith(f"{title}: 1000 classes, predicts class ")
     assert explained.startswith("explained class 207 (logit ")
     assert explained.endswith(") by lrp-a1b0, gradient")
     assert wrote == "wrote maps.png"
@@ -101,9 +97,8 @@ def test_the_maps_drawn_are_those_of_explain(here, monkeypatch, capsys, name, si
         r = modbp.explain(found.net, scaled, method, 2)
         wanted = figures.reduce(r, method)
         torch.testing.assert_close(seen["maps"][method], wanted, rtol=1e-4, atol=1e-9)
-    assert seen["source"].startswith(
-        f"cat.png, {name}, random weights, seed 3: class 2"
-    )
+    title = f"{name}, random weights, seed 3"
+    assert seen["source"].startswith(f"cat.png, {title}: class 2")
 
 
 def test_a_function_in_a_file_gives_the_network(here, capsys):
@@ -139,15 +134,16 @@ def test_methods_with_options_averages_and_batch_norm_apart_can_be_asked_for(
     assert main([*line.split(), "1"]) == 0
 
 
+MINE = "cat.png --network mine.py:build"
+
+
 @pytest.mark.parametrize(
     "line, message",
     [
         ("mine.py", "mine.py: cannot be read as an image"),
-        ("cat.png --network resnet19", "'resnet19'. Did you mean 'resnet18'"),
         ("cat.png --methods lrp-a1b1", "'lrp-a1b1'. Did you mean 'lrp-a"),
         ("cat.png --weights none --target 10", "target 10 is out of range: the netw"),
         ("cat.png --weights none --target -1", "target -1 is out of range"),
-        ("cat.png --weights best", "choose cifar10 for ours"),
         ("cat.png --weights none --target true", "a picture has no label"),
         ("cat.png --weights none --size 0", "size is 0; give the side"),
         ("cat.png --weights none --size 3", "'pool4'"),
@@ -155,14 +151,9 @@ def test_methods_with_options_averages_and_batch_norm_apart_can_be_asked_for(
         ("cat.png --weights none --output a.jpg", "a.jpg: the figure is a PNG"),
         ("cat.png --weights none --output no/a.png", "no: no such folder. Make it"),
         ("cat.png --weights none --seed -1", "seed is -1"),
-        ("cat.png --network no.py:build", "no.py: no such file. Give FILE.py:FUNC"),
         ("cat.png --network mine.py:biuld", "'biuld'. Did you mean 'build'"),
-        ("cat.png --network mine.py:a_number", "returns a int; return a torch.nn"),
         ("cat.png --network mine.py:broken", "stopped with KeyError: 'oh'. Repair"),
-        (
-            "cat.png --network mine.py:build --mean 1 1 1 --methods excitation-bp",
-            "images in [0, 1]",
-        ),
+        (f"{MINE} --mean 1 1 1 --methods excitation-bp", "images in [0, 1]"),
     ],
 )
 def test_bad_input_is_one_line_with_status_2_and_no_figure(here, capsys, line, message):

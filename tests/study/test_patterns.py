@@ -7,7 +7,7 @@ import pytest
 from study import stored as book
 
 import modbp
-from modbp import data, models, patterns
+from modbp import data, models
 from modbp.measures import neurons, spectra
 from modbp.study import experiments
 from modbp.study.experiments import patterns as experiment
@@ -122,46 +122,19 @@ def about(tmp_path):
     return experiments.subject(name, count=48, size=32, folder="photographs")
 
 
-def run(about, output, **changes):
-    settings = {"patterns": 48, "neurons": 2, **changes}
-    return experiments.run(experiments.Patterns(about, **settings), output)
+def run(about, output, patterns=48):
+    made = experiments.Patterns(about, patterns=patterns, neurons=2)
+    return experiments.run(made, output)
 
 
-def test_any_network_is_measured_and_a_finished_layer_is_not_measured_again(
-    about, tmp_path, monkeypatch
-):
+def test_any_network_is_measured_and_every_layer_is_a_unit(about, tmp_path):
     whole = run(about, tmp_path / "whole")
     assert list(whole["results"]["layers"]) == ["0", "4"]
     assert set(whole["results"]["chains"]) == set(experiment.KINDS)
     text = (tmp_path / "whole" / "layers.json").read_text(encoding="utf-8")
     assert "NaN" not in text
-    measure, measured = experiment.step_cell, []
-
-    def step_cell(layer, count):
-        if measured == ["first"]:
-            measured.append("stopped")
-            raise KeyboardInterrupt
-        measured.append("first")
-        return measure(layer, count)
-
-    monkeypatch.setattr(experiment, "step_cell", step_cell)
-    with pytest.raises(KeyboardInterrupt):
-        run(about, tmp_path / "cut")
-    assert experiments.status(tmp_path / "cut")[1:] == [
-        "  layers: 1 of 2 units",
-        "  matrices: 0 of 1 units",
-        "  chains: 0 of 5 units",
-    ]
-    assert run(about, tmp_path / "cut")["results"] == whole["results"]
-    assert len(measured) == 3  # two layers, and the one that was stopped
-
-
-def test_every_row_of_patterns_times_weights_sums_to_one():
-    net, x = models.cifar10()[:4].eval(), data.images(8, folder="photographs").x
-    for estimator in experiment.ESTIMATORS:
-        for name, A in patterns.fit(net, x, estimator=estimator).items():
-            rows = (A * net.get_submodule(name).weight).flatten(1).sum(1)
-            assert ((rows - 1).abs() < 1e-3)[A.flatten(1).any(1)].all(), name
+    counts = experiments.Patterns(about, patterns=48).counts
+    assert counts == {"layers": 2, "matrices": 1, "chains": 5}
 
 
 @pytest.mark.parametrize(

@@ -420,8 +420,6 @@ def test_a_network_of_the_same_name_with_other_layers_has_a_plan_of_its_own(
 
 @pytest.mark.parametrize("network", sorted(experiments.PLANS))
 def test_written_plans_name_layers_that_there_are(network):
-    if network not in models.names():
-        pytest.skip(f"modbp.models has no {network}")
     net, plan = models.build(network), experiments.PLANS[network]
     chosen = experiments.automatic(net, torch.zeros(1, 3, 32, 32))
     assert len(chosen.starts) == 5
@@ -429,8 +427,9 @@ def test_written_plans_name_layers_that_there_are(network):
     for layer in (*plan.starts, *plan.layers):
         assert layer in chain.layers
     assert set(plan.starts) <= set(plan.layers)
-    for name in (*plan.methods, *plan.maps):
-        experiments.method(name)
+    for name in {*plan.methods, *plan.maps}:
+        # Tables of methods are the same in every process: no place in memory.
+        assert " at 0x" not in str(experiments.method(name))
 
 
 def test_the_rule_of_additions_is_spelled_in_words():
@@ -441,12 +440,6 @@ def test_the_rule_of_additions_is_spelled_in_words():
             experiments.method(label)
     with pytest.raises(InputError, match="has no option 'limit'"):
         experiments.method("lrp-a1b0:limit=9.0")
-
-
-@pytest.mark.parametrize("plan", experiments.PLANS.values(), ids=experiments.PLANS)
-def test_tables_of_methods_are_the_same_in_every_process(plan):
-    for label in {*plan.methods, *plan.maps}:
-        assert " at 0x" not in str(experiments.method(label))
 
 
 def test_a_store_keeps_names_that_no_file_may_have(tmp_path):
