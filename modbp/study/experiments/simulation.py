@@ -8,7 +8,7 @@ from modbp import theory
 from modbp.measures import neurons
 from modbp.study.experiments.images import CHUNK
 from modbp.study.experiments.subject import Subject
-from modbp.study.runs.run import Experiment
+from modbp.study.runs.run import Experiment, rounded
 
 __all__ = ["BETAS", "LEARNED", "Learned", "Simulation"]
 
@@ -160,8 +160,4 @@ def _curve(values):
     some = ~np.isnan(values).all(axis=0)
     median = np.full(values.shape[1], np.nan)
     median[some] = np.nanmedian(values[:, some], axis=0)
-    return {"median": _rounded(median), "first": _rounded(values[0])}
-
-
-def _rounded(values):
-    return [None if np.isnan(value) else float(f"{value:.5g}") for value in values]
+    return {"median": [*map(rounded, median)], "first": [*map(rounded, values[0])]}

@@ -23,12 +23,10 @@ __all__ += ["Table", "refresh"]
 # The book's own.
 CLAIMS = Path(__file__).with_name("claims.json")
 # What a number may cite, by kind and name.
+_ROOMS = {"measurement": (matrices, networks), "reduction": (reductions,)}
 WAYS = {
     kind: {name: getattr(room, name) for room in rooms for name in room.__all__}
-    for kind, rooms in {
-        "measurement": (matrices, networks),
-        "reduction": (reductions,),
-    }.items()
+    for kind, rooms in _ROOMS.items()
 }
 
 
@@ -78,7 +76,7 @@ def cited(number: dict) -> float:
     which starts from nothing. ``arguments`` go to either.
     """
     kind = "measurement" if "measurement" in number else "reduction"
-    known, name = WAYS[kind], number[kind]
+    name, known = number[kind], WAYS[kind]
     if name not in known:
         raise unknown_name(kind, name, known)
     found = map(_at, number.get("from", ()))
