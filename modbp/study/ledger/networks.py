@@ -44,12 +44,10 @@ def roughness(method: str, network: str = "cifar10") -> float:
     return float(np.median((rows + columns) / np.abs(shown).sum((1, 2))))
 
 
-def class_difference(
-    method: str, first: int = 3, second: int = 5, network: str = "cifar10"
-) -> float:
-    """Return how much the maps of two classes differ as they are shown."""
+def class_difference(method: str, network: str = "cifar10") -> float:
+    """Return how much the maps of the fourth and sixth class differ as shown."""
     net = getattr(models, network)()
-    one, two = (_maps(net, method, torch.full((COUNT,), c)) for c in (first, second))
+    one, two = (_maps(net, method, torch.full((COUNT,), c)) for c in (3, 5))
     return float(figures.difference(one, two).mean())
 
 
@@ -74,16 +72,16 @@ def gamma_end(gamma: float, method: str) -> float:
     return float(cosine(one.flatten(1), two.flatten(1)).min())
 
 
-def pattern_identity(layer: str = "fc5", images: int = 200) -> float:
+def pattern_identity() -> float:
     """Return the largest relative distance of patterns from the covariance form.
 
     Equation: ``cov₊[x] w / (wᵀ cov₊[x] w)``, written out with what each neuron sees,
     against the patterns of equation 41. A fully connected layer sees one vector per
     image, so that both use the same ones. Neurons that are rarely on are left out.
     """
-    net, x = models.cifar10().double(), data.images(images).x.double()
-    fitted = patterns.fit(net, [x], estimator="eq41")[layer].numpy()
-    found, worst = neurons.seen(net, x)[layer], 0.0
+    net, x = models.cifar10().double(), data.images(200).x.double()
+    fitted = patterns.fit(net, [x], estimator="eq41")["fc5"].numpy()
+    found, worst = neurons.seen(net, x)["fc5"], 0.0
     for neuron in np.flatnonzero(found.on(slice(None)).sum(axis=0) >= 10):
         seen, w = found.x[found.on(neuron)], found.weight[neuron]
         # Never the covariance itself, which has sixteen million entries here.
