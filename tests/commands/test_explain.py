@@ -62,15 +62,6 @@ def test_the_shell_gets_a_figure_and_is_told_what_was_done(here):
     assert {path.name for path in here.iterdir()} == {"cat.png", "mine.py", "maps.png"}
 
 
-def test_the_shell_gets_one_line_and_status_2_for_a_picture_that_is_not_there(here):
-    done = shell(here, *"explain dog.png --network resnet18".split())
-    assert done == (
-        2,
-        "",
-        "modbp: dog.png: no such file. Give the path of a picture.\n",
-    )
-
-
 @pytest.mark.parametrize("name, size", [("cifar10", 32), ("squeezenet1_1", 224)])
 def test_the_maps_drawn_are_those_of_explain(here, monkeypatch, capsys, name, size):
     seen = {}
@@ -140,6 +131,7 @@ MINE = "cat.png --network mine.py:build"
 @pytest.mark.parametrize(
     "line, message",
     [
+        ("dog.png", "dog.png: no such file. Give the path of a picture."),
         ("mine.py", "mine.py: cannot be read as an image"),
         ("cat.png --methods lrp-a1b1", "'lrp-a1b1'. Did you mean 'lrp-a"),
         ("cat.png --weights none --target 10", "target 10 is out of range: the netw"),

@@ -1,4 +1,4 @@
-"""Stored convergence: made by the code that is here, from the weights that are here."""
+"""Stored results: made by the code that is here, from the weights that are here."""
 
 import random
 
@@ -14,23 +14,18 @@ STORED = book.names_of("csc")
 
 
 def test_there_are_results():
-    kinds = {"cifar10": ["-255"], "resnet50": ["-clip"], "vgg16": []}
-    assert set(STORED) == {
-        f"csc/{network}{more}"
-        for network, own in kinds.items()
-        for more in ("", "-photographs", *own)
-    }
+    names = "cifar10 cifar10-255 cifar10-photographs resnet50 resnet50-clip "
+    names += "resnet50-photographs vgg16 vgg16-photographs"
+    assert STORED == [f"csc/{name}" for name in names.split()]
 
 
-@pytest.mark.parametrize("name", STORED)
+@pytest.mark.parametrize("name", book.names_of(*book.MADE))
 def test_a_result_was_made_with_this_code_and_these_weights(name):
     stored = experiments.read(name)
-
-    def now(precision, labels):
-        about = book.subject_of(stored["config"], precision)
-        return experiments.CSC(about, labels, batch=stored["config"]["batch"])
-
-    book.check_made_by_this_code(stored, now)
+    book.check_made_by_this_code(stored)
+    if not name.endswith("-photographs"):
+        found = [int(name) for name in stored["config"]["image_names"]]
+        assert found == data.paper_indices(len(found))
 
 
 # On pixels up to 255 not all methods are defined; the clip is one of some methods.
@@ -45,9 +40,7 @@ def test_the_methods_are_those_of_the_plan(name):
 
 @pytest.mark.parametrize("name", ["cifar10", "cifar10-255", "resnet50", "vgg16"])
 def test_the_full_results_use_the_200_images_of_the_paper(name):
-    config = experiments.read(f"csc/{name}")["config"]
-    assert [int(name) for name in config["image_names"]] == data.paper_indices(200)
-    assert config["relevances"] == 5
+    assert len(experiments.read(f"csc/{name}")["config"]["image_names"]) == 200
 
 
 def check_cells(name, label, generator):
@@ -58,8 +51,7 @@ def check_cells(name, label, generator):
     some = {*generator.sample(layers, 4), "input"}
     plan = experiments.Plan((start,), tuple(filter(some.__contains__, layers)), ())
     about = book.subject_of(config, book.precision_of(config["parts"][label]))
-    options = {"plan": plan, "batch": config["batch"], "seed": config["seed"]}
-    experiment = experiments.CSC(about, [label], **options)
+    experiment = book.again(about, config, [label], plan=plan)
     unit = generator.randrange(experiment.counts[label])
     for key, distances in experiment.compute(label, unit).items():
         _, layer, *channels = key.split("\n")

@@ -17,7 +17,7 @@ def stored():
 
 
 def test_it_was_made_by_this_code_and_the_command_that_it_names(stored):
-    book.check_made_by_this_code(stored, lambda *_: experiments.Simulation())
+    book.check_made_by_this_code(stored, experiments.Simulation())
     # The same in every process: no place in memory.
     assert stored["config"]["parts"]["code"] == (
         "one_hot=False, absolute=True, diagonal=True, statistic=mean"
