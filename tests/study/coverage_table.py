@@ -25,8 +25,6 @@ from modbp.files import write_json
 from modbp.study.runs.provenance import facts
 from modbp.study.runs.store import RESULTS
 
-__all__ = ["COLUMNS", "FILE", "ROWS", "cell", "config", "refusal", "table"]
-
 FILE = RESULTS / "coverage.json"
 COMMAND = "python tests/study/coverage_table.py"
 

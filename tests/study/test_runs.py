@@ -103,8 +103,7 @@ def test_a_stopped_run_goes_on_and_ends_with_the_same_bytes(tmp_path, after):
     # What is finished is there at once, and its units are not kept.
     assert len([*output.glob("*")]) == after // 4
     assert len([*tmp_path.glob("a.work/*/*")]) == after % 4
-    _, computed = finish(output)
-    assert len(computed) == 8 - after
+    assert len(finish(output)[1]) == 8 - after
     assert content(output) == content(tmp_path / "whole")
 
 
@@ -153,21 +152,16 @@ def test_other_settings_are_refused_and_nothing_is_lost(tmp_path):
     stopped(tmp_path / "b", 3)
     with pytest.raises(ResultError, match="b.work was made with another seed"):
         finish(tmp_path / "b", seed=1)
-    _, computed = finish(tmp_path / "b")
-    assert len(computed) == 5
+    assert len(finish(tmp_path / "b")[1]) == 5
 
 
 @pytest.mark.parametrize("damage", ["truncated", "flipped", "empty"])
 def test_a_damaged_unit_is_named_and_computed_again(tmp_path, capsys, damage):
     stopped(tmp_path / "a", 3)
     first = tmp_path / "a.work" / "1" / "000000.safetensors"
-    bytes_ = first.read_bytes()
-    changed = {
-        "truncated": bytes_[:-3],
-        "flipped": bytes_[:-1] + bytes([bytes_[-1] ^ 1]),
-        "empty": b"",
-    }
-    first.write_bytes(changed[damage])
+    *kept, last = first.read_bytes()
+    changed = {"truncated": kept[:-2], "flipped": [*kept, last ^ 1], "empty": []}
+    first.write_bytes(bytes(changed[damage]))
     found, computed = finish(tmp_path / "a")
     assert found["results"]["1"] == [10, 11, 12, 13]
     assert computed[0] == ("1", 0) and len(computed) == 6
@@ -240,8 +234,7 @@ def test_a_full_disk_is_told_and_what_is_finished_is_kept(tmp_path, monkeypatch)
     assert caught.value.__cause__.errno == errno.ENOSPC
     assert not Path(written[-1]).exists()  # nothing half is left
     monkeypatch.undo()
-    _, computed = finish(output)
-    assert len(computed) == 6
+    assert len(finish(output)[1]) == 6
 
 
 @pytest.mark.parametrize("place", ["a file", "/proc"])
@@ -316,8 +309,7 @@ def test_a_killed_run_goes_on_and_ends_with_the_same_bytes(tmp_path, whole):
     units = "csc.work/*/*.safetensors"
     process = start(tmp_path, *LINE)
     assert kill_when(process, lambda: len(list(tmp_path.glob(units))) > 1)
-    kept = {path: path.stat().st_mtime_ns for path in tmp_path.glob(units)}
-    assert len(kept) >= 2 and not (tmp_path / "csc" / "lrp-a1b0.json").exists()
+    assert not (tmp_path / "csc" / "lrp-a1b0.json").exists()
     assert finished(tmp_path) == whole
     # None was finished twice; one may have been kept but not noted when the end came.
     units = [(entry["part"], entry["unit"]) for entry in log(tmp_path / "csc")]

@@ -218,15 +218,16 @@ def sign_cell(mats: dict[str, np.ndarray]) -> dict:
     σ₁/σ₂, the share of positive entries and of positive mass, the largest entry, and
     absolute sums of rows.
     """
-    size = {kind: np.abs(M) for kind, M in mats.items()}
+
+    def each(measure):
+        return {kind: measure(M) for kind, M in mats.items()}
+
     return {
-        "kernel": {kind: rounded(spectra.ratio(M)) for kind, M in mats.items()},
-        "positive": {kind: rounded(np.mean(M > 0)) for kind, M in mats.items()},
-        "positive mass": {
-            kind: rounded(M[M > 0].sum() / size[kind].sum()) for kind, M in mats.items()
-        },
-        "largest": {kind: rounded(M.max()) for kind, M in size.items()},
-        "absolute sum": {kind: _spread(M.sum(axis=1)) for kind, M in size.items()},
+        "kernel": each(lambda M: rounded(spectra.ratio(M))),
+        "positive": each(lambda M: rounded(np.mean(M > 0))),
+        "positive mass": each(lambda M: rounded(M[M > 0].sum() / np.abs(M).sum())),
+        "largest": each(lambda M: rounded(np.abs(M).max())),
+        "absolute sum": each(lambda M: _spread(np.abs(M).sum(axis=1))),
     }
 
 
