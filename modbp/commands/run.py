@@ -55,9 +55,7 @@ def add(verbs: argparse._SubParsersAction) -> None:
         parser.add_argument("--repetitions", type=int, default=20, help="[20]")
     patterns = _new(kinds, "patterns", "what patterns are made of")
     for parser, some in ((learned, "DIR"), (patterns, "COUNT|DIR")):
-        words.add_network(parser)
-        _add_images(parser, some, "20 of CIFAR-10's test images")
-        _add_patterns(parser, 2000)
+        _add_subject(parser, some, images=20, patterns=2000)
 
 
 def _new(kinds, name, about):
@@ -67,34 +65,32 @@ def _new(kinds, name, about):
     return parser
 
 
-def _add_images(parser, some, default):
+def _add_subject(parser, some, images, patterns):
+    words.add_network(parser)
     parser.add_argument(
         "--images",
         nargs="+",
         default=[],
         metavar=some,
         help="how many, or a folder with one sub-folder per class, or both; "
-        f"'photographs' are built in [{default}, or else photographs]",
+        f"'photographs' are built in [{images} of CIFAR-10's test images, or else "
+        "photographs]",
     )
-
-
-def _add_patterns(parser, count):
     parser.add_argument(
         "--patterns",
         type=int,
-        default=count,
+        default=patterns,
         metavar="COUNT",
-        help=f"training images that patterns are fitted to [{count}]",
+        help=f"training images that patterns are fitted to [{patterns}]",
     )
 
 
 def _on_images(kinds, name, about):
     """Add an experiment that takes images and methods."""
     parser = _new(kinds, name, about)
-    words.add_network(parser)
+    _add_subject(parser, "COUNT|DIR", images=200, patterns=500)
     words.add_methods(parser, "the plan's")
     words.add_fold(parser)
-    _add_images(parser, "COUNT|DIR", "200 of CIFAR-10's test images")
     parser.add_argument("--size", type=int, help="side in pixels [the network's]")
     parser.add_argument("--scale", type=float, default=1.0, help="pixel range [1]")
     parser.add_argument(
@@ -106,7 +102,6 @@ def _on_images(kinds, name, about):
     kinds = ("float32", "float64")
     parser.add_argument("--precision", choices=kinds, default="float32")
     parser.add_argument("--batch", type=int, default=20, help="images at a time [20]")
-    _add_patterns(parser, 500)
     parser.add_argument("--device", help="cpu, cuda … [the GPU where there is one]")
     return parser
 
