@@ -208,8 +208,10 @@ def test_a_name_is_the_books_and_a_path_is_the_users(tmp_path, monkeypatch):
     assert one["results"]["lrp-z"] == ours["results"]["lrp-z"]
     for mine in (Path("csc/cifar10"), "./csc/cifar10", str(tmp_path / "csc/cifar10")):
         assert list(experiments.read(mine)["results"]) == ["1", "2"]
-    with pytest.raises(ResultError, match="csc/cifar100: no such result"):
-        experiments.read("csc/cifar100")
+    Path("empty").mkdir()
+    for name in ("csc/cifar100", "empty"):
+        with pytest.raises(ResultError, match=f"{name}: no such result"):
+            experiments.read(name)
 
 
 def test_a_full_disk_is_told_and_what_is_finished_is_kept(tmp_path, monkeypatch):
