@@ -8,25 +8,38 @@ from modbp.commands import words
 __all__ = ["add", "run"]
 
 
+# The class of each experiment, and which options it takes by their names.
+_EXPERIMENTS = {
+    "csc": ("CSC", "methods relevances seed batch patterns"),
+    "random-logit": ("RandomLogit", "methods seed batch patterns"),
+    "cascade": ("Cascade", "methods stages own stale seed batch patterns"),
+    "simulation": ("Simulation", "repetitions seed"),
+    "learned": ("Learned", "repetitions seed patterns"),
+    "patterns": ("Patterns", "patterns"),
+}
+# Options of what an experiment is about.
+_SUBJECT = "weights size seed scale target precision fold".split()
+
+
 def add(verbs: argparse._SubParsersAction) -> None:
     """Describe the verb to a parser, and each experiment to one of its own."""
     verb = words.new(verbs, "run", "run an experiment of the book")
     kinds = verb.add_subparsers(dest="experiment", required=True, metavar="EXPERIMENT")
     verb.set_defaults(run=run)
 
-    csc = _on_images(kinds, "csc", "how far random relevances converge", _csc)
+    csc = _on_images(kinds, "csc", "how far random relevances converge")
     csc.add_argument("--relevances", type=int, default=5, help="per image [5]")
 
-    about = "maps of one logit beside maps of another"
-    _on_images(kinds, "random-logit", about, _random_logit)
+    _on_images(kinds, "random-logit", "maps of one logit beside maps of another")
 
     about = "maps while weights are randomised from the top down"
-    cascade = _on_images(kinds, "cascade", about, _cascade)
+    cascade = _on_images(kinds, "cascade", about)
     stages = {"nargs": "+", "metavar": "LAYER", "help": "top first [the plan's]"}
     cascade.add_argument("--stages", **stages)
     cascade.add_argument(
         "--blocks-trained",
-        action="store_true",
+        action="store_false",
+        dest="own",
         help="a stage that is a block keeps its weights, as in the 2020 code",
     )
     cascade.add_argument(
@@ -36,53 +49,48 @@ def add(verbs: argparse._SubParsersAction) -> None:
     )
 
     about = "figure 7, random chains in the shape of VGG-16"
-    simulation = _new(kinds, "simulation", about, _simulation)
-    learned = _new(kinds, "learned", "figure 7, with trained weights beside", _learned)
+    simulation = _new(kinds, "simulation", about)
+    learned = _new(kinds, "learned", "figure 7, with trained weights beside")
     for parser in (simulation, learned):
         parser.add_argument("--repetitions", type=int, default=20, help="[20]")
-    patterns = _new(kinds, "patterns", "what patterns are made of", _patterns)
+    patterns = _new(kinds, "patterns", "what patterns are made of")
     for parser, some in ((learned, "DIR"), (patterns, "COUNT|DIR")):
-        words.add_network(parser)
-        _add_images(parser, some, "20 of CIFAR-10's test images")
-        _add_patterns(parser, 2000)
+        _add_subject(parser, some, images=20, patterns=2000)
 
 
-def _new(kinds, name, about, make):
+def _new(kinds, name, about):
     parser = words.new(kinds, name, about)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--output", help="folder to write [runs/EXPERIMENT/NETWORK]")
-    parser.set_defaults(make=make)
     return parser
 
 
-def _add_images(parser, some, default):
+def _add_subject(parser, some, images, patterns):
+    words.add_network(parser)
     parser.add_argument(
         "--images",
         nargs="+",
         default=[],
         metavar=some,
         help="how many, or a folder with one sub-folder per class, or both; "
-        f"'photographs' are built in [{default}, or else photographs]",
+        f"'photographs' are built in [{images} of CIFAR-10's test images, or else "
+        "photographs]",
     )
-
-
-def _add_patterns(parser, count):
     parser.add_argument(
         "--patterns",
         type=int,
-        default=count,
+        default=patterns,
         metavar="COUNT",
-        help=f"training images that patterns are fitted to [{count}]",
+        help=f"training images that patterns are fitted to [{patterns}]",
     )
 
 
-def _on_images(kinds, name, about, make):
+def _on_images(kinds, name, about):
     """Add an experiment that takes images and methods."""
-    parser = _new(kinds, name, about, make)
-    words.add_network(parser)
+    parser = _new(kinds, name, about)
+    _add_subject(parser, "COUNT|DIR", images=200, patterns=500)
     words.add_methods(parser, "the plan's")
     words.add_fold(parser)
-    _add_images(parser, "COUNT|DIR", "200 of CIFAR-10's test images")
     parser.add_argument("--size", type=int, help="side in pixels [the network's]")
     parser.add_argument("--scale", type=float, default=1.0, help="pixel range [1]")
     parser.add_argument(
@@ -94,7 +102,6 @@ def _on_images(kinds, name, about, make):
     kinds = ("float32", "float64")
     parser.add_argument("--precision", choices=kinds, default="float32")
     parser.add_argument("--batch", type=int, default=20, help="images at a time [20]")
-    _add_patterns(parser, 500)
     parser.add_argument("--device", help="cpu, cuda … [the GPU where there is one]")
     return parser
 
@@ -106,70 +113,29 @@ def run(options: argparse.Namespace) -> None:
     name = getattr(options, "network", "vgg16")
     stem = Path(name.rpartition(":")[2]).stem
     output = options.output or f"runs/{options.experiment}/{stem}"
+    kind, takes = _EXPERIMENTS[options.experiment]
+    given = {key: getattr(options, key) for key in takes.split()}
     with experiments.worker() as worker:
-        experiment = options.make(experiments, options, worker)
+        if "network" in options:
+            given["subject"] = _subject(experiments, options, worker)
+        experiment = getattr(experiments, kind)(**given)
         experiments.run(experiment, output, command=options.command, worker=worker)
     if worker.first:
         print(f"wrote {output}")
 
 
 def _subject(experiments, options, worker):
+    """Return what an experiment is about, and say which images those are."""
     count, folder = words.place(options.images)
-    keys = ("weights", "size", "seed", "scale", "target", "precision", "fold")
-    about = experiments.subject(
-        options.network,
-        count=count,
-        folder=folder,
-        device=options.device or worker.device,
-        **{key: getattr(options, key) for key in keys},
-    )
-    if worker.first:
-        print(about.images)
-    common = {key: getattr(options, key) for key in ("seed", "batch", "patterns")}
-    return about, options.methods, common
-
-
-def _csc(experiments, options, worker):
-    about, methods, common = _subject(experiments, options, worker)
-    return experiments.CSC(about, methods, relevances=options.relevances, **common)
-
-
-def _random_logit(experiments, options, worker):
-    about, methods, common = _subject(experiments, options, worker)
-    return experiments.RandomLogit(about, methods, **common)
-
-
-def _cascade(experiments, options, worker):
-    about, methods, common = _subject(experiments, options, worker)
-    changes = {"own": not options.blocks_trained, "stale": options.stale}
-    stages = options.stages
-    return experiments.Cascade(about, methods, stages=stages, **changes, **common)
-
-
-def _simulation(experiments, options, worker):
-    return experiments.Simulation(repetitions=options.repetitions, seed=options.seed)
-
-
-def _fitted(experiments, options, worker):
-    """Return a network whose patterns are fitted, on the processor."""
-    count, folder = words.place(options.images)
-    chosen = {"weights": options.weights, "seed": options.seed}
-    about = experiments.subject(
-        options.network, count=count or 20, folder=folder, **chosen
-    )
-    if worker.first:
+    given = {key: getattr(options, key) for key in _SUBJECT if key in options}
+    if "device" in options:
+        given["device"] = options.device or worker.device
+    else:  # patterns are fitted on the processor
+        count = count or 20
+    about = experiments.subject(options.network, count=count, folder=folder, **given)
+    if worker.first and "device" not in options:
         print(f"patterns are fitted to {about.fitting(options.patterns)}")
+    if worker.first and options.experiment != "learned":
+        explained = "explained: " if options.experiment == "patterns" else ""
+        print(f"{explained}{about.images}")
     return about
-
-
-def _learned(experiments, options, worker):
-    about = _fitted(experiments, options, worker)
-    taken = {key: getattr(options, key) for key in ("repetitions", "seed", "patterns")}
-    return experiments.Learned(about, **taken)
-
-
-def _patterns(experiments, options, worker):
-    about = _fitted(experiments, options, worker)
-    if worker.first:
-        print(f"explained: {about.images}")
-    return experiments.Patterns(about, patterns=options.patterns)

@@ -28,17 +28,8 @@ def run(options: argparse.Namespace) -> None:
     from modbp.study import training
 
     output = options.output or f"runs/{options.network}"
-    changes = {"epochs": options.epochs, "batch": options.batch}
-    history = training.train(
-        options.network,
-        output,
-        resume=options.resume,
-        seed=options.seed,
-        folder=options.images,
-        download=options.download,
-        limit=options.limit,
-        device=options.device,
-        command=options.command,
-        **{key: value for key, value in changes.items() if value is not None},
-    )
+    keys = "resume seed epochs batch limit device download command".split()
+    given = {key: getattr(options, key) for key in keys}
+    given = {key: value for key, value in given.items() if value is not None}
+    history = training.train(options.network, output, folder=options.images, **given)
     print(f"{output}: test accuracy {history['test_accuracy']:.4f}")

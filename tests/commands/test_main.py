@@ -5,18 +5,16 @@ import re
 import shlex
 import subprocess
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
+from commands.shell import ROOT, shell
 from PIL import Image
 
 from modbp import data, models
 from modbp.__main__ import main, parser
 from modbp.errors import InputError
 from modbp.study import training
-
-ROOT = Path(__file__).parents[2]
 
 
 def test_help_names_every_verb(capsys):
@@ -65,13 +63,8 @@ def test_what_is_no_command_is_refused_with_status_2(arguments, message, capsys)
 
 
 PAGES = [ROOT / "README.md", *sorted(ROOT.glob("book/*.md"))]
-WRITTEN = {
-    line
-    for page in PAGES
-    for line in re.findall(
-        r"^python -m modbp (.*)$", page.read_text(encoding="utf-8"), re.M
-    )
-}
+TEXT = "\n".join(page.read_text(encoding="utf-8") for page in PAGES)
+WRITTEN = set(re.findall(r"^python -m modbp (.*)$", TEXT, re.M))
 
 
 @pytest.mark.parametrize("line", sorted(WRITTEN))
@@ -113,28 +106,25 @@ def test_evaluate_prints_the_accuracy_and_that_of_every_class(
     monkeypatch, capsys, tmp_path
 ):
     """All images are equal, so that one class is always right, the others never."""
-    for name in data.CLASSES:
+    grey = Image.fromarray(np.full((32, 32, 3), 99, np.uint8))
+    for number, name in enumerate(data.CLASSES):
         place = tmp_path / "cifar10" / "test" / name
         place.mkdir(parents=True)
-        number = data.CLASSES.index(name)
-        Image.fromarray(np.full((32, 32, 3), 99, np.uint8)).save(
-            place / f"{number}.png"
-        )
+        grey.save(place / f"{number}.png")
     net = models.build("cifar10")
     net.fc6.bias.data[3] = 1000.0
     models.save(net, tmp_path / "net.safetensors")
     monkeypatch.setenv("MODBP_DATA", str(tmp_path))
-    weights = ["--weights", str(tmp_path / "net.safetensors")]
+    command = ["evaluate", "cifar10", "--weights", str(tmp_path / "net.safetensors")]
 
-    assert main(["evaluate", "cifar10", *weights]) == 0
+    assert main(command) == 0
     lines = capsys.readouterr().out.splitlines()
     source = "CIFAR-10 test images (JPEG)"
     assert lines[0] == f"cifar10: accuracy 0.1000 on 10 {source}"
     found = dict(line.split() for line in lines[1:])
     assert found == {name: "0.000" for name in data.CLASSES} | {"cat": "1.000"}
 
-    folder = tmp_path / "cifar10"
-    assert main(["evaluate", "cifar10", *weights, "--images", str(folder)]) == 0
+    assert main([*command, "--images", str(tmp_path / "cifar10")]) == 0
     assert capsys.readouterr().out == "cifar10: accuracy 0.1000 on 10 images in test\n"
 
 
@@ -162,17 +152,9 @@ def test_a_refusal_is_one_line_and_status_2_and_anything_else_a_traceback(
 
 
 def test_without_cifar10_the_shell_gets_the_remedy_and_status_2(tmp_path):
-    environment = {
-        **os.environ,
-        "PYTHONPATH": str(ROOT),
-        "MODBP_DATA": str(tmp_path),
-    }
-    command = [sys.executable, "-W", "error", "-m", "modbp", "train", "cifar10"]
-    done = subprocess.run(
-        command, cwd=tmp_path, env=environment, capture_output=True, encoding="utf-8"
-    )
-    assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr.startswith(f"modbp: no CIFAR-10 found in {tmp_path}.")
-    assert "MODBP_DATA" in done.stderr and "--download" in done.stderr
-    assert "Traceback" not in done.stderr
+    *done, error = shell(tmp_path, "train", "cifar10", MODBP_DATA=str(tmp_path))
+    assert done == [2, ""]
+    assert error.startswith(f"modbp: no CIFAR-10 found in {tmp_path}.")
+    assert "MODBP_DATA" in error and "--download" in error
+    assert "Traceback" not in error
     assert list(tmp_path.iterdir()) == []

@@ -91,9 +91,6 @@ def test_a_run_is_written_and_its_status_told(tmp_path, capsys):
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].startswith(f"{output}: csc on cifar10: 2 photographs")
     assert lines[1] == "  finished: lrp-gamma:gamma=0.5"
-    (tmp_path / "file").write_text("", encoding="utf-8")
-    assert main([*words[:-1], f"{tmp_path}/file/a"]) == 2
-    assert "cannot be written" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
@@ -102,9 +99,7 @@ def test_a_run_is_written_and_its_status_told(tmp_path, capsys):
         ("run csc --images 2 3", "one count and one folder"),
         ("run csc --images a b", "one count and one folder"),
         ("run csc --images no-folder", "no-folder: no such folder"),
-        ("run csc --network resnet19", "'resnet19'. Did you mean 'resnet18'"),
         ("run csc --weights no.safetensors", "no.safetensors: no such weights file"),
-        ("run csc --methods lrp-y", "unknown method 'lrp-y'"),
         ("run csc --methods lrp-gamma:0.5", "'0.5' is no option; write NAME:OPTION"),
         ("run csc --methods lrp-gamma:g=1", "no option 'g'"),
         ("run csc --batch 0", "batch is 0"),
@@ -114,11 +109,10 @@ def test_a_run_is_written_and_its_status_told(tmp_path, capsys):
             "run csc --network squeezenet1_1 --weights none --size 8",
             "(MaxPool2d) cannot take",
         ),
-        ("status no", "no: neither a result nor work on one"),
     ],
 )
 def test_what_a_run_cannot_do_is_one_line(line, message, capsys):
-    if line.startswith("run") and "--images" not in line:
+    if "--images" not in line:
         line += " --images photographs 1"
     assert main(line.split()) == 2
     error = capsys.readouterr().err

@@ -25,8 +25,6 @@ from modbp.files import write_json
 from modbp.study.runs.provenance import facts
 from modbp.study.runs.store import RESULTS
 
-__all__ = ["COLUMNS", "FILE", "ROWS", "cell", "config", "refusal", "table"]
-
 FILE = RESULTS / "coverage.json"
 COMMAND = "python tests/study/coverage_table.py"
 
@@ -56,20 +54,12 @@ OPTIONS = {
 SMALL = 1e-7  # modbp's, where Captum's is 1e-10
 
 # Whose relevance has a sum to be compared with, in a network without biases.
-SUMS = {
-    "gradient-x-input": {},
-    "lrp-z": {},
-    "lrp-eps": {"epsilon": 1e-14},
-    "lrp-gamma": {},
-    "lrp-a1b0": {},
-    "excitation-bp": {},
-    "dtd": {},
-    "lrp-cmp-a1b0": {"epsilon": 1e-14},
-    "lrp-eps-plus": {"epsilon": 1e-14},
-    "lrp-eps-gamma-box": {"epsilon": 1e-14},
-    "deeplift-rescale": {"small": 0.0},
-    "deeplift-revealcancel": {"small": 0.0},
-}
+EXACT = {"epsilon": 1e-14}
+SUMS = dict.fromkeys(("gradient-x-input", "lrp-z", "lrp-gamma", "lrp-a1b0"), {})
+SUMS |= dict.fromkeys(("excitation-bp", "dtd"), {})
+SUMS |= dict.fromkeys(("lrp-eps", "lrp-cmp-a1b0", "lrp-eps-plus"), EXACT)
+SUMS |= {"lrp-eps-gamma-box": EXACT}
+SUMS |= dict.fromkeys(("deeplift-rescale", "deeplift-revealcancel"), {"small": 0.0})
 
 
 # By others ----------------------------------------------------------------------------

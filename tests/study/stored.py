@@ -5,6 +5,9 @@ import pytest
 from modbp.study import experiments
 from modbp.study.runs.store import RESULTS
 
+MADE = {"csc": experiments.CSC, "random-logit": experiments.RandomLogit}
+MADE["cascade"] = experiments.Cascade
+
 
 def names_of(*kinds):
     """Return the names of the book's results of some experiments."""
@@ -18,14 +21,6 @@ def precision_of(table):
     return "float64" if table.endswith("computed in float64") else "float32"
 
 
-def labels_by_precision(config):
-    """Return the methods of a result that were computed in the same precision."""
-    found = {}
-    for label, table in config["parts"].items():
-        found.setdefault(precision_of(table), []).append(label)
-    return found
-
-
 def subject_of(config, precision="float32", count=None):
     """Return what a stored result is about, or skip where this machine lacks it."""
     about = experiments.subject(
@@ -35,21 +30,48 @@ def subject_of(config, precision="float32", count=None):
         scale=config["scale"],
         precision=precision,
     )
-    if about.images.source != config["images"]:
-        pytest.skip(f"needs {config['images']}; there is {about.images.source}")
+    need_images(config, about.images)
     return about
 
 
-def check_made_by_this_code(stored, experiment):
-    """Compare what a result says of itself with what the code says now.
+def need_images(config, images):
+    """Skip where this machine lacks the images that a result was made of."""
+    if images.source != config["images"]:
+        pytest.skip(f"needs {config['images']}; there is {images.source}")
 
-    `experiment(precision, labels)` is the one that makes some of its methods.
-    """
+
+def with_patterns(name, wanted):
+    """Return the methods of a result that go back by patterns, or the others."""
+    parts = experiments.read(name)["config"]["parts"]
+    return [label for label in parts if experiments.needs_patterns(label) == wanted]
+
+
+def check_settings_but_images(stored, now):
+    """Compare what a result was made of with the code; images may be others here."""
     config = stored["config"]
-    for precision, labels in labels_by_precision(config).items():
-        now, parts = experiment(precision, labels), config["parts"]
-        made = {**now.settings, "parts": now.parts}
-        assert {**config, "parts": {label: parts[label] for label in labels}} == made
+    images = {"images", "count", "image_names", "tested", "tested_names", "parts"}
+    for key in (now.settings.keys() | config.keys()) - images:
+        assert now.settings[key] == config[key], key
+    assert config["parts"] == now.parts and config["count"] == 2000
+
+
+def again(about, config, labels, **more):
+    """Return the experiment on images that a stored result is of."""
+    keys = ("seed", "batch", "stages", "own", "stale")
+    own = {key: config[key] for key in keys if key in config}
+    return MADE[config["experiment"]](about, labels, **own, **more)
+
+
+def check_made_by_this_code(stored, experiment=None):
+    """Compare what a result says of itself with what the code says now."""
+    config, parts = stored["config"], stored["config"]["parts"]
+    for precision in ("float32", "float64"):
+        labels = [key for key in parts if precision_of(parts[key]) == precision]
+        if labels:
+            now = experiment or again(subject_of(config, precision), config, labels)
+            made = {**now.settings, "parts": now.parts}
+            some = {label: parts[label] for label in labels}
+            assert {**config, "parts": some} == made
     for made in stored["provenance"].values():
         assert made["command"].startswith(f"python -m modbp run {config['experiment']}")
         assert {"numpy", "torch", "torchvision"} <= made["versions"].keys()

@@ -4,9 +4,10 @@ import json
 
 import numpy as np
 import pytest
+from study import stored as book
 
 import modbp
-from modbp import data, models, patterns
+from modbp import data, models
 from modbp.measures import neurons, spectra
 from modbp.study import experiments
 from modbp.study.experiments import patterns as experiment
@@ -32,8 +33,7 @@ def close(found, wanted):
 def now(stored):
     """The experiment of the stored result, or a skip where its images are not here."""
     made = experiments.Patterns(experiments.subject("cifar10", count=20))
-    if made.images.source != stored["config"]["images"]:
-        pytest.skip(f"needs {stored['config']['images']}; found {made.images.source}")
+    book.need_images(stored["config"], made.images)
     return made
 
 
@@ -42,11 +42,7 @@ def test_the_result_says_what_it_was_made_of(network):
     stored = experiments.read(f"patterns/{network}")
     config, results = stored["config"], stored["results"]
     now = experiments.Patterns(experiments.subject(network, count=20))
-    # Another machine may have other images.
-    images = {"images", "count", "image_names", "tested", "tested_names"}
-    for key in now.settings.keys() - images:
-        assert now.settings[key] == config[key], key
-    assert config["parts"] == now.parts and config["count"] == 2000
+    book.check_settings_but_images(stored, now)
     assert [int(name) for name in config["tested_names"]] == data.paper_indices(20)
     assert config["image_names"] == ["00000", "…", "01999"]
     assert list(results["layers"]) == now.layers
@@ -63,7 +59,7 @@ def test_the_settings_are_those_of_the_stored_result(now, stored):
 @pytest.mark.parametrize("layer", ["conv1", "conv2"])
 def test_power_steps_of_the_stored_result_can_be_recomputed(now, stored, layer):
     # A convolution's locations come from the first 200 images, however many there are.
-    x = now.subject.prepared(now.images[:200]).x
+    x = now.subject.prepared(now.images[:200])
     cell = experiment.step_cell(neurons.seen(models.cifar10()[:3].eval(), x)[layer])
     wanted = stored["results"]["layers"][layer]
     assert close(cell, {key: wanted[key] for key in cell})
@@ -103,11 +99,9 @@ def test_the_order_of_convergence_is_that_of_positive_mass(stored):
 def test_sign_cells_by_hand():
     # Σ₁/σ₂ of diag(2, −1) is 2; one of its four entries is positive, with 2 of 3 mass.
     cell = experiment.sign_cell({"W": np.diag([2.0, -1.0])})
-    assert cell["kernel"]["W"] == 2
-    assert cell["positive"]["W"] == 0.25
-    assert cell["positive mass"]["W"] == 0.66667
-    assert cell["largest"]["W"] == 2
-    assert cell["absolute sum"]["W"] == [1.05, 1.5, 1.95]
+    wanted = {"kernel": 2, "positive": 0.25, "positive mass": 0.66667, "largest": 2}
+    wanted["absolute sum"] = [1.05, 1.5, 1.95]
+    assert cell == {key: {"W": value} for key, value in wanted.items()}
 
 
 SMALL = """
@@ -128,46 +122,19 @@ def about(tmp_path):
     return experiments.subject(name, count=48, size=32, folder="photographs")
 
 
-def run(about, output, **changes):
-    settings = {"patterns": 48, "neurons": 2, **changes}
-    return experiments.run(experiments.Patterns(about, **settings), output)
+def run(about, output, patterns=48):
+    made = experiments.Patterns(about, patterns=patterns, neurons=2)
+    return experiments.run(made, output)
 
 
-def test_any_network_is_measured_and_a_finished_layer_is_not_measured_again(
-    about, tmp_path, monkeypatch
-):
+def test_any_network_is_measured_and_every_layer_is_a_unit(about, tmp_path):
     whole = run(about, tmp_path / "whole")
     assert list(whole["results"]["layers"]) == ["0", "4"]
     assert set(whole["results"]["chains"]) == set(experiment.KINDS)
     text = (tmp_path / "whole" / "layers.json").read_text(encoding="utf-8")
     assert "NaN" not in text
-    measure, measured = experiment.step_cell, []
-
-    def step_cell(layer, count):
-        if measured == ["first"]:
-            measured.append("stopped")
-            raise KeyboardInterrupt
-        measured.append("first")
-        return measure(layer, count)
-
-    monkeypatch.setattr(experiment, "step_cell", step_cell)
-    with pytest.raises(KeyboardInterrupt):
-        run(about, tmp_path / "cut")
-    assert experiments.status(tmp_path / "cut")[1:] == [
-        "  layers: 1 of 2 units",
-        "  matrices: 0 of 1 units",
-        "  chains: 0 of 5 units",
-    ]
-    assert run(about, tmp_path / "cut")["results"] == whole["results"]
-    assert len(measured) == 3  # two layers, and the one that was stopped
-
-
-def test_every_row_of_patterns_times_weights_sums_to_one():
-    net, x = models.cifar10()[:4].eval(), data.images(8, folder="photographs").x
-    for estimator in experiment.ESTIMATORS:
-        for name, A in patterns.fit(net, x, estimator=estimator).items():
-            rows = (A * net.get_submodule(name).weight).flatten(1).sum(1)
-            assert ((rows - 1).abs() < 1e-3)[A.flatten(1).any(1)].all(), name
+    counts = experiments.Patterns(about, patterns=48).counts
+    assert counts == {"layers": 2, "matrices": 1, "chains": 5}
 
 
 @pytest.mark.parametrize(

@@ -4,8 +4,6 @@ import errno
 import json
 import os
 import signal
-import subprocess
-import sys
 import tempfile
 import time
 from functools import partial
@@ -14,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from commands.shell import shell, start
 
 import modbp
 from modbp import models
@@ -23,9 +22,8 @@ from modbp.study.runs import provenance
 from modbp.study.runs.run import forecast
 from modbp.study.runs.store import Store
 
-ROOT = Path(__file__).parents[2]
 LINE = "run csc --images photographs 4 --batch 1 --relevances 2"
-LINE += " --methods gradient lrp-a1b0 --output csc"
+LINE = f"{LINE} --methods gradient lrp-a1b0 --output csc".split()
 
 
 class Toy:
@@ -68,6 +66,17 @@ def finish(output, *arguments, **options):
     return experiments.run(toy, output, command="toy"), toy.computed
 
 
+def about(network="cifar10", weights="trained", count=1, **options):
+    folder = "photographs"
+    return experiments.subject(network, weights, count=count, folder=folder, **options)
+
+
+def log(output, rank=0):
+    """The entries of the file that notes how long each unit took."""
+    path = output.with_name(f"{output.name}.work") / f"times-{rank}.jsonl"
+    return [*map(json.loads, path.read_text(encoding="utf-8").splitlines())]
+
+
 def content(folder):
     """The bytes of every file of a result."""
     return {path.name: path.read_bytes() for path in folder.iterdir()}
@@ -76,17 +85,14 @@ def content(folder):
 def test_units_are_put_together_in_order(tmp_path):
     found, computed = finish(tmp_path / "a")
     assert found["results"] == {"1": [10, 11, 12, 13], "2": [20, 21, 22, 23]}
-    assert found["config"] == {
-        **Toy().settings,
-        "parts": {"1": "table of 1", "2": "table of 2"},
-    }
+    parts = {"1": "table of 1", "2": "table of 2"}
+    assert found["config"] == {**Toy().settings, "parts": parts}
     assert found["provenance"] == dict.fromkeys("12", provenance.facts(command="toy"))
     assert computed == [(part, unit) for part in "12" for unit in range(4)]
     assert finish(tmp_path / "a") == (found, [])
     assert {path.name for path in (tmp_path / "a").iterdir()} == {"1.json", "2.json"}
-    assert experiments.read(tmp_path / "a" / "2.json")["results"] == {
-        "2": [20, 21, 22, 23]
-    }
+    alone = experiments.read(tmp_path / "a" / "2.json")["results"]
+    assert alone == {"2": [20, 21, 22, 23]}
 
 
 @pytest.mark.parametrize("after", range(8))
@@ -97,8 +103,7 @@ def test_a_stopped_run_goes_on_and_ends_with_the_same_bytes(tmp_path, after):
     # What is finished is there at once, and its units are not kept.
     assert len([*output.glob("*")]) == after // 4
     assert len([*tmp_path.glob("a.work/*/*")]) == after % 4
-    _, computed = finish(output)
-    assert len(computed) == 8 - after
+    assert len(finish(output)[1]) == 8 - after
     assert content(output) == content(tmp_path / "whole")
 
 
@@ -147,21 +152,16 @@ def test_other_settings_are_refused_and_nothing_is_lost(tmp_path):
     stopped(tmp_path / "b", 3)
     with pytest.raises(ResultError, match="b.work was made with another seed"):
         finish(tmp_path / "b", seed=1)
-    _, computed = finish(tmp_path / "b")
-    assert len(computed) == 5
+    assert len(finish(tmp_path / "b")[1]) == 5
 
 
 @pytest.mark.parametrize("damage", ["truncated", "flipped", "empty"])
 def test_a_damaged_unit_is_named_and_computed_again(tmp_path, capsys, damage):
     stopped(tmp_path / "a", 3)
     first = tmp_path / "a.work" / "1" / "000000.safetensors"
-    bytes_ = first.read_bytes()
-    changed = {
-        "truncated": bytes_[:-3],
-        "flipped": bytes_[:-1] + bytes([bytes_[-1] ^ 1]),
-        "empty": b"",
-    }
-    first.write_bytes(changed[damage])
+    *kept, last = first.read_bytes()
+    changed = {"truncated": kept[:-2], "flipped": [*kept, last ^ 1], "empty": []}
+    first.write_bytes(bytes(changed[damage]))
     found, computed = finish(tmp_path / "a")
     assert found["results"]["1"] == [10, 11, 12, 13]
     assert computed[0] == ("1", 0) and len(computed) == 6
@@ -208,8 +208,10 @@ def test_a_name_is_the_books_and_a_path_is_the_users(tmp_path, monkeypatch):
     assert one["results"]["lrp-z"] == ours["results"]["lrp-z"]
     for mine in (Path("csc/cifar10"), "./csc/cifar10", str(tmp_path / "csc/cifar10")):
         assert list(experiments.read(mine)["results"]) == ["1", "2"]
-    with pytest.raises(ResultError, match="csc/cifar100: no such result"):
-        experiments.read("csc/cifar100")
+    Path("empty").mkdir()
+    for name in ("csc/cifar100", "empty"):
+        with pytest.raises(ResultError, match=f"{name}: no such result"):
+            experiments.read(name)
 
 
 def test_a_full_disk_is_told_and_what_is_finished_is_kept(tmp_path, monkeypatch):
@@ -234,46 +236,19 @@ def test_a_full_disk_is_told_and_what_is_finished_is_kept(tmp_path, monkeypatch)
     assert caught.value.__cause__.errno == errno.ENOSPC
     assert not Path(written[-1]).exists()  # nothing half is left
     monkeypatch.undo()
-    _, computed = finish(output)
-    assert len(computed) == 6
+    assert len(finish(output)[1]) == 6
 
 
-def test_a_full_file_system_of_a_real_kernel(tmp_path):
-    small = tmp_path / "small"
-    small.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(small)]
-    if subprocess.run(mount, capture_output=True).returncode:
-        pytest.skip("needs the right to mount a file system")
-    try:
-        (small / "filler").write_bytes(bytes(44 * 1024))
-        with pytest.raises(ResultError, match="No space left on device"):
-            finish(small / "a")
-        (small / "filler").unlink()
-        found, computed = finish(small / "a")
-        assert 0 < len(computed) < 8 and len(found["results"]["2"]) == 4
-    finally:
-        subprocess.run(["umount", str(small)], check=True)
-
-
-@pytest.mark.parametrize("place", ["read-only", "a file", "proc"])
+@pytest.mark.parametrize("place", ["a file", "/proc"])
 def test_a_folder_that_cannot_be_written_is_told_before_anything_is_computed(
     tmp_path, place
 ):
-    folder = tmp_path / "here"
-    if place == "a file":
-        folder.write_text("", encoding="utf-8")
-    elif place == "read-only":
-        folder.mkdir()
-        folder.chmod(0o500)
-        if os.access(folder, os.W_OK):
-            pytest.skip("this user may write anywhere")
-    else:
-        folder = Path("/proc")
-        if not folder.is_dir():
-            pytest.skip("needs /proc")
+    (tmp_path / "a file").write_text("", encoding="utf-8")
+    if not (tmp_path / place).exists():
+        pytest.skip(f"needs {place}")
     toy = Toy()
     with pytest.raises(ResultError, match="cannot be written"):
-        experiments.run(toy, folder / "a")
+        experiments.run(toy, tmp_path / place / "a")
     assert toy.computed == []
 
 
@@ -293,58 +268,37 @@ def test_status_tells_what_is_done(tmp_path):
 
 def test_seconds_are_noted_beside_the_result_and_not_in_it(tmp_path):
     finish(tmp_path / "a")
-    log = (
-        (tmp_path / "a.work" / "times-0.jsonl").read_text(encoding="utf-8").splitlines()
-    )
-    assert [json.loads(line)["unit"] for line in log] == [0, 1, 2, 3] * 2
+    assert [entry["unit"] for entry in log(tmp_path / "a")] == [0, 1, 2, 3] * 2
     assert not any(b"seconds" in text for text in content(tmp_path / "a").values())
 
 
 def test_other_weights_are_another_run(tmp_path):
-    about = {"count": 1, "folder": "photographs"}
-    first = experiments.CSC(experiments.subject(**about), ["gradient"])
-    experiments.run(first, tmp_path / "a")
-    net = models.build("cifar10", 3)
-    models.save(net, tmp_path / "mine.safetensors")
-    mine = experiments.subject(weights=str(tmp_path / "mine.safetensors"), **about)
+    mine = tmp_path / "mine.safetensors"
+    models.save(models.build("cifar10", 3), mine)
+    experiments.run(experiments.CSC(about(), ["gradient"]), tmp_path / "a")
+    other = experiments.CSC(about(weights=mine), ["gradient"])
     with pytest.raises(ResultError, match="another weights_sha256"):
-        experiments.run(experiments.CSC(mine, ["gradient"]), tmp_path / "a")
+        experiments.run(other, tmp_path / "a")
 
 
 # The real thing -----------------------------------------------------------------------
 
 
-def environment():
-    threads = {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
-    return {**os.environ, **threads}
-
-
-def start(here, launcher=()):
-    here.mkdir(exist_ok=True)
-    return subprocess.Popen(
-        [sys.executable, *launcher, "-m", "modbp", *LINE.split()],
-        cwd=here,
-        env=environment(),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        encoding="utf-8",
-        start_new_session=True,
-    )
+def finished(here, **options):
+    """Return the result of a run that nothing happens to, from now on."""
+    status, _, error = shell(here, *LINE, **options)
+    assert status == 0, error
+    return content(here / "csc")
 
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory):
-    """The result of a run that nothing happened to."""
-    here = tmp_path_factory.mktemp("whole")
-    process = start(here)
-    out, _ = process.communicate()
-    assert process.returncode == 0, out
-    return content(here / "csc")
+    return finished(tmp_path_factory.mktemp("whole"))
 
 
-def kill_when(process, here, enough):
+def kill_when(process, enough):
     """Kill the process group as soon as there is something; return whether it lived."""
-    while process.poll() is None and not enough(here):
+    while process.poll() is None and not enough():
         time.sleep(0.002)
     alive = process.poll() is None
     if alive:
@@ -355,25 +309,16 @@ def kill_when(process, here, enough):
 
 def test_a_killed_run_goes_on_and_ends_with_the_same_bytes(tmp_path, whole):
     units = "csc.work/*/*.safetensors"
-    process = start(tmp_path)
-    assert kill_when(process, tmp_path, lambda here: len(list(here.glob(units))) > 1)
-    kept = {path: path.stat().st_mtime_ns for path in tmp_path.glob(units)}
-    assert len(kept) >= 2 and not (tmp_path / "csc" / "lrp-a1b0.json").exists()
-    process = start(tmp_path)
-    out, _ = process.communicate()
-    assert process.returncode == 0, out
-    assert content(tmp_path / "csc") == whole
-    log = (
-        (tmp_path / "csc.work" / "times-0.jsonl")
-        .read_text(encoding="utf-8")
-        .splitlines()
-    )
+    process = start(tmp_path, *LINE)
+    assert kill_when(process, lambda: len(list(tmp_path.glob(units))) > 1)
+    assert not (tmp_path / "csc" / "lrp-a1b0.json").exists()
+    assert finished(tmp_path) == whole
     # None was finished twice; one may have been kept but not noted when the end came.
-    units = [json.loads(line).values() for line in log]
-    assert 7 <= len({(part, unit) for part, unit, _ in units}) == len(log) <= 8
+    units = [(entry["part"], entry["unit"]) for entry in log(tmp_path / "csc")]
+    assert 7 <= len(set(units)) == len(units) <= 8
 
 
-def after(moment, here):
+def time_is_over(moment):
     return time.monotonic() > moment
 
 
@@ -382,43 +327,32 @@ def test_five_kills_at_random_moments_change_no_byte(tmp_path, whole):
     generator, kills = np.random.default_rng(int(time.time())), 0
     while kills < 5 and not (tmp_path / "csc" / "lrp-a1b0.json").exists():
         moment = time.monotonic() + generator.uniform(0.5, 6)
-        process = start(tmp_path)
-        kills += kill_when(process, tmp_path, partial(after, moment))
-    process = start(tmp_path)
-    out, _ = process.communicate()
-    assert process.returncode == 0, out
-    assert kills > 0 and content(tmp_path / "csc") == whole
+        over = partial(time_is_over, moment)
+        kills += kill_when(start(tmp_path, *LINE), over)
+    assert finished(tmp_path) == whole and kills > 0
 
 
 def test_two_processes_give_the_same_file_as_one(tmp_path, whole):
     torchrun = ("-m", "torch.distributed.run", "--nproc-per-node", "2")
     port = ("--rdzv-backend", "c10d", "--rdzv-endpoint", "localhost:0")
-    process = start(tmp_path, (*torchrun, *port))
-    out, _ = process.communicate()
-    assert process.returncode == 0, out
-    assert content(tmp_path / "csc") == whole
-    logs = sorted((tmp_path / "csc.work").glob("times-*.jsonl"))
-    assert [len(log.read_text(encoding="utf-8").splitlines()) for log in logs] == [4, 4]
+    launcher = ("-W", "default", *torchrun, *port)
+    assert finished(tmp_path, launcher=launcher) == whole
+    assert [len(log(tmp_path / "csc", rank)) for rank in (0, 1)] == [4, 4]
 
 
 def test_the_batch_changes_nothing_beyond_rounding(tmp_path):
-    about = experiments.subject(count=3, folder="photographs")
-    small, large = (
-        experiments.run(
-            experiments.CSC(about, ["lrp-a1b0"], batch=batch, relevances=3),
-            tmp_path / f"{batch}",
-        )["results"]["lrp-a1b0"]
-        for batch in (2, 3)
-    )
-    for begin, layers in large.items():
-        for layer, cell in layers.items():
-            wanted = pytest.approx(cell["median"], abs=1e-4)
-            assert small[begin][layer]["median"] == wanted
+    medians = []
+    for batch in (2, 3):
+        csc = experiments.CSC(about(count=3), ["lrp-a1b0"], batch=batch, relevances=3)
+        found = experiments.run(csc, tmp_path / f"{batch}")["results"]["lrp-a1b0"]
+        cells = (cell for layers in found.values() for cell in layers.values())
+        medians.append([cell["median"] for cell in cells])
+    assert medians[0] == pytest.approx(medians[1], abs=1e-4)
 
 
-def test_a_forecast_counts_what_is_left(monkeypatch):
-    about = experiments.subject(count=8, folder="photographs")
-    csc = experiments.CSC(about, ["gradient"], batch=2, relevances=2)
+def test_a_forecast_counts_what_is_left():
+    eight = about(count=8)
+    csc = experiments.CSC(eight, ["gradient"], batch=2, relevances=2)
     first, second = forecast(csc, {"gradient": [0, 1, 2, 3]}, 2)
     assert first == (
         "csc: 8 images by methods to do, in 4 units, in each of 2 processes"
@@ -426,48 +360,43 @@ def test_a_forecast_counts_what_is_left(monkeypatch):
     assert "multiply-adds" in second and "per second measured on one image" in second
     # Forward 5.7e7; back from five starts, two relevances each, less than ten times it.
     products = float(second.split()[0]) / 8
+    layers, places = [m for m in eight.net if hasattr(m, "weight")], [1024, 256, 1]
+    places = np.repeat(places, 2)
     macs = sum(
-        layer.weight.numel() * (size if layer.weight.ndim == 4 else 1)
-        for layer, size in zip(
-            [m for m in about.net if hasattr(m, "weight")],
-            (1024, 1024, 256, 256, 1, 1),
-            strict=True,
-        )
+        layer.weight.numel() * n for layer, n in zip(layers, places, strict=True)
     )
     assert macs * 2 < products < macs * 11
-    assert forecast(csc, {"gradient": [3]}) == []
-    assert forecast(csc, {"gradient": []}) == []
+    assert forecast(csc, {"gradient": [3]}) == forecast(csc, {"gradient": []}) == []
 
 
 # Plans --------------------------------------------------------------------------------
 
 
+MINE = """
+from torch import nn
+
+def net():
+    c = lambda a, b: (nn.Conv2d(a, b, 3, padding=1), nn.ReLU())
+    end = nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 3)
+    return nn.Sequential(*c(3, 4), *c(4, 4), *end)
+"""
+
+
 def test_any_network_has_a_plan(tmp_path):
-    (tmp_path / "mine.py").write_text(
-        "from torch import nn\n"
-        "def net():\n"
-        "    c = lambda a, b: (nn.Conv2d(a, b, 3, padding=1), nn.ReLU())\n"
-        "    return nn.Sequential(*c(3, 4), *c(4, 4), nn.AdaptiveAvgPool2d(1),\n"
-        "                         nn.Flatten(), nn.Linear(4, 3))\n",
-        encoding="utf-8",
-    )
-    about = experiments.subject(
-        f"{tmp_path}/mine.py:net", count=2, folder="photographs", size=16
-    )
-    csc = experiments.CSC(about, ["gradient", "lrp-a1b0"], relevances=2)
+    (tmp_path / "mine.py").write_text(MINE, encoding="utf-8")
+    mine = about(f"{tmp_path}/mine.py:net", count=2, size=16)
+    csc = experiments.CSC(mine, ["gradient", "lrp-a1b0"], relevances=2)
     assert csc.plan.starts == ("6", "2") and csc.plan.stages == ("6", "2", "0")
     assert csc.plan.layers == ("6", "4", "2", "0", "input")
-    assert about.target == "predicted"
+    assert mine.target == "predicted"
     found = experiments.run(csc, tmp_path / "a")["results"]["lrp-a1b0"]
     assert list(found["6"]) == ["6", "4", "2", "0", "input"]
     assert list(found["2"]) == ["2", "0", "input"]
 
 
 def test_a_network_with_branches_has_a_plan_that_measures_what_feeds_a_start():
-    about = experiments.subject(
-        "googlenet", None, count=1, folder="photographs", size=64
-    )
-    csc = experiments.CSC(about, ["gradient"], relevances=2)
+    googlenet = about("googlenet", None, size=64)
+    csc = experiments.CSC(googlenet, ["gradient"], relevances=2)
     assert len(csc.plan.starts) == 5 and len(csc.plan.layers) <= 26
     arrays = csc.compute("gradient", 0)
     fc = [key for key in arrays if key.startswith("fc\n") and key.count("\n") == 1]
@@ -477,19 +406,14 @@ def test_a_network_with_branches_has_a_plan_that_measures_what_feeds_a_start():
 def test_a_network_of_the_same_name_with_other_layers_has_a_plan_of_its_own(
     monkeypatch,
 ):
-    monkeypatch.setitem(
-        experiments.PLANS, "squeezenet1_1", experiments.PLANS["cifar10"]
-    )
-    about = experiments.subject(
-        "squeezenet1_1", None, count=1, folder="photographs", size=64
-    )
-    assert experiments.CSC(about, ["gradient"]).plan.layers[0] == "classifier.3"
+    plans = experiments.PLANS
+    monkeypatch.setitem(plans, "squeezenet1_1", plans["cifar10"])
+    squeezenet = about("squeezenet1_1", None, size=64)
+    assert experiments.CSC(squeezenet, ["gradient"]).plan.layers[0] == "classifier.3"
 
 
 @pytest.mark.parametrize("network", sorted(experiments.PLANS))
 def test_written_plans_name_layers_that_there_are(network):
-    if network not in models.names():
-        pytest.skip(f"modbp.models has no {network}")
     net, plan = models.build(network), experiments.PLANS[network]
     chosen = experiments.automatic(net, torch.zeros(1, 3, 32, 32))
     assert len(chosen.starts) == 5
@@ -497,8 +421,9 @@ def test_written_plans_name_layers_that_there_are(network):
     for layer in (*plan.starts, *plan.layers):
         assert layer in chain.layers
     assert set(plan.starts) <= set(plan.layers)
-    for name in (*plan.methods, *plan.maps):
-        experiments.method(name)
+    for name in {*plan.methods, *plan.maps}:
+        # Tables of methods are the same in every process: no place in memory.
+        assert " at 0x" not in str(experiments.method(name))
 
 
 def test_the_rule_of_additions_is_spelled_in_words():
@@ -509,12 +434,6 @@ def test_the_rule_of_additions_is_spelled_in_words():
             experiments.method(label)
     with pytest.raises(InputError, match="has no option 'limit'"):
         experiments.method("lrp-a1b0:limit=9.0")
-
-
-@pytest.mark.parametrize("plan", experiments.PLANS.values(), ids=experiments.PLANS)
-def test_tables_of_methods_are_the_same_in_every_process(plan):
-    for label in {*plan.methods, *plan.maps}:
-        assert " at 0x" not in str(experiments.method(label))
 
 
 def test_a_store_keeps_names_that_no_file_may_have(tmp_path):

@@ -1,44 +1,20 @@
-"""Stored sanity checks: made by the code and from the weights that are here."""
+"""Stored sanity checks: whole, and computed again."""
 
 import random
 
 import numpy as np
 import pytest
-from study.stored import check_made_by_this_code, names_of, precision_of, subject_of
+from study import stored as book
 
-from modbp import data
 from modbp.study import experiments
 
-MADE = {"random-logit": experiments.RandomLogit, "cascade": experiments.Cascade}
 MEASURES = ("ssim", "corrected")
-STORED = names_of(*MADE)
+STORED = book.names_of("random-logit", "cascade")
 
 
-def again(about, config, labels):
-    """Return the experiment that a stored result is of."""
-    own = {key: config[key] for key in ("stages", "own", "stale") if key in config}
-    return MADE[config["experiment"]](about, labels, seed=config["seed"], **own)
-
-
-@pytest.mark.parametrize("name", STORED)
-def test_a_result_was_made_with_this_code_and_these_weights(name):
-    stored = experiments.read(name)
-    config = stored["config"]
-    check_made_by_this_code(
-        stored,
-        lambda precision, some: again(subject_of(config, precision), config, some),
-    )
-    names = config["image_names"]
-    assert [int(name) for name in names] == data.paper_indices(len(names))
-
-
-def labels(name, with_patterns):
+def labels(name, by_patterns):
     """Return the methods of a result that take one gradient, by patterns or not."""
-    return [
-        label
-        for label in experiments.read(name)["config"]["parts"]
-        if label != "smoothgrad" and experiments.needs_patterns(label) == with_patterns
-    ]
+    return [a for a in book.with_patterns(name, by_patterns) if a != "smoothgrad"]
 
 
 # PatternNet on VGG-16 was computed in single precision, and its relevance leaves that:
@@ -74,21 +50,21 @@ def test_no_value_is_missing_but_those_that_are_known_to_be(name):
             assert lacks(entry["floor"][kind]) == pair, label
 
 
-def check_first_images(name, with_patterns):
+def check_first_images(name, by_patterns):
     """Compute the first images of a result again, by one of the methods at random."""
     stored, count = experiments.read(name), 3
     generator = random.Random(name)
-    label, config = generator.choice(labels(name, with_patterns)), stored["config"]
+    label, config = generator.choice(labels(name, by_patterns)), stored["config"]
     cells = stored["results"][label]["stages"]
     if "stages" in config:
         # Weights do not depend on which other stages there are.
         stage = generator.choice(config["stages"])
         config, cells = config | {"stages": [stage]}, {stage: cells[stage]}
-    about = subject_of(config, precision_of(config["parts"][label]), count)
+    about = book.subject_of(config, book.precision_of(config["parts"][label]), count)
     # What is missing has to be missing again: a map with infinities in it.
     ignore = {"invalid": "ignore"} if missing(name, label, count) else {}
     with np.errstate(**ignore):
-        found = again(about, config, [label]).compute(label, 0)
+        found = book.again(about, config, [label]).compute(label, 0)
     # A smaller batch rounds otherwise in float32, which LRP-α2β1 on ResNet-50 enlarges.
     near = {"abs": 5e-3, "nan_ok": True}
     for kind in MEASURES:
@@ -101,10 +77,10 @@ def check_first_images(name, with_patterns):
 
 @pytest.mark.parametrize("name", [name for name in STORED if labels(name, False)])
 def test_the_first_images_can_be_computed_again(name):
-    check_first_images(name, with_patterns=False)
+    check_first_images(name, by_patterns=False)
 
 
 @pytest.mark.long
 @pytest.mark.parametrize("name", [name for name in STORED if labels(name, True)])
 def test_the_first_images_with_patterns_can_be_computed_again(name):
-    check_first_images(name, with_patterns=True)
+    check_first_images(name, by_patterns=True)

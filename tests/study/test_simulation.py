@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from study.stored import check_made_by_this_code
+from study import stored as book
 
 from modbp import data, models, patterns, theory
 from modbp.measures import neurons
@@ -17,22 +17,18 @@ def stored():
 
 
 def test_it_was_made_by_this_code_and_the_command_that_it_names(stored):
-    check_made_by_this_code(stored, lambda *_: experiments.Simulation())
-
-
-def test_settings_are_the_same_in_every_process(stored):
+    book.check_made_by_this_code(stored, experiments.Simulation())
+    # The same in every process: no place in memory.
     assert stored["config"]["parts"]["code"] == (
         "one_hot=False, absolute=True, diagonal=True, statistic=mean"
     )
 
 
 def test_the_first_repetition_can_be_recomputed(stored):
-    name = "positive"
-    curve = theory.simulate(
-        {name: theory.VARIANTS[name]}, repetitions=1, seed=stored["config"]["seed"]
-    )[name][0]
-    kept = np.array(stored["results"]["code"][name]["first"])
-    np.testing.assert_allclose(curve, kept, rtol=1e-4, atol=1e-13)
+    chosen = {"positive": theory.VARIANTS["positive"]}
+    found = theory.simulate(chosen, repetitions=1, seed=stored["config"]["seed"])
+    wanted = kept(stored, "code", "positive")
+    np.testing.assert_allclose(found["positive"][0], wanted, rtol=1e-4, atol=1e-13)
 
 
 def test_the_text_reading_follows_the_law(stored):
@@ -82,15 +78,8 @@ def kept(trained, reading, label):
 
 
 def test_what_a_trained_chain_depends_on_is_what_it_says(trained):
-    config = trained["config"]
-    about = experiments.subject(config["network"], count=1)
-    now = experiments.Learned(about)
-    # Another machine may have other images.
-    images = {"images", "count"}
-    for key in now.settings.keys() | config.keys() - images - {"parts"}:
-        if key not in images:
-            assert now.settings[key] == config[key], key
-    assert config["parts"] == now.parts and config["count"] == 2000
+    about = experiments.subject(trained["config"]["network"], count=1)
+    book.check_settings_but_images(trained, experiments.Learned(about))
     for entry in trained["results"].values():
         assert list(entry) == [*theory.VARIANTS, *LEARNED]
 
@@ -113,8 +102,7 @@ def test_random_curves_of_the_networks_shape_can_be_recomputed(trained):
 @pytest.mark.long
 def test_curves_of_patterns_can_be_recomputed(trained):
     now = experiments.Learned(experiments.subject(trained["config"]["network"]))
-    if now.images.source != trained["config"]["images"]:
-        pytest.skip(f"needs {trained['config']['images']}; {now.images}")
+    book.need_images(trained["config"], now.images)
     for label in ("pattern A", "pattern A⊙W"):
         kind, relu = LEARNED[label]
         for name, found in curves(trained, now._chains[kind], relu):
@@ -122,35 +110,33 @@ def test_curves_of_patterns_can_be_recomputed(trained):
 
 
 class Noise:
-    """A network of given weights, with patterns of given inputs, as a subject."""
+    """A network of given weights, with patterns of given inputs, as a subject.
+
+    It is its own listing of images.
+    """
+
+    source = "noise"
 
     def __init__(self, x, *weights):
         self.net, self.x = models.dense(*weights).float(), x
-
-    def settings(self):
-        return {"network": "two layers", "weights_sha256": "here"}
-
-    def fitting(self, count):
-        return Lines(self.x[:count])
-
-    def prepared(self, lines):
-        return lines
-
-    def fit(self, lines, batch):
-        return patterns.fit(self.net, lines.x.split(batch))
-
-
-class Lines:
-    source = "noise"
-
-    def __init__(self, x):
-        self.x = x
 
     def __len__(self):
         return len(self.x)
 
     def __getitem__(self, part):
-        return Lines(self.x[part])
+        return self
+
+    def settings(self):
+        return {"network": "two layers", "weights_sha256": "here"}
+
+    def fitting(self, count):
+        return self
+
+    def prepared(self, noise):
+        return noise.x
+
+    def fit(self, noise, batch):
+        return patterns.fit(self.net, noise.x.split(batch))
 
 
 def learn(tmp_path, x, *weights):

@@ -1,16 +1,14 @@
 """Training: a run that is killed and resumed ends like one that was left alone."""
 
 import json
-import os
 import signal
-import subprocess
-import sys
 import time
-from pathlib import Path
+from dataclasses import asdict
 
 import numpy as np
 import pytest
 import torch
+from commands.shell import shell, start
 from torch import nn
 
 from modbp import data
@@ -20,7 +18,6 @@ from modbp.study import training
 from modbp.study.training import recipes
 from modbp.zoo.data import photographs
 
-ROOT = Path(__file__).parents[2]
 EPOCHS, BATCH, LIMIT = 2, 2, 16
 OPTIONS = ["--epochs", str(EPOCHS), "--batch", str(BATCH), "--limit", str(LIMIT)]
 
@@ -46,23 +43,17 @@ def folder(tmp_path_factory):
     return folder
 
 
-def start(folder, output, *more):
-    """Start a run as a process of its own; its progress is to be read."""
-    command = [sys.executable, "-W", "error", "-m", "modbp", "train", "cifar10"]
-    command += ["--images", str(folder), "--output", str(output), *OPTIONS, *more]
-    # One thread: the sums of several are added in an order that depends on how many.
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
-    return subprocess.Popen(
-        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE
-    )
+def command(folder, output, *more):
+    where = ["--images", str(folder), "--output", str(output)]
+    return ["train", "cifar10", *where, *OPTIONS, *more]
 
 
 def read_until(stream, text):
     """Read what a process says up to some text; return what it said."""
-    said = b""
+    said = ""
     while text not in said:
-        more = os.read(stream.fileno(), 4096)
-        assert more, f"the process ended: {said.decode()}"
+        more = stream.read(1)
+        assert more, f"the process ended: {said}"
         said += more
     return said
 
@@ -71,22 +62,20 @@ def read_until(stream, text):
 def whole(folder, tmp_path_factory):
     """The output of a run that was left alone."""
     output = tmp_path_factory.mktemp("whole")
-    process = start(folder, output)
-    said, errors = process.communicate()
-    assert process.returncode == 0, errors.decode()
-    assert said.decode().startswith(f"{output}: test accuracy 0.")
+    status, said, errors = shell(output, *command(folder, output))
+    assert status == 0, errors
+    assert said.startswith(f"{output}: test accuracy 0.")
     return output
 
 
 @pytest.fixture
 def in_process(folder):
     """Run the same command here, in another folder or with other options."""
+    return lambda output, *more: main(command(folder, output, *more))
 
-    def run(output, *more):
-        where = ["--images", str(folder), "--output", str(output)]
-        return main(["train", "cifar10", *where, *OPTIONS, *more])
 
-    return run
+def weights(output):
+    return (output / "cifar10.safetensors").read_bytes()
 
 
 # A run --------------------------------------------------------------------------------
@@ -97,38 +86,28 @@ def test_a_run_leaves_weights_with_their_history(whole, folder):
     assert names == {"checkpoint.pt", "cifar10.safetensors", "cifar10.json"}
     history = json.loads((whole / "cifar10.json").read_text(encoding="utf-8"))
     assert history["command"].startswith("python -m modbp train cifar10 --images ")
-    assert history["settings"] == {
-        "name": "cifar10",
-        "seed": 0,
-        "images": LIMIT,
-        "epochs": EPOCHS,
-        "batch": BATCH,
-        "optimizer": "adam",
-        "learning_rate": 2e-3,
-        "weight_decay": 0.0,
-        "shift": 0.1,
-        "bfloat16": True,
-        "more": [],
-    }
+    recipe = asdict(recipes.Recipe(epochs=EPOCHS, batch=BATCH)) | {"more": []}
+    about = {"name": "cifar10", "seed": 0, "images": LIMIT}
+    assert history["settings"] == about | recipe
     assert history["data"] == "images in train"
     x, _, _ = data.dataset("train", folder=folder)
     assert history["data_sha256"] == fingerprint(x[:LIMIT].numpy().tobytes())
     assert len(history["log"]) == EPOCHS
-    assert all(0 < entry["loss"] < 5 for entry in history["log"])
-    assert all(0 <= entry["accuracy"] <= 1 for entry in history["log"])
+    for entry in history["log"]:
+        assert 0 < entry["loss"] < 5 and 0 <= entry["accuracy"] <= 1
     assert (history["test_images"], history["threads"]) == (14, 1)
 
 
 def test_a_run_killed_in_an_epoch_and_resumed_gives_the_same_weights_bit_for_bit(
     whole, folder, tmp_path
 ):
-    killed = start(folder, tmp_path)
+    killed = start(tmp_path, *command(folder, tmp_path))
     try:
-        said = read_until(killed.stderr, b"epoch 1/2")
+        said = read_until(killed.stderr, "epoch 1/2")
         began = time.monotonic()
-        said += read_until(killed.stderr, b"epoch 1/2: 100%")
+        said += read_until(killed.stderr, "epoch 1/2: 100%")
         epoch = time.monotonic() - began
-        said += read_until(killed.stderr, b"epoch 2/2")
+        said += read_until(killed.stderr, "epoch 2/2")
         time.sleep(0.3 * epoch)
     finally:
         killed.send_signal(signal.SIGKILL)
@@ -137,16 +116,14 @@ def test_a_run_killed_in_an_epoch_and_resumed_gives_the_same_weights_bit_for_bit
     # In the second epoch: the first is stored, the second began and did not end.
     stored = torch.load(tmp_path / "checkpoint.pt", weights_only=True)
     assert len(stored["log"]) == 1
-    assert b"epoch 2/2" in said and b"epoch 2/2: 100%" not in said
+    assert "epoch 2/2" in said and "epoch 2/2: 100%" not in said
     assert not (tmp_path / "cifar10.safetensors").exists()
 
-    resumed = start(folder, tmp_path, "--resume")
-    _, said = resumed.communicate()
-    assert resumed.returncode == 0, said.decode()
-    assert b"epoch 1/2" not in said and b"epoch 2/2: 100%" in said
+    status, _, said = shell(tmp_path, *command(folder, tmp_path, "--resume"))
+    assert status == 0, said
+    assert "epoch 1/2" not in said and "epoch 2/2: 100%" in said
 
-    one, two = (place / "cifar10.safetensors" for place in (whole, tmp_path))
-    assert one.read_bytes() == two.read_bytes()
+    assert weights(whole) == weights(tmp_path)
     assert lasting(whole) == lasting(tmp_path)
 
 
@@ -164,55 +141,58 @@ def test_another_seed_gives_other_weights(folder, tmp_path):
     two = training.train("cifar10", tmp_path / "2", seed=2, **changes)
     assert one["data_sha256"] == two["data_sha256"]
     assert one["log"][0]["loss"] != two["log"][0]["loss"]
-    files = [(tmp_path / n / "cifar10.safetensors").read_bytes() for n in "12"]
-    assert files[0] != files[1]
+    assert weights(tmp_path / "1") != weights(tmp_path / "2")
 
 
 # Refusals -----------------------------------------------------------------------------
 
 
-def contents(output):
-    return {path.name: fingerprint(path) for path in output.iterdir()}
+@pytest.fixture
+def refused(in_process, capsys):
+    """Give a command that is refused and changes no file; return the message."""
+
+    def contents(output):
+        return {path.name: fingerprint(path) for path in output.iterdir()}
+
+    def run(output, *more):
+        before = contents(output)
+        assert in_process(output, *more) == 2
+        assert contents(output) == before
+        return capsys.readouterr().err
+
+    return run
 
 
-def test_a_run_is_not_overwritten_by_mistake(whole, in_process, capsys):
-    before = contents(whole)
-    assert in_process(whole) == 2
-    message = capsys.readouterr().err
+def test_a_run_is_not_overwritten_by_mistake(whole, refused):
+    message = refused(whole)
     assert f"{whole / 'checkpoint.pt'} exists" in message and "--resume" in message
-    assert contents(whole) == before
 
 
 def test_a_finished_run_is_resumed_without_training(whole, in_process, capsys):
-    weights = (whole / "cifar10.safetensors").read_bytes()
+    before = weights(whole)
     assert in_process(whole, "--resume") == 0
     assert "epoch" not in capsys.readouterr().err
-    assert (whole / "cifar10.safetensors").read_bytes() == weights
+    assert weights(whole) == before
 
 
-def test_a_run_is_not_resumed_with_other_settings(whole, in_process, capsys):
-    before = contents(whole)
-    assert in_process(whole, "--resume", "--epochs", "5", "--seed", "1") == 2
-    message = capsys.readouterr().err
+def test_a_run_is_not_resumed_with_other_settings(whole, refused):
+    message = refused(whole, "--resume", "--epochs", "5", "--seed", "1")
     assert "was made with epochs 2 instead of 5, seed 0 instead of 1." in message
     assert "Use the same options, or another --output." in message
-    assert contents(whole) == before
 
 
 @pytest.mark.parametrize("content", [b"", b"no checkpoint", "cut off", "another's"])
-def test_a_damaged_checkpoint_is_refused(content, whole, in_process, capsys, tmp_path):
+def test_a_damaged_checkpoint_is_refused(content, whole, refused, tmp_path):
     path = tmp_path / "checkpoint.pt"
-    if content == "cut off":
-        content = (whole / "checkpoint.pt").read_bytes()[:1_000_000]
     if content == "another's":
         torch.save({"weights": torch.zeros(3)}, path)
-        content = path.read_bytes()
-    path.write_bytes(content)
-    assert in_process(tmp_path, "--resume") == 2
-    message = capsys.readouterr().err
+    elif content == "cut off":
+        path.write_bytes((whole / "checkpoint.pt").read_bytes()[:1_000_000])
+    else:
+        path.write_bytes(content)
+    message = refused(tmp_path, "--resume")
     assert f"{path} cannot be read" in message
     assert "Delete it to start again." in message
-    assert path.read_bytes() == content
 
 
 def test_more_classes_than_the_network_has_are_refused(folder, capsys, tmp_path):
@@ -234,12 +214,9 @@ def test_more_classes_than_the_network_has_are_refused(folder, capsys, tmp_path)
 
 
 def test_evaluate_finds_the_recorded_accuracy_again(whole, folder, capsys):
-    weights = str(whole / "cifar10.safetensors")
-    where = ["--weights", weights, "--images", str(folder)]
+    where = ["--weights", f"{whole}/cifar10.safetensors", "--images", str(folder)]
     assert main(["evaluate", "cifar10", *where]) == 0
-    recorded = json.loads((whole / "cifar10.json").read_text(encoding="utf-8"))[
-        "test_accuracy"
-    ]
+    recorded = lasting(whole)["test_accuracy"]
     expected = f"cifar10: accuracy {recorded:.4f} on 14 images in test\n"
     assert capsys.readouterr().out == expected
 
@@ -258,8 +235,7 @@ def test_accuracy_is_the_share_of_images_whose_largest_logit_is_right():
     y = torch.tensor([0, 1, 0, 0, 1])
     result = training.evaluate(FirstPixel(), x, y, batch=2)
     # Right: all but the third. Of class 0 two of three are, of class 1 both.
-    assert result["test_images"] == 5
-    assert result["test_accuracy"] == 0.8
+    assert (result["test_images"], result["test_accuracy"]) == (5, 0.8)
     assert result["test_accuracy_per_class"] == [0.6667, 1.0]
     # −log softmax: log(e + 2) − 1 = 0.5514 where right, log(e + 2) = 1.5514 else.
     assert result["test_loss"] == pytest.approx(0.5514 + 1 / 5, abs=1e-4)
@@ -302,10 +278,7 @@ def test_a_run_resumed_before_or_in_its_second_cycle_ends_alike(
         training.train("cifar10", tmp_path / "cut", **settings)
     cut = training.train("cifar10", tmp_path / "cut", resume=True, **settings)
     assert [e["loss"] for e in cut["log"]] == [e["loss"] for e in whole["log"]]
-    first, second = (
-        tmp_path / name / "cifar10.safetensors" for name in ("whole", "cut")
-    )
-    assert first.read_bytes() == second.read_bytes()
+    assert weights(tmp_path / "whole") == weights(tmp_path / "cut")
 
 
 def test_epochs_that_are_asked_for_are_all_there_are():

@@ -1,6 +1,5 @@
 """Cosine similarity convergence for many images, methods and injection layers."""
 
-import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -8,6 +7,7 @@ import numpy as np
 from modbp.measures.csc import BINS, PERCENTILES, CSCResult, measure, median
 from modbp.study.experiments.images import OnImages
 from modbp.study.experiments.subject import Subject
+from modbp.study.runs.run import rounded
 
 __all__ = ["CSC"]
 
@@ -88,14 +88,10 @@ class CSC(OnImages):
             # Of every unit of images alone, for a look at how much they vary, and for
             # whoever measures a unit again.
             medians = map(median, units)
-            cell["units"] = [None if math.isnan(m) else _short(m) for m in medians]
+            cell["units"] = [rounded(m, 8) for m in medians]
             results[start][layer] = cell
         return results
 
     def _order(self, cell):
         start, layer = cell
         return self.plan.starts.index(start), self.plan.layers.index(layer)
-
-
-def _short(value):
-    return float(f"{value:.8g}")

@@ -17,7 +17,7 @@ from modbp.measures.csc import measure
 from modbp.measures.neurons import Seen, seen, taps
 from modbp.study.experiments.images import CHUNK
 from modbp.study.experiments.subject import Subject
-from modbp.study.runs.run import Experiment
+from modbp.study.runs.run import Experiment, rounded
 
 __all__ = ["ESTIMATORS", "KINDS", "Patterns", "backward", "sign_cell", "step_cell"]
 
@@ -74,7 +74,7 @@ class Patterns(Experiment):
             "matrices": "σ₁/σ₂ of the 2020 code's matrices, alone and multiplied",
             "chains": "σ₁/σ₂ and convergence of whole backward passes",
         }
-        first = subject.prepared(self.images[:1]).x
+        first = subject.prepared(self.images[:1])
         self.layers = list(taps(subject.net, first))
         self.counts = {
             "layers": len(self.layers),
@@ -84,11 +84,11 @@ class Patterns(Experiment):
 
     @cached_property
     def _x(self):
-        return self.subject.prepared(self.images).x
+        return self.subject.prepared(self.images)
 
     @cached_property
     def _tested(self):
-        return self.subject.prepared(self.subject.images).x
+        return self.subject.prepared(self.subject.images)
 
     @cached_property
     def _fitted(self):
@@ -123,7 +123,7 @@ class Patterns(Experiment):
         cell = step_cell(layer, self.neurons)
         cell |= sign_cell(_in_place(layer.weight, name, fitted))
         cell["operator"] = {
-            kind: _short(spectra.ratio(chain.operator(name, 0)))
+            kind: rounded(spectra.ratio(chain.operator(name, 0)))
             for kind, chain in self._single.items()
         }
         both = (fitted[e][name].flatten(1).double() for e in ESTIMATORS)
@@ -143,10 +143,10 @@ class Patterns(Experiment):
             mats = [layer[kind] for layer in apart]
             joints = [spectra.between(*pair) for pair in pairwise(mats)]
             found[kind] = {
-                "layers": [_short(spectra.ratio(M)) for M in mats],
-                "between": [_short(value) for value in joints],
-                "product": _short(np.prod(joints)),
-                "chain": _short(spectra.ratio(np.linalg.multi_dot(mats))),
+                "layers": [rounded(spectra.ratio(M)) for M in mats],
+                "between": [rounded(value) for value in joints],
+                "product": rounded(np.prod(joints)),
+                "chain": rounded(spectra.ratio(np.linalg.multi_dot(mats))),
             }
         return found
 
@@ -159,7 +159,7 @@ class Patterns(Experiment):
         medians = measure(chain, start, [*self.layers[::-1], "input"]).median()
         return {
             "ratio": _spread([spectra.ratio(M[:, n].T) for n in range(images)]),
-            "csc": {name: _short(value) for name, value in medians.items()},
+            "csc": {name: rounded(value) for name, value in medians.items()},
         }
 
 
@@ -192,7 +192,7 @@ def step_cell(layer: Seen, count: int = 8) -> dict:
     return {
         "shape": list(layer.weight.shape),
         "locations": len(layer.x),
-        "uncentred": _short(values[0] / values[1]),
+        "uncentred": rounded(values[0] / values[1]),
         "all": _summary([whole]),
         "on": {"neurons": chosen.tolist(), **_summary(own)},
     }
@@ -207,7 +207,7 @@ def _summary(steps):
         "ratio": _spread([step.ratio for step in steps]),
         "before": _spread(before),
         "after": _spread(after),
-        "nearer": _short(np.mean(after > before)),
+        "nearer": rounded(np.mean(after > before)),
         "scale": _spread(joined("scale")),
     }
 
@@ -218,15 +218,16 @@ def sign_cell(mats: dict[str, np.ndarray]) -> dict:
     σ₁/σ₂, the share of positive entries and of positive mass, the largest entry, and
     absolute sums of rows.
     """
-    size = {kind: np.abs(M) for kind, M in mats.items()}
+
+    def each(measure):
+        return {kind: measure(M) for kind, M in mats.items()}
+
     return {
-        "kernel": {kind: _short(spectra.ratio(M)) for kind, M in mats.items()},
-        "positive": {kind: _short(np.mean(M > 0)) for kind, M in mats.items()},
-        "positive mass": {
-            kind: _short(M[M > 0].sum() / size[kind].sum()) for kind, M in mats.items()
-        },
-        "largest": {kind: _short(M.max()) for kind, M in size.items()},
-        "absolute sum": {kind: _spread(M.sum(axis=1)) for kind, M in size.items()},
+        "kernel": each(lambda M: rounded(spectra.ratio(M))),
+        "positive": each(lambda M: rounded(np.mean(M > 0))),
+        "positive mass": each(lambda M: rounded(M[M > 0].sum() / np.abs(M).sum())),
+        "largest": each(lambda M: rounded(np.abs(M).max())),
+        "absolute sum": each(lambda M: _spread(np.abs(M).sum(axis=1))),
     }
 
 
@@ -241,8 +242,4 @@ def _in_place(W, name, fitted):
 
 def _spread(values):
     """Return the 5th, 50th and 95th percentile as a result keeps them."""
-    return [_short(value) for value in np.percentile(values, (5, 50, 95))]
-
-
-def _short(value):
-    return float(f"{value:.5g}")
+    return [rounded(value) for value in np.percentile(values, (5, 50, 95))]

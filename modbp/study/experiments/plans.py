@@ -44,49 +44,36 @@ class Plan:
     maps: tuple = _MAPS
 
 
-def _vgg16():
-    blocks = ((5, 3), (4, 3), (3, 3), (2, 2), (1, 2))
-    # The paper's layers end with their ReLU.
-    layers = ["fc3", "relu_fc2", "relu_fc1"]
-    for block, count in blocks:
-        layers.append(f"pool{block}")
-        layers += [f"relu{block}_{number}" for number in range(count, 0, -1)]
-    stages = "fc3 fc1 conv5_3 conv5_1 conv4_3 conv4_1 conv3_1 conv2_1 conv1_1"
-    return Plan(
-        starts=("fc3", "relu_fc1", "relu4_3", "relu3_3", "relu2_2"),
-        layers=(*layers, "input"),
-        stages=tuple(stages.split()),
-    )
-
-
-def _resnet50():
-    counts = ((4, 3), (3, 6), (2, 4), (1, 3))
-    # A block ends with the third call of its ReLU.
-    blocks = [
-        f"layer{stage}.{number}.relu:3"
-        for stage, count in counts
-        for number in range(count - 1, -1, -1)
-    ]
-    starts = [f"layer{block}.relu:3" for block in ("4.0", "3.1", "2.3", "2.1", "1.1")]
-    stages = "fc layer4.1 layer3.5 layer3.0 layer2.2 layer2.0 layer1.1 conv1"
-    return Plan(
-        starts=("fc", *starts),
-        layers=("fc", *blocks, "relu", "input"),
-        stages=tuple(stages.split()),
-    )
-
-
 # The networks of the book, as figures call them.
 NAMES = {"cifar10": "CIFAR-10 network", "vgg16": "VGG-16", "resnet50": "ResNet-50"}
-PLANS = {
-    "cifar10": Plan(
-        starts=("fc6", "fc5", "conv4", "conv3", "conv2"),
-        layers=("fc6", "fc5", "pool4", "conv4", "conv3", "pool2", "conv2", "conv1")
-        + ("input",),
-        stages=("fc6", "fc5", "conv4", "conv3", "conv2", "conv1"),
+# Starts, layers and stages of each. The paper's layers of VGG-16 end with their ReLU, a
+# block of ResNet-50 with the third call of its own.
+_WRITTEN = {
+    "cifar10": (
+        "fc6 fc5 conv4 conv3 conv2",
+        "fc6 fc5 pool4 conv4 conv3 pool2 conv2 conv1 input",
+        "fc6 fc5 conv4 conv3 conv2 conv1",
     ),
-    "vgg16": _vgg16(),
-    "resnet50": _resnet50(),
+    "vgg16": (
+        "fc3 relu_fc1 relu4_3 relu3_3 relu2_2",
+        "fc3 relu_fc2 relu_fc1 pool5 relu5_3 relu5_2 relu5_1 pool4 relu4_3 relu4_2 "
+        "relu4_1 pool3 relu3_3 relu3_2 relu3_1 pool2 relu2_2 relu2_1 pool1 relu1_2 "
+        "relu1_1 input",
+        "fc3 fc1 conv5_3 conv5_1 conv4_3 conv4_1 conv3_1 conv2_1 conv1_1",
+    ),
+    "resnet50": (
+        "fc layer4.0.relu:3 layer3.1.relu:3 layer2.3.relu:3 layer2.1.relu:3 "
+        "layer1.1.relu:3",
+        "fc layer4.2.relu:3 layer4.1.relu:3 layer4.0.relu:3 layer3.5.relu:3 "
+        "layer3.4.relu:3 layer3.3.relu:3 layer3.2.relu:3 layer3.1.relu:3 "
+        "layer3.0.relu:3 layer2.3.relu:3 layer2.2.relu:3 layer2.1.relu:3 "
+        "layer2.0.relu:3 layer1.2.relu:3 layer1.1.relu:3 layer1.0.relu:3 relu input",
+        "fc layer4.1 layer3.5 layer3.0 layer2.2 layer2.0 layer1.1 conv1",
+    ),
+}
+PLANS = {
+    network: Plan(*(tuple(names.split()) for names in written))
+    for network, written in _WRITTEN.items()
 }
 
 

@@ -8,6 +8,7 @@ from modbp.errors import InputError
 from modbp.measures import sanity
 from modbp.study.experiments.images import OnImages
 from modbp.study.experiments.subject import Subject
+from modbp.study.runs.run import rounded
 
 __all__ = ["Cascade", "RandomLogit"]
 
@@ -148,9 +149,5 @@ def _cell(values):
         generator = np.random.default_rng(0)
         picks = generator.integers(kept.size, size=(_RESAMPLES, kept.size))
         band = np.percentile(np.median(kept[picks], axis=1), _BAND)
-        cell = {"median": _rounded(np.median(kept)), "band": [*map(_rounded, band)]}
-    return {**cell, "values": [*map(_rounded, values)]}
-
-
-def _rounded(value):
-    return None if np.isnan(value) else float(f"{value:.5g}")
+        cell = {"median": rounded(np.median(kept)), "band": [*map(rounded, band)]}
+    return {**cell, "values": [*map(rounded, values)]}

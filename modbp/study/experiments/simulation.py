@@ -3,16 +3,14 @@
 from functools import cached_property
 
 import numpy as np
-import torch
-from torch import nn
 
 from modbp import theory
 from modbp.measures import neurons
 from modbp.study.experiments.images import CHUNK
 from modbp.study.experiments.subject import Subject
-from modbp.study.runs.run import Experiment
+from modbp.study.runs.run import Experiment, rounded
 
-__all__ = ["BETAS", "LEARNED", "Learned", "Simulation", "learned_chains"]
+__all__ = ["BETAS", "LEARNED", "Learned", "Simulation"]
 
 # The values of β: those of the figure, and more near the limit.
 BETAS = (9, 8, 7, 6, 5, 4.5, 4, 3.5, 3, 2, 1, 0)
@@ -116,7 +114,7 @@ class Learned(Simulation):
 
     def _own_settings(self):
         about, first = self.subject.settings(), self.subject.prepared(self.images[:1])
-        shapes = [M.shape for M in neurons.taps(self.subject.net, first.x).values()]
+        shapes = [M.shape for M in neurons.taps(self.subject.net, first).values()]
         widths = [shapes[0][0], *(columns for _, columns in shapes)]
         return {
             "network": about["network"],
@@ -132,9 +130,12 @@ class Learned(Simulation):
 
     @cached_property
     def _chains(self):
-        first = self.subject.prepared(self.images[:1])
+        """The chains W, A and A⊙W of the network, input first."""
+        net, first = self.subject.net, self.subject.prepared(self.images[:1])
         fitted = self.subject.fit(self.images, CHUNK)
-        return learned_chains(self.subject.net, first.x, fitted)
+        W = list(neurons.taps(net, first).values())
+        A = list(neurons.taps(net, first, fitted).values())
+        return {"W": W, "A": A, "AW": [a * w for a, w in zip(A, W, strict=True)]}
 
     def _compute(self, part, unit):
         common = self._common(part)
@@ -148,15 +149,6 @@ class Learned(Simulation):
         return [*theory.VARIANTS, *LEARNED]
 
 
-def learned_chains(
-    net: nn.Module, x: torch.Tensor, fitted: dict[str, torch.Tensor]
-) -> dict[str, list[np.ndarray]]:
-    """Return the chains W, A and A⊙W of a network without branches, input first."""
-    W = list(neurons.taps(net, x).values())
-    A = list(neurons.taps(net, x, fitted).values())
-    return {"W": W, "A": A, "AW": [a * w for a, w in zip(A, W, strict=True)]}
-
-
 def _described(protocol):
     """Write a protocol without the place in memory that its function has."""
     entries = {**vars(protocol), "statistic": protocol.statistic.__name__}
@@ -168,8 +160,4 @@ def _curve(values):
     some = ~np.isnan(values).all(axis=0)
     median = np.full(values.shape[1], np.nan)
     median[some] = np.nanmedian(values[:, some], axis=0)
-    return {"median": _rounded(median), "first": _rounded(values[0])}
-
-
-def _rounded(values):
-    return [None if np.isnan(value) else float(f"{value:.5g}") for value in values]
+    return {"median": [*map(rounded, median)], "first": [*map(rounded, values[0])]}

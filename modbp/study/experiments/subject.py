@@ -1,7 +1,7 @@
 """What an experiment is done on: a network with its weights, and images."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from os import PathLike
 
 import torch
@@ -66,7 +66,7 @@ class Subject:
         images = self.images
         picked = [images.indices[place] for place in places]
         x, y = data.Listing(images.place, picked, images.size).read()
-        x = self._prepared(x)
+        x = self._coloured(x)
         if self.target == "predicted":
             y = self.chain(x, "gradient").logits.argmax(1)
         elif self.target != "true":
@@ -83,15 +83,14 @@ class Subject:
     def fit(self, listing: data.Listing, batch: int) -> dict[str, torch.Tensor]:
         """Return patterns of the network, fitted to images, so many at a time."""
         starts = range(0, len(listing), batch)
-        batches = (listing[first : first + batch].read().x for first in starts)
-        return patterns.fit(self.net, map(self._prepared, batches))
+        batches = (self.prepared(listing[first : first + batch]) for first in starts)
+        return patterns.fit(self.net, batches)
 
-    def prepared(self, listing: data.Listing) -> data.Images:
-        """Read images, and change their colours as the network wants them."""
-        images = listing.read()
-        return replace(images, x=self._prepared(images.x))
+    def prepared(self, listing: data.Listing) -> torch.Tensor:
+        """Read images, ``[N, 3, S, S]``, with their colours as the network wants."""
+        return self._coloured(listing.read().x)
 
-    def _prepared(self, x):
+    def _coloured(self, x):
         like = next(self.net.parameters())
         mean, std = (
             torch.tensor(values).reshape(1, 3, 1, 1) for values in (self.mean, self.std)

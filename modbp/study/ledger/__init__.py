@@ -12,10 +12,9 @@ from pathlib import Path
 
 from modbp.errors import DataError, unknown_name
 from modbp.files import write_bytes
-from modbp.study.ledger.matrices import MATRICES
-from modbp.study.ledger.networks import NETWORKS
-from modbp.study.ledger.page import Decided, Table
-from modbp.study.ledger.reductions import REDUCTIONS, decades
+from modbp.study.ledger import matrices, networks, reductions
+from modbp.study.ledger.page import VERDICTS, Decided, Table
+from modbp.study.ledger.reductions import decades
 from modbp.study.runs.store import read as read_result
 
 __all__ = ["CLAIMS", "VERDICTS", "cited", "decades", "decided_in", "holds", "read"]
@@ -23,9 +22,12 @@ __all__ += ["Table", "refresh"]
 
 # The book's own.
 CLAIMS = Path(__file__).with_name("claims.json")
-# In the order of the filter on the page.
-VERDICTS = ("confirmed", "refined", "refuted", "awaits")
-MEASUREMENTS = MATRICES | NETWORKS
+# What a number may cite, by kind and name.
+_ROOMS = {"measurement": (matrices, networks), "reduction": (reductions,)}
+WAYS = {
+    kind: {name: getattr(room, name) for room in rooms for name in room.__all__}
+    for kind, rooms in _ROOMS.items()
+}
 
 
 def read(path: str | Path | None = None) -> list[dict]:
@@ -73,12 +75,12 @@ def cited(number: dict) -> float:
     ``reduction`` that makes one number of the values found there; or a ``measurement``,
     which starts from nothing. ``arguments`` go to either.
     """
-    arguments = number.get("arguments", {})
-    if "measurement" in number:
-        measure = _named("measurement", number["measurement"], MEASUREMENTS)
-        return float(measure(**arguments))
-    reduce = _named("reduction", number["reduction"], REDUCTIONS)
-    return float(reduce(*map(_at, number["from"]), **arguments))
+    kind = "measurement" if "measurement" in number else "reduction"
+    name, known = number[kind], WAYS[kind]
+    if name not in known:
+        raise unknown_name(kind, name, known)
+    found = map(_at, number.get("from", ()))
+    return float(known[name](*found, **number.get("arguments", {})))
 
 
 def holds(number: dict) -> bool:
@@ -161,12 +163,6 @@ def decided_in(chapter: str, path: str | Path | None = None) -> Table:
         return any(place.partition("#")[0] == chapter for place in claim["decided"])
 
     return Decided([claim for claim in read(path) if decides(claim)])
-
-
-def _named(kind, name, known):
-    if name not in known:
-        raise unknown_name(kind, name, known)
-    return known[name]
 
 
 # A ledger cites the same few results again and again.

@@ -8,24 +8,26 @@ from scipy import stats
 from modbp import theory
 from modbp.theory import surrogate
 
-__all__ = ["MATRICES"]
+__all__ = ["conserved_by_gamma", "cosine_of", "excluded_cosine", "factor_cancels"]
+__all__ += ["factor_share", "float32_floor", "gap_of", "largest_fall"]
+__all__ += ["measured_limit", "random_chain_gap", "robustness", "surrogate_error"]
+__all__ += ["without_absolute_value"]
 
 
-def largest_fall(chains: int = 400, seed: int = 0) -> float:
+def largest_fall() -> float:
     """Return the largest fall of s from one product to the next, over random chains."""
-    rng = np.random.default_rng(seed)
-    fall = 0.0
-    for _ in range(chains):
+    rng, fall = np.random.default_rng(0), 0.0
+    for _ in range(400):
         mats = _random_chain(rng, rng.integers(2, 9))
         s = [theory.min_cosine(M) for M in theory.products(mats)]
         fall = max(fall, -np.diff(s).min())
     return fall
 
 
-def random_chain_gap(chains: int = 40, factors: int = 50, seed: int = 0) -> float:
+def random_chain_gap() -> float:
     """Return log10 of 1 − s after many random factors, the largest of chains."""
-    rng = np.random.default_rng(seed)
-    return max(theory.gaps(_random_chain(rng, factors))[-1] for _ in range(chains))
+    rng = np.random.default_rng(0)
+    return max(theory.gaps(_random_chain(rng, 50))[-1] for _ in range(40))
 
 
 def _random_chain(rng, factors):
@@ -49,103 +51,90 @@ def gap_of(name: str, factors: int) -> float:
     return 10 ** theory.gaps(theory.COUNTEREXAMPLES[name].chain(factors))[-1]
 
 
-def excluded_cosine(factors: int = 50) -> float:
+def excluded_cosine() -> float:
     """Return s for repeated excluded matrices, of three kinds the largest."""
     blocks = np.kron(np.eye(2), np.ones((2, 2)))
     kinds = np.eye(4), np.roll(np.eye(4), 1, axis=0), blocks
-    return max(theory.min_cosine(theory.products([A] * factors)[-1]) for A in kinds)
+    return max(theory.min_cosine(theory.products([A] * 50)[-1]) for A in kinds)
 
 
 # Simulated chains, most of them shaped like VGG-16 ------------------------------------
 
 
-def float32_floor(below: float = 2e-7, seed: int = 0) -> int:
+def float32_floor() -> int:
     """Return after how many multiplications float32 cannot tell directions apart."""
     names = ("stochastic", "positive", "non-negative")
     chosen = {name: theory.VARIANTS[name] for name in names}
-    found = theory.simulate(chosen, repetitions=1, seed=seed, dtype=np.float32)
-    return max(int(np.flatnonzero(curve[0] < below)[0]) for curve in found.values())
+    found = theory.simulate(chosen, repetitions=1, dtype=np.float32)
+    return max(int(np.flatnonzero(curve[0] < 2e-7)[0]) for curve in found.values())
 
 
-def measured_limit(
-    width: int, step: float = 0.5, slow: float = 0.05, seed: int = 1
-) -> float:
+def measured_limit(width: int) -> float:
     """Return the β from which square αβ-chains no longer converge."""
     lines = theory.Protocol(True, True, False, np.median)
-    betas = np.arange(1, 13, step)
+    betas = np.arange(1, 13, 0.5)
     curves = theory.simulate(
         theory.alpha_beta_variants(betas),
         widths=[width] * 25,
         vectors=16,
         repetitions=4,
-        seed=seed,
+        seed=1,
         protocol=lines,
     )
     for beta, curve in zip(betas, curves.values(), strict=True):
         decades = np.log10(np.maximum(np.median(curve, axis=0), 1e-16))
         late = np.flatnonzero(decades > -13)[-1]
         first = late // 2
-        if (decades[first] - decades[late]) / (late - first) < slow:
+        if (decades[first] - decades[late]) / (late - first) < 0.05:
             return beta
     return np.inf
 
 
-def robustness(what: str, repetitions: int = 2, seed: int = 0) -> float:
+def robustness(what: str) -> float:
     """Compare the 2020 code's statistic of figure 7 with three others, at full size.
 
     They are the median and the minimum of ``|cos|``, and the mean without the cosine of
     each vector with itself.
     """
-    code = theory.PROTOCOLS["code"]
-    others = [
-        replace(code, statistic=np.median),
-        replace(code, statistic=np.min),
-        replace(code, diagonal=False),
-    ]
-    base, *found = (
-        _medians(protocol, repetitions, seed) for protocol in (code, *others)
-    )
+    variants = theory.VARIANTS | theory.alpha_beta_variants()
+    found = []
+    changes = {}, {"statistic": np.median}, {"statistic": np.min}, {"diagonal": False}
+    for change in changes:
+        protocol = replace(theory.PROTOCOLS["code"], **change)
+        curves = theory.simulate(variants, protocol=protocol, repetitions=2).values()
+        found.append(np.array([np.median(curve, axis=0) for curve in curves]))
+    base, *others = found
     if what == "order":
-        return min(stats.spearmanr(base[:, 5], x[:, 5]).statistic for x in found)
+        return min(stats.spearmanr(base[:, 5], x[:, 5]).statistic for x in others)
     shifts = []
-    for other in found:
+    for other in others:
         usable = (base > 1e-12) & (other > 1e-12)
         shifts.append(np.abs(np.log10(base[usable] / other[usable])).max())
     return max(shifts)
 
 
-def _medians(protocol, repetitions, seed):
-    variants = theory.VARIANTS | theory.alpha_beta_variants()
-    found = theory.simulate(
-        variants, protocol=protocol, repetitions=repetitions, seed=seed
-    )
-    return np.array([np.median(curve, axis=0) for curve in found.values()])
-
-
-def without_absolute_value(seed: int = 0) -> float:
+def without_absolute_value() -> float:
     """Return what is left of the positive chain's similarity if signs count."""
     protocol = replace(theory.PROTOCOLS["code"], absolute=False)
     chosen = {"positive": theory.VARIANTS["positive"]}
-    found = theory.simulate(chosen, protocol=protocol, repetitions=1, seed=seed)
+    found = theory.simulate(chosen, protocol=protocol, repetitions=1)
     return 1 - found["positive"][0, -1]
 
 
 # The γ-rule's surrogate, in random networks of five layers ----------------------------
 
 
-def _network(seed, signed=False, width=64, depth=5):
+def _network(seed, signed=False):
     rng = np.random.default_rng(seed)
-    mats = rng.standard_normal((depth, width, width)) / np.sqrt(width)
-    x = rng.standard_normal(width)
+    mats = rng.standard_normal((5, 64, 64)) / 8
+    x = rng.standard_normal(64)
     return mats, x if signed else np.abs(x)
 
 
-def factor_share(
-    gamma: float, relu: bool, side: str, signed: bool = False, draws: int = 40
-) -> float:
+def factor_share(gamma: float, relu: bool, side: str, signed: bool = False) -> float:
     """Return the share of factors c outside of [0, 1] in random networks."""
     found = []
-    for seed in range(draws):
+    for seed in range(40):
         mats, x = _network(seed, signed)
         c = surrogate.gamma_forward(mats, x, gamma, relu=relu).factors
         found.append(c[:1] if signed else c[:-1])
@@ -196,13 +185,3 @@ def conserved_by_gamma() -> float:
             change = abs(below.sum() - r.sum()) / np.abs(below).sum()
             worst, r = max(worst, change), below
     return worst
-
-
-MATRICES = {
-    measurement.__name__: measurement
-    for measurement in (
-        *(largest_fall, random_chain_gap, cosine_of, gap_of, excluded_cosine),
-        *(float32_floor, measured_limit, robustness, without_absolute_value),
-        *(factor_share, surrogate_error, factor_cancels, conserved_by_gamma),
-    )
-}

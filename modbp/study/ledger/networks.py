@@ -11,15 +11,12 @@ from modbp.measures.csc import csc
 from modbp.measures.similarity import cosine
 from modbp.zoo import data, models
 
-__all__ = ["NETWORKS", "test_images"]
+__all__ = ["accuracy", "class_difference", "gamma_csc", "gamma_end"]
+__all__ += ["pattern_identity", "roughness"]
 
-# Enough for two digits, in seconds.
+# Of the paper's images, or of photographs without CIFAR-10: enough for two digits, in
+# seconds.
 COUNT = 20
-
-
-def test_images(count: int = COUNT) -> data.Images:
-    """Return the first of the paper's images, or photographs without CIFAR-10."""
-    return data.images(count)
 
 
 def accuracy() -> float:
@@ -30,7 +27,7 @@ def accuracy() -> float:
 def _maps(net, method, target):
     """Return maps of one value per pixel, ``[N, height, width]``."""
     method = methods.get(method, start="one")
-    r = Chain(net, test_images().x, method).explain(target)
+    r = Chain(net, data.images(COUNT).x, method).explain(target)
     return figures.reduce(r, method)
 
 
@@ -41,25 +38,23 @@ def roughness(method: str, network: str = "cifar10") -> float:
     ``|value|``; the median over images, predicted classes.
     """
     net = getattr(models, network)()
-    target = net(test_images().x).argmax(1)
+    target = net(data.images(COUNT).x).argmax(1)
     shown = figures.normalise(_maps(net, method, target))
     rows, columns = (np.abs(np.diff(shown, axis=k)).sum((1, 2)) for k in (1, 2))
     return float(np.median((rows + columns) / np.abs(shown).sum((1, 2))))
 
 
-def class_difference(
-    method: str, first: int = 3, second: int = 5, network: str = "cifar10"
-) -> float:
-    """Return how much the maps of two classes differ as they are shown."""
+def class_difference(method: str, network: str = "cifar10") -> float:
+    """Return how much the maps of the fourth and sixth class differ as shown."""
     net = getattr(models, network)()
-    one, two = (_maps(net, method, torch.full((COUNT,), c)) for c in (first, second))
+    one, two = (_maps(net, method, torch.full((COUNT,), c)) for c in (3, 5))
     return float(figures.difference(one, two).mean())
 
 
 def gamma_csc(gamma: float) -> float:
     """Return the median CSC of LRP-γ at conv1, from fc6."""
     method = methods.get("lrp-gamma", gamma=gamma)
-    found = csc(models.cifar10(), test_images().x, method, "fc6", ["conv1"])
+    found = csc(models.cifar10(), data.images(COUNT).x, method, "fc6", ["conv1"])
     return found.median()["conv1"]
 
 
@@ -68,7 +63,7 @@ def gamma_end(gamma: float, method: str) -> float:
 
     Both treat biases as further inputs, the explained class is the predicted one.
     """
-    net, x = models.cifar10().double(), test_images().x.double()
+    net, x = models.cifar10().double(), data.images(COUNT).x.double()
     pair = (
         methods.get("lrp-gamma", gamma=gamma, bias="unit"),
         methods.get(method, bias="unit"),
@@ -77,16 +72,16 @@ def gamma_end(gamma: float, method: str) -> float:
     return float(cosine(one.flatten(1), two.flatten(1)).min())
 
 
-def pattern_identity(layer: str = "fc5", images: int = 200) -> float:
+def pattern_identity() -> float:
     """Return the largest relative distance of patterns from the covariance form.
 
     Equation: ``cov₊[x] w / (wᵀ cov₊[x] w)``, written out with what each neuron sees,
     against the patterns of equation 41. A fully connected layer sees one vector per
     image, so that both use the same ones. Neurons that are rarely on are left out.
     """
-    net, x = models.cifar10().double(), test_images(images).x.double()
-    fitted = patterns.fit(net, [x], estimator="eq41")[layer].numpy()
-    found, worst = neurons.seen(net, x)[layer], 0.0
+    net, x = models.cifar10().double(), data.images(200).x.double()
+    fitted = patterns.fit(net, [x], estimator="eq41")["fc5"].numpy()
+    found, worst = neurons.seen(net, x)["fc5"], 0.0
     for neuron in np.flatnonzero(found.on(slice(None)).sum(axis=0) >= 10):
         seen, w = found.x[found.on(neuron)], found.weight[neuron]
         # Never the covariance itself, which has sixteen million entries here.
@@ -96,12 +91,3 @@ def pattern_identity(layer: str = "fc5", images: int = 200) -> float:
         distance = np.abs(fitted[neuron] - expected).max() / np.abs(expected).max()
         worst = max(worst, distance)
     return worst
-
-
-NETWORKS = {
-    measurement.__name__: measurement
-    for measurement in (
-        *(roughness, class_difference, gamma_csc, gamma_end),
-        *(pattern_identity, accuracy),
-    )
-}

@@ -3,14 +3,10 @@
 from dataclasses import dataclass
 from html import escape
 
-__all__ = ["Decided", "Table"]
+__all__ = ["VERDICTS", "Decided", "Table"]
 
-_WORDS = {
-    "confirmed": "confirmed",
-    "refined": "refined",
-    "refuted": "refuted",
-    "awaits": "open",
-}
+# In the order of the filter on the page.
+VERDICTS = ("confirmed", "refined", "refuted", "awaits")
 
 
 @dataclass(frozen=True)
@@ -20,23 +16,21 @@ class Table:
     claims: list
 
     def _repr_html_(self):
-        kinds = ["all", *dict.fromkeys(_WORDS)]
-        count = {kind: sum(c["verdict"] == kind for c in self.claims) for kind in kinds}
-        count["all"] = len(self.claims)
+        verdicts = [claim["verdict"] for claim in self.claims]
+        count = {"all": len(verdicts)}
+        count |= {verdict: verdicts.count(verdict) for verdict in VERDICTS}
         # The buttons stand before the table, so that the style sheet can look back.
         filters = "".join(
             f'<span><input type="radio" name="verdict" id="show-{kind}"'
             f"{' checked' * (kind == 'all')}> "
-            f'<label for="show-{kind}">{_WORDS.get(kind, kind)} ({count[kind]})</label>'
-            "</span>"
-            for kind in kinds
+            f'<label for="show-{kind}">{_word(kind)} ({number})</label></span>'
+            for kind, number in count.items()
         )
-        rows = "".join(map(_row, self.claims))
         return (
             '<div class="modbp-ledger"><fieldset><legend>Show</legend>'
             f"{filters}</fieldset><table><thead><tr><th>No.</th><th>Claim</th>"
             "<th>Verdict</th><th>Numbers</th></tr></thead>"
-            f"<tbody>{rows}</tbody></table></div>"
+            f"<tbody>{''.join(map(_row, self.claims))}</tbody></table></div>"
         )
 
     def _repr_markdown_(self):
@@ -72,11 +66,7 @@ def _row(claim):
     if links:
         verb = "More in" if claim["verdict"] == "awaits" else "Decided in"
         parts.append(f"<p>{verb} {links}.</p>")
-    numbers = "".join(
-        f"<li><b>{_powers(_shown(number))}</b> {_inline(number['says'])}"
-        f"{_source(number)}</li>"
-        for number in claim["numbers"]
-    )
+    numbers = "".join(map(_number, claim["numbers"]))
     return (
         f'<tr id="claim-{claim["number"]}" class="{claim["verdict"]}">'
         f'<th scope="row">{claim["number"]}</th>'
@@ -91,25 +81,32 @@ def _line(claim):
     numbers = "; ".join(f"{_shown(n)} {n['says']}" for n in claim["numbers"])
     end = f" ({numbers})" if numbers else ""
     return (
-        f"* {claim['number']}. {claim['claim']} **{_WORDS[claim['verdict']]}**. "
+        f"* {claim['number']}. {claim['claim']} **{_word(claim['verdict'])}**. "
         f"{claim['because']}{end}"
     )
 
 
+def _word(verdict):
+    return "open" if verdict == "awaits" else verdict
+
+
 def _mark(claim):
-    word = _WORDS[claim["verdict"]]
     on = f" on {escape(claim['on'])}" if claim.get("on") else ""
-    return f'<span class="verdict-{claim["verdict"]}">{word}</span>{on}'
+    verdict = claim["verdict"]
+    return f'<span class="verdict-{verdict}">{_word(verdict)}</span>{on}'
 
 
-def _source(number):
+def _number(number):
     how = number.get("measurement") or (
         f"{number['reduction']} of {' and '.join(number['from'])}"
     )
     more = ", ".join(f"{k}={v}" for k, v in number.get("arguments", {}).items())
     how = escape(f"{how}({more})" if more else how)
     near = f"±{number['tolerance']:.2g}" if number["tolerance"] else "exactly"
-    return f"<details><summary>source</summary><code>{how}</code>, {near}</details>"
+    return (
+        f"<li><b>{_powers(_shown(number))}</b> {_inline(number['says'])}<details>"
+        f"<summary>source</summary><code>{how}</code>, {near}</details></li>"
+    )
 
 
 def _shown(number):

@@ -9,7 +9,9 @@ from collections.abc import Sequence
 import numpy as np
 from scipy import stats
 
-__all__ = ["REDUCTIONS", "decades"]
+__all__ = ["bend", "decades", "difference", "largest", "largest_beta", "monotone"]
+__all__ += ["r_squared", "rank_correlation", "rank_of_settings", "shared_start"]
+__all__ += ["slope", "slope_ratio", "smallest", "steps_until", "value"]
 
 
 def value(found: float) -> float:
@@ -112,13 +114,3 @@ def rank_of_settings(table: dict) -> float:
         for kind in ("ssim", "corrected")
     )
     return stats.spearmanr(*medians).statistic
-
-
-REDUCTIONS = {
-    reduction.__name__: reduction
-    for reduction in (
-        *(value, largest, smallest, difference, monotone),
-        *(slope, slope_ratio, bend, r_squared, steps_until, largest_beta),
-        *(shared_start, decades, rank_correlation, rank_of_settings),
-    )
-}

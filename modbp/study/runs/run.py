@@ -1,5 +1,6 @@
 """Run an experiment unit by unit, so that it may be stopped at any moment."""
 
+import math
 import sys
 import time
 from collections.abc import Callable, Iterable
@@ -14,10 +15,15 @@ from modbp.study.runs.provenance import facts
 from modbp.study.runs.store import Result, Store, read, refuse_others
 from modbp.study.runs.workers import Worker
 
-__all__ = ["Experiment", "forecast", "run", "status"]
+__all__ = ["Experiment", "forecast", "rounded", "run", "status"]
 
 # Units per method from which a forecast is worth what it costs, about two images each.
 _LONG = 4
+
+
+def rounded(value: float, digits: int = 5) -> float | None:
+    """Return a number as results keep it, None if it is none."""
+    return None if math.isnan(value) else float(f"{value:.{digits}g}")
 
 
 class Experiment:
@@ -178,9 +184,9 @@ def forecast(
 def _words(seconds):
     if seconds < 90:
         return f"{seconds:.0f} seconds"
-    return (
-        f"{seconds / 60:.0f} minutes" if seconds < 5400 else f"{seconds / 3600:.1f} h"
-    )
+    if seconds < 5400:
+        return f"{seconds / 60:.0f} minutes"
+    return f"{seconds / 3600:.1f} h"
 
 
 def status(output: str | Path) -> list[str]:
@@ -212,19 +218,19 @@ def status(output: str | Path) -> list[str]:
       finished: gradient
     """
     store = Store(output, {}, {})
-    plan, done = store.plan(), {}
+    plan = store.plan()
     if any(store.output.glob("*.json")):
         stored = read(store.output)
-        done = stored["results"]
-    elif plan is None:
+    elif plan:
+        stored = Result(config=plan["settings"], results={})
+    else:
         raise ResultError(
             f"{output}: neither a result nor work on one. Begin with "
             "`python -m modbp run`."
         )
-    else:
-        stored = Result(config=plan["settings"])
-    stored["results"] = {}  # how many there are is told below
-    lines = [f"{output}: {stored}"]
+    done = stored["results"]
+    # How many there are is told below.
+    lines = [f"{output}: {Result(stored, results={})}"]
     if done:
         lines.append(f"  finished: {', '.join(done)}")
     if plan:

@@ -83,19 +83,15 @@ def read(source: str | Path) -> Result:
         for name in (source, f"{source}.json"):
             if (RESULTS / name).exists():
                 path = RESULTS / name
-    if not path.is_dir():
-        return _read_file(path)
     found = {file: _read_part(file) for file in path.glob("*.json")}
+    if not found:
+        return _read_file(path)
     settings, parts, made, results = {}, {}, {}, {}
     for file, (part, table, own, entry) in sorted(found.items(), key=_place):
         settings = settings or own
         refuse_others(file, own, settings)
         parts[part], made[part] = table, entry["provenance"]
         results |= entry["results"]
-    if not parts:
-        raise ResultError(
-            f"{source}: no such result. Make it with `python -m modbp run`."
-        )
     return Result(config={**settings, "parts": parts}, provenance=made, results=results)
 
 
@@ -123,7 +119,7 @@ def _read_part(path):
 def _read_file(path):
     try:
         stored = json.loads(path.read_text(encoding="utf-8"))
-    except (FileNotFoundError, NotADirectoryError):
+    except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
         raise ResultError(
             f"{path}: no such result. Make it with `python -m modbp run`."
         ) from None

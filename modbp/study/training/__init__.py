@@ -144,9 +144,9 @@ def train(
         return recipes.schedule(optimizer, recipe, steps, epoch)
 
     log = _restore(checkpoint, identity, state, cycle, device) if resume else []
-    begun = recipes.cycles(recipe)
-    for epoch in range(len(log), sum(epochs for epochs, *_ in begun.values())):
-        if epoch in begun:
+    cycles = recipes.cycles(recipe)
+    for epoch in range(len(log), len(cycles)):
+        if epoch == cycles[epoch][0]:
             state["schedule"] = cycle(epoch)
         log.append(_epoch(net, x, y, recipe, state, seed, epoch))
         _store(checkpoint, identity, state, log)
@@ -197,10 +197,10 @@ def _epoch(net, x, y, recipe, state, seed, epoch):
     order = torch.randperm(len(x), generator=generator)
     net.train()
     total, right = 0.0, 0
-    chunks, begun = order.split(recipe.batch), recipes.cycles(recipe)
-    epochs = sum(count for count, *_ in begun.values())
-    erased = begun[max(first for first in begun if first <= epoch)][2]
-    bar = tqdm(chunks, desc=f"epoch {epoch + 1}/{epochs}", mininterval=1)
+    cycles = recipes.cycles(recipe)
+    *_, erased = cycles[epoch]
+    description = f"epoch {epoch + 1}/{len(cycles)}"
+    bar = tqdm(order.split(recipe.batch), desc=description, mininterval=1)
     for chunk in bar:
         chunk = chunk.to(x.device)
         pictures = _augment(x[chunk].float() / 255, recipe.shift, generator)
@@ -238,11 +238,11 @@ def _restore(path, settings, state, cycle, device):
         return []
     try:
         stored = torch.load(path, map_location=device, weights_only=True)
-        if stored["settings"] != settings:
+        if (before := stored["settings"]) != settings:
             differing = [
-                f"{key} {stored['settings'].get(key)!r} instead of {settings[key]!r}"
+                f"{key} {before.get(key)!r} instead of {settings[key]!r}"
                 for key in sorted(settings)
-                if stored["settings"].get(key) != settings[key]
+                if before.get(key) != settings[key]
             ]
             raise WeightsError(
                 f"{path} was made with {', '.join(differing)}. Use the same options, "

@@ -77,12 +77,11 @@ def optimizer(net: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
     )
 
 
-def cycles(recipe: Recipe) -> dict[int, tuple]:
-    """Return epochs, largest rate and erased side of each cycle, by its first epoch."""
-    found, first = {}, 0
-    for cycle in ((recipe.epochs, recipe.learning_rate, 0), *recipe.more):
-        found[first] = tuple(cycle)
-        first += cycle[0]
+def cycles(recipe: Recipe) -> list[tuple]:
+    """Return each epoch's cycle: its first epoch, epochs, largest rate, erased side."""
+    found = []
+    for epochs, *rest in ((recipe.epochs, recipe.learning_rate, 0), *recipe.more):
+        found += [(len(found), epochs, *rest)] * epochs
     return found
 
 
@@ -90,8 +89,7 @@ def schedule(
     optimizer: torch.optim.Optimizer, recipe: Recipe, steps: int, epoch: int
 ) -> torch.optim.lr_scheduler.OneCycleLR:
     """Return the learning rates of an epoch's cycle, from the start of that cycle."""
-    begun = max(first for first in cycles(recipe) if first <= epoch)
-    epochs, rate, _ = cycles(recipe)[begun]
+    _, epochs, rate, _ = cycles(recipe)[epoch]
     return torch.optim.lr_scheduler.OneCycleLR(
         optimizer, rate, total_steps=epochs * steps
     )

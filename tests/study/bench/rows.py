@@ -4,6 +4,7 @@ Beside the tests and not in modbp, because only tests need Captum and Zennit.
 """
 
 import warnings
+from functools import partial
 
 import torch
 from torch import nn
@@ -80,25 +81,19 @@ def gradient(net, x):
 # How each does a row ------------------------------------------------------------------
 
 
-def ours(method):
-    return lambda net, x: modbp.explain(net, x, method, 0)
-
-
 def by_captum(method, **options):
     return lambda net, x: method(net).attribute(x, target=0, **options).detach()
 
 
 def lrp_by_captum(conv, dense=None):
     """LRP, whose rules Captum wants on the modules and removes after each call."""
+    # It knows none for flattening.
+    rules = {nn.Conv2d: conv, nn.Linear: dense or conv, nn.Flatten: EPSILON}
 
     def explain(net, x):
         for module in net.modules():
-            if isinstance(module, nn.Conv2d):
-                module.rule = conv()
-            elif isinstance(module, nn.Linear):
-                module.rule = (dense or conv)()
-            elif isinstance(module, nn.Flatten):
-                module.rule = lrp_rules.EpsilonRule()  # it knows none for this one
+            if type(module) in rules:
+                module.rule = rules[type(module)]()
         return captum.LRP(net).attribute(x, target=0).detach()
 
     return explain
@@ -121,65 +116,36 @@ def by_zennit(composite):
     return explain
 
 
-def _gamma():
-    return lrp_rules.GammaRule(0.25)
-
-
-ALPHA = "its LRP has no αβ-rule beyond α = 1, β = 0"
+EPSILON, Z_PLUS = lrp_rules.EpsilonRule, lrp_rules.Alpha1_Beta0_Rule
+# Methods, which have the same name here; and by Captum, by Zennit, or why not.
 ROWS = {
-    "lrp-eps": (
-        ours("lrp-eps"),
-        lrp_by_captum(lrp_rules.EpsilonRule),
-        by_zennit(zennit.Epsilon()),
-    ),
-    "lrp-a1b0": (
-        ours("lrp-a1b0"),
-        lrp_by_captum(lrp_rules.Alpha1_Beta0_Rule),
-        by_zennit(zennit.ZPlus()),
-    ),
+    "lrp-eps": (lrp_by_captum(EPSILON), by_zennit(zennit.Epsilon())),
+    "lrp-a1b0": (lrp_by_captum(Z_PLUS), by_zennit(zennit.ZPlus())),
     "lrp-gamma": (
-        ours("lrp-gamma"),
-        lrp_by_captum(_gamma),
+        lrp_by_captum(partial(lrp_rules.GammaRule, 0.25)),
         by_zennit(zennit.Gamma(0.25)),
     ),
-    "lrp-a2b1": (ours("lrp-a2b1"), ALPHA, by_zennit(zennit.AlphaBeta(2, 1))),
-    "deeplift-rescale": (
-        ours("deeplift-rescale"),
-        by_captum(captum.DeepLift),
-        "it has no DeepLIFT",
+    "lrp-a2b1": (
+        "its LRP has no αβ-rule beyond α = 1, β = 0",
+        by_zennit(zennit.AlphaBeta(2, 1)),
     ),
-    "lrp-eps-plus": (
-        ours("lrp-eps-plus"),
-        lrp_by_captum(lrp_rules.Alpha1_Beta0_Rule, lrp_rules.EpsilonRule),
-        by_zennit(EpsilonPlus()),
-    ),
+    "deeplift-rescale": (by_captum(captum.DeepLift), "it has no DeepLIFT"),
+    "lrp-eps-plus": (lrp_by_captum(Z_PLUS, EPSILON), by_zennit(EpsilonPlus())),
     "lrp-eps-gamma-box": (
-        ours("lrp-eps-gamma-box"),
         "it has no rule for a box of pixels",
         by_zennit(EpsilonGammaBox(0.0, 1.0)),
     ),
     "excitation-bp": (
-        ours("excitation-bp"),
         "it has no excitation backprop by that name; see lrp-a1b0",
         by_zennit(zennit.ZPlus(zero_params="bias")),
     ),
-    "guided-bp": (
-        ours("guided-bp"),
-        by_captum(captum.GuidedBackprop),
-        by_zennit(GuidedBackprop()),
-    ),
-    "deconv": (
-        ours("deconv"),
-        by_captum(captum.Deconvolution),
-        by_zennit(DeconvNet()),
-    ),
+    "guided-bp": (by_captum(captum.GuidedBackprop), by_zennit(GuidedBackprop())),
+    "deconv": (by_captum(captum.Deconvolution), by_zennit(DeconvNet())),
     "gradient": (
-        ours("gradient"),
         by_captum(captum.Saliency, abs=False),
         by_zennit(LayerMapComposite([])),
     ),
     "gradient-x-input": (
-        ours("gradient-x-input"),
         by_captum(captum.InputXGradient),
         "it leaves the product to its user",
     ),
@@ -194,7 +160,8 @@ READ = ("features.23", "features.16", "features.9", "features.4", "input")
 
 def ten_by_us(net, x):
     chain = modbp.chain(net, x, "lrp-a1b0")
-    return chain.pull(_relevances(chain.output("28")), "28", _inside(READ))["input"]
+    inside = [layer.removeprefix("features.") for layer in READ]
+    return chain.pull(_relevances(chain.output("28")), "28", inside)["input"]
 
 
 def ten_by_zennit(net, x):
@@ -212,29 +179,15 @@ def _relevances(z):
     return torch.randn(COUNT, *z.shape, generator=generator)
 
 
-def _inside(layers):
-    return [layer.removeprefix("features.") for layer in layers]
-
-
-TEN = (
-    ten_by_us,
-    "its LRP starts from the model's output only",
-    ten_by_zennit,
-)
-
-
 def csc(net, x):
     """CSC of one method from the last convolution, five relevances per image."""
     return modbp.csc(net, x, "lrp-a1b0", "features.28", [*READ])
 
 
-# Rows of one network alone: how to do it, and on what.
-SPECIAL = {
-    "vgg16": {
-        "ten relevances": (TEN, lambda net, x: (net.features[:29].eval(), x[:1])),
-        "csc": ((csc, "it does not have it", "it does not have it"), None),
-    },
-}
+NOTHING = "it does not have it"
+TEN = ten_by_us, "its LRP starts from the model's output only", ten_by_zennit
+# Rows of one network alone.
+SPECIAL = {"vgg16": {"ten relevances": TEN, "csc": (csc, NOTHING, NOTHING)}}
 
 
 def rows(network):
@@ -242,23 +195,27 @@ def rows(network):
     return [*ROWS, *SPECIAL.get(network, {})]
 
 
-def _entry(network, row):
-    return SPECIAL.get(network, {}).get(row) or (ROWS[row], None)
+def _actions(network, row):
+    """Return how each does a row, or why not, by name."""
+    if row in ROWS:
+        each = partial(modbp.explain, method=row, target=0), *ROWS[row]
+    else:
+        each = SPECIAL[network][row]
+    return dict(zip(WHO, each, strict=True))
 
 
 def missing(network, row):
     """Return why someone cannot do a row, by name."""
-    each = zip(WHO, _entry(network, row)[0], strict=True)
+    each = _actions(network, row).items()
     return {who: action for who, action in each if isinstance(action, str)}
 
 
 def contestants(network, row, net, x):
     """Return what to run for a row, by name; "unit" is the gradient of the same."""
-    actions, part = _entry(network, row)
-    if part is not None:
-        net, x = part(net, x)
+    if row == "ten relevances":
+        net, x = net.features[:29].eval(), x[:1]
     found = {"unit": lambda: gradient(net, x)}
-    for who, action in zip(WHO, actions, strict=True):
+    for who, action in _actions(network, row).items():
         if not isinstance(action, str):
             found[who] = _quiet(action, net, x)
     return found
