@@ -77,7 +77,11 @@ def test_options_of_experiments_on_patterns_are_passed_on(asked, capsys, name):
         assert len(settings["tested_names"]) == 2
     else:
         assert (settings["repetitions"], settings["seed"]) == (5, 4)
-    assert "patterns are fitted to 3 images, 32×32" in capsys.readouterr().out
+    fitted, *explained, _ = capsys.readouterr().out.splitlines()
+    assert fitted.startswith("patterns are fitted to 3 images, 32×32")
+    # Which images are explained is said where any are.
+    wanted = ["explained"] if name == "patterns" else []
+    assert [line.partition(":")[0] for line in explained] == wanted
 
 
 def test_a_run_is_written_and_its_status_told(tmp_path, capsys):

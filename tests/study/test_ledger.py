@@ -95,7 +95,7 @@ DECIDING = {place.partition("#")[0] for place in PLACES}
 @pytest.mark.parametrize("page", sorted(BOOK.glob("*.md")), ids=lambda p: p.stem)
 def test_a_chapter_lists_the_claims_that_it_decides_and_only_then(page):
     text = page.read_text(encoding="utf-8")
-    listed = re.findall(r'ledger\.decided_in\("(\w+)"\)', text)
+    listed = re.findall(r'ledger\.decided_in\("([\w-]+)"\)', text)
     assert set(listed) == {page.stem} & DECIDING
 
 
