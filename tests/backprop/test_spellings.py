@@ -4,15 +4,7 @@ import copy
 
 import pytest
 import torch
-from nets import (
-    EXPLAINING,
-    SPELLINGS,
-    Modules,
-    filled,
-    relative,
-    spelled,
-    uniform,
-)
+from nets import EXPLAINING, SPELLINGS, Modules, filled, relative, spelled, uniform
 from torch import nn
 
 import modbp
@@ -52,11 +44,3 @@ def test_a_layer_used_twice_equals_two_with_the_same_weights(name, kind):
     found = modbp.explain(Twice(shared, shared).eval(), x, name, 1)
     unshared = Twice(shared, copy.deepcopy(shared)).eval()
     assert torch.equal(found, modbp.explain(unshared, x, name, 1))
-
-
-def test_further_calls_of_a_layer_are_entries_of_their_own():
-    layer = filled(nn.Linear(3, 3))
-    net = nn.Sequential(layer, nn.ReLU(), layer).eval()
-    chain = modbp.chain(net, uniform(0, 1, 3), "lrp-z")
-    assert len(chain.layers) == 4
-    assert len(set(chain.layers)) == 4
