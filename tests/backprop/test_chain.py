@@ -65,6 +65,15 @@ def test_a_rule_that_is_a_function_is_printed_by_its_name():
     )
     assert str(chain).splitlines()[-1].split() == ["0", "Linear", "3", "magnitude"]
 
+
+def test_a_layer_that_reads_the_input_in_another_shape_is_a_first_one():
+    net = nn.Sequential(nn.Flatten(), nn.Identity(), *mlp(4, 3, 2)).eval()
+    chain = modbp.chain(net, uniform(1, 2, 1, 2, 2), methods.get("lrp-z", first="flat"))
+    rules = [line.split()[-1].partition("(")[0] for line in str(chain).splitlines()]
+    assert rules[-3:] == ["Flat", "Pass", "bias='denominator')"]
+
+
+def test_a_rule_that_fails_is_blamed_itself_and_not_the_image():
     def broken(call, a):
         raise ValueError("my mistake")
 
@@ -156,8 +165,9 @@ def test_many_layers_can_be_read_at_once(net, name):
         assert torch.equal(at_once[layer], chain.pull(r, "fc", to=layer)[layer])
 
 
-def test_at_the_start_relevance_is_what_entered_and_no_layer_is_an_empty_answer():
-    chain = modbp.chain(zoo(), uniform(1, 2, 2, 6, 6), "lrp-z")
+@pytest.mark.parametrize("name", ["lrp-z", "deeplift-rescale"])
+def test_at_the_start_relevance_is_what_entered_and_no_layer_is_an_empty_answer(name):
+    chain = modbp.chain(zoo(), uniform(1, 2, 2, 6, 6), name)
     r = normal(2, 2, 5)
     assert torch.equal(chain.pull(r, "fc", to="fc")["fc"], r)
     assert chain.pull(r, "fc", to=[]) == {}
@@ -301,7 +311,15 @@ def broken(back):
     return Method("mine", {"linear": rule, "relu": modbp.rules.Pass()})
 
 
-@pytest.mark.parametrize("back", [lambda r: r, lambda r: (r,), lambda r: (r, r)])
+OTHERS = [
+    lambda r: r,
+    lambda r: (r,),
+    lambda r: (r, r),
+    lambda r: [r.new_ones(1, 1, 3)],
+]
+
+
+@pytest.mark.parametrize("back", OTHERS)
 def test_a_rule_that_hands_down_something_else_is_named(back):
     with pytest.raises(MethodError, match="'0'.*rule .*rule hands.*tuple with one"):
         modbp.explain(mlp(3, 2), normal(1, 1, 3), broken(back))

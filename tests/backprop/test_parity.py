@@ -74,48 +74,31 @@ def start(net, x, y):
 # The paper's network ------------------------------------------------------------------
 
 GAMMA = zennit.Gamma(stabilizer=NONE)
-# Options, Zennit's, and whether it is compared for signed inputs too.
+# Zennit's composite or rule for a method, maybe with another rule for pixels.
 PEERS = {
-    "lrp-a1b0": ({}, zennit.AlphaBeta(1, 0, NONE), True),
-    "lrp-a2b1": ({}, zennit.AlphaBeta(2, 1, NONE), True),
-    "lrp-eps": ({"epsilon": 1e-3}, zennit.Epsilon(1e-3), True),
-    "lrp-gamma": ({}, GAMMA, False),
-    "lrp-gamma and box": (
-        {"first": rules.Box(0, 1)},
-        with_first(GAMMA, zennit.ZBox(0, 1, NONE)),
-        False,
-    ),
-    "lrp-gamma and wsquare": (
-        {"first": "wsquare"},
-        with_first(GAMMA, zennit.WSquare(NONE)),
-        False,
-    ),
-    "lrp-gamma and flat": (
-        {"first": "flat"},
-        with_first(GAMMA, zennit.Flat(NONE)),
-        False,
-    ),
-    "lrp-eps-plus": ({}, composites.EpsilonPlus(stabilizer=NONE), False),
-    "lrp-eps-plus and flat": (
-        {"first": "flat"},
-        composites.EpsilonPlusFlat(stabilizer=NONE),
-        False,
-    ),
-    "lrp-eps-gamma-box": (
-        {"first": "box"},
-        composites.EpsilonGammaBox(0, 1, stabilizer=NONE),
-        False,
-    ),
+    "lrp-a1b0": zennit.AlphaBeta(1, 0, NONE),
+    "lrp-a2b1": zennit.AlphaBeta(2, 1, NONE),
+    "lrp-eps": zennit.Epsilon(1e-3),
+    "lrp-gamma": GAMMA,
+    "lrp-gamma and box": with_first(GAMMA, zennit.ZBox(0, 1, NONE)),
+    "lrp-gamma and wsquare": with_first(GAMMA, zennit.WSquare(NONE)),
+    "lrp-gamma and flat": with_first(GAMMA, zennit.Flat(NONE)),
+    "lrp-eps-plus": composites.EpsilonPlus(stabilizer=NONE),
+    "lrp-eps-plus and flat": composites.EpsilonPlusFlat(stabilizer=NONE),
+    "lrp-eps-gamma-box": composites.EpsilonGammaBox(0, 1, stabilizer=NONE),
 }
+SIGNED = ("lrp-a1b0", "lrp-a2b1", "lrp-eps")  # compared for signed inputs as well
 
 
 @pytest.mark.parametrize("weights", WEIGHTS)
 @pytest.mark.parametrize("name", PEERS)
 def test_lrp_is_zennits_on_the_papers_net_without_biases(name, weights):
     net, (x, y) = cifar10(weights), photographs(2)
-    options, peer, signed = PEERS[name]
-    method = methods.get(name.split(" and ")[0], **options)
-    for image in [x, x - 0.5] if signed else [x]:
+    peer, (name, _, first) = PEERS[name], name.partition(" and ")
+    options = {"first": first} if first else {}
+    options |= {"epsilon": 1e-3} if name == "lrp-eps" else {}
+    method = methods.get(name, **options)
+    for image in [x, x - 0.5] if name in SIGNED else [x]:
         wanted = by_zennit(net, image, peer, start(net, image, y))
         assert relative(modbp.explain(net, image, method, y), wanted) < 1e-9
 

@@ -365,19 +365,14 @@ def test_a_model_that_notes_what_it_sees_is_left_as_it_was():
 # Names --------------------------------------------------------------------------------
 
 
-class Block(nn.Module):
-    def __init__(self):
-        super().__init__()
-        self.conv = conv()
-
-    def forward(self, x):
-        return F.relu(self.conv(x)) + x
+def block():
+    return Net(lambda n, x: F.relu(n.conv(x)) + x, conv=conv())
 
 
 def test_names_are_dotted_paths_and_functions_are_called_after_their_module():
     net = Net(
         lambda n, x: F.relu_(n.layers(x)).flatten(1),
-        layers=nn.Sequential(Block(), nn.MaxPool2d(2), Block()),
+        layers=nn.Sequential(block(), nn.MaxPool2d(2), block()),
     )
     assert names(trained(net), normal(1, *IMAGES)) == (
         "layers.0.conv layers.0.relu layers.0.add layers.1 "
@@ -386,11 +381,10 @@ def test_names_are_dotted_paths_and_functions_are_called_after_their_module():
 
 
 def test_further_calls_of_the_same_name_are_numbered():
-    block = Block()
-    net = Net(
-        lambda n, x: F.max_pool2d(F.max_pool2d(n.block(n.block(x)), 2), 2), block=block
-    )
-    assert names(trained(net), normal(1, *IMAGES)) == (
+    def forward(n, x):
+        return F.max_pool2d(F.max_pool2d(n.block(n.block(x)), 2), 2)
+
+    assert names(trained(Net(forward, block=block())), normal(1, *IMAGES)) == (
         "block.conv block.relu block.add block.conv:2 block.relu:2 block.add:2 "
         "max_pool2d max_pool2d:2"
     )
