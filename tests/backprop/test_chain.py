@@ -85,12 +85,9 @@ def test_a_rule_that_fails_is_blamed_itself_and_not_the_image():
 
 
 def test_explaining_is_pulling_the_start_value_from_the_logits():
-    net, x = zoo(), normal(1, 3, 2, 6, 6)
-    chain = modbp.chain(net, x, "lrp-z")
+    chain = modbp.chain(zoo(), normal(1, 3, 2, 6, 6), "lrp-z")
     target = torch.tensor([4, 0, 2])
-    r = torch.zeros(3, 5, dtype=torch.float64)
-    for n, c in enumerate(target):
-        r[n, c] = chain.logits[n, c]
+    r = chain.logits * torch.nn.functional.one_hot(target, 5)
     assert torch.equal(chain.explain(target), chain.pull(r, "fc")["input"])
 
 

@@ -1,5 +1,6 @@
 """Batch norm is folded into the layer before it, by value; the model stays as it is."""
 
+import numpy as np
 import pytest
 import torch
 from nets import Net, fingerprint, normal, relative, trained
@@ -157,15 +158,15 @@ def test_explain_folds_or_leaves_batch_norm_as_the_chain_does(method):
 
 def test_csc_starts_and_measures_at_a_batch_norm_of_its_own():
     parts = nn.Conv2d(2, 4, 3), nn.BatchNorm2d(4), nn.ReLU(), nn.Flatten()
-    net = trained(nn.Sequential(*parts, nn.Linear(4 * 9, 3)), seed=2)
+    net = trained(nn.Sequential(*parts, nn.Linear(4 * 9, 3)))
     x = normal(1, 3, 2, 5, 5)
     apart = modbp.csc(net, x, "lrp-a1b0", "4", fold=False)
     assert apart.layers == ["4", "3", "2", "1", "0", "input"]
     whole = modbp.csc(net, x, "lrp-a1b0", "4")
     assert whole.layers == ["4", "3", "2", "0", "input"]
     # What stands at the batch norm stands at the layer that took it in.
-    assert abs(apart.cosines["1"] - whole.cosines["0"]).max() < 1e-12
-    assert abs(apart.cosines["0"] - whole.cosines["0"]).max() > 1e-2
+    assert np.nanmax(abs(apart.cosines["1"] - whole.cosines["0"])) < 1e-12
+    assert np.nanmax(abs(apart.cosines["0"] - whole.cosines["0"])) > 1e-2
     assert modbp.csc(net, x, "lrp-a1b0", "1", fold=False).layers == ["1", "0", "input"]
     told = "'1' is a batch norm that was folded.* Use '0'"
     with pytest.raises(UnknownName, match=told):
