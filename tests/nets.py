@@ -39,6 +39,9 @@ CHAINS = [
     if isinstance(modbp.methods.get(name), modbp.methods.Method)
 ]
 
+# Not linear in relevance: they rectify it.
+RECTIFYING = ("guided-bp", "deconv", "rectgrad")
+
 # Options under which relevance is conserved, where that can hold at all.
 CONSERVING = {
     "lrp-z": {"bias": "ignore"},
@@ -102,20 +105,41 @@ def relative(found, wanted):
     return difference / wanted.abs().max().item() if difference else 0.0
 
 
-class Only(nn.Module):
+@torch.no_grad()
+def trained(net):
+    """Draw all parameters and statistics, of both signs, as if it had been trained."""
+    net = net.double().eval()
+    values = [*net.named_parameters(), *net.named_buffers()]
+    for place, (name, entry) in enumerate(values):
+        if entry.is_floating_point():
+            above_zero = name.endswith(("running_var", "scale"))
+            draw = uniform if above_zero else normal
+            entry.copy_(draw(place, *entry.shape) + 0.5 * above_zero)
+    return net
+
+
+class Net(nn.Module):
+    """A network whose forward is a function of itself and the input."""
+
+    def __init__(self, run, **parts):
+        super().__init__()
+        self.run = run
+        for name, part in parts.items():
+            setattr(self, name, part)
+
+    def forward(self, x):
+        return self.run(self, x)
+
+
+class Only(Net):
     """One function or module, as a network."""
 
     def __init__(self, function):
-        super().__init__()
-        self.function = function
-
-    def forward(self, x):
-        return self.function(x)
+        super().__init__(lambda net, x: net.function(x), function=function)
 
 
 def call(function, a):
     """Return the last call of a function or module on an input, as it is traced."""
-
     with torch.no_grad():
         calls, _, _ = Trace(Only(function).eval()).run(a)
     return calls[-1]
@@ -136,17 +160,8 @@ class Zoo(nn.Module):
 
     # From the top down: all relevance passes through the layers of each entry.
     CUTS = (
-        ("fc",),
-        ("flatten",),
-        ("up_relu",),
-        ("up",),
-        ("cat",),
-        ("largest", "mean"),
-        ("add_relu",),
-        ("add",),
-        ("left", "right"),
-        ("stem_relu",),
-        ("stem",),
+        *(("fc",), ("flatten",), ("up_relu",), ("up",), ("cat",), ("largest", "mean")),
+        *(("add_relu",), ("add",), ("left", "right"), ("stem_relu",), ("stem",)),
         ("input",),
     )
 
@@ -163,7 +178,7 @@ class Zoo(nn.Module):
         self.up = nn.ConvTranspose2d(8, 3, 2, stride=2)
         self.folded = nn.BatchNorm2d(3) if norm else nn.Identity()
         self.up_relu = nn.ReLU()
-        self.turn = Turn()
+        self.turn = Only(lambda a: a.permute(0, 2, 3, 1))
         self.flatten = nn.Flatten()
         self.drop = nn.Dropout()
         self.fc = nn.Linear(108, 5)
@@ -201,13 +216,6 @@ def switched_on(net):
             weight.data = weight.data.abs() * sign.reshape(shape)
             layer.bias.data.fill_(10.0)
     return net
-
-
-class Turn(nn.Module):
-    """Channels last."""
-
-    def forward(self, a):
-        return a.permute(0, 2, 3, 1)
 
 
 def fingerprint(net, x=None):
@@ -329,9 +337,7 @@ class Shared(Spelling):
 
     def forward(self, x):
         a = self.relu(self.conv1(x))
-        b = self.relu(self.conv2(a))
-        b = b.add_(a)
-        c = self.relu(b)
+        c = self.relu(self.relu(self.conv2(a)).add_(a))
         d = torch.cat([F.max_pool2d(c, 2), F.adaptive_avg_pool2d(c, 3)], 1)
         return self.fc(d.flatten(1))
 

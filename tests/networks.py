@@ -14,10 +14,9 @@ from modbp import models
 from modbp.zoo.vision import load_torchvision
 
 # Name, and the side of the images it gets here.
-RESNETS = {"resnet18": 32, "resnet50": 32, "resnet101": 32}
 NETWORKS = {
     **dict.fromkeys(("vgg11", "vgg16", "vgg16_bn", "vgg19"), 32),
-    **RESNETS,
+    **dict.fromkeys(("resnet18", "resnet50", "resnet101"), 32),
     "squeezenet1_0": 48,
     "squeezenet1_1": 32,
     "googlenet": 32,
@@ -35,9 +34,14 @@ RELATIVES = {
 }
 # Those that are none of torchvision's.
 OTHERS = {"cifar10": 32, "own": 16}
-# Those with layers that no method has a rule for.
-FOREIGN = ["shufflenet_v2_x0_5", "mobilenet_v3_small", "efficientnet_b0"]
-FOREIGN += ["convnext_tiny", "swin_t"]
+# Those with layers that no method has a rule for: the first of them, and its type.
+FOREIGN = {
+    "shufflenet_v2_x0_5": ("stage2.1.chunk", "chunk"),
+    "mobilenet_v3_small": ("features.0.2", "Hardswish"),
+    "efficientnet_b0": ("features.0.2", "SiLU"),
+    "convnext_tiny": ("features.0.1", "layer_norm"),
+    "swin_t": ("features.0.2", "LayerNorm"),
+}
 _OPTIONS = {
     "googlenet": {"aux_logits": False, "init_weights": False},
     "inception_v3": {"init_weights": False},

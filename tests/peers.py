@@ -248,10 +248,11 @@ def quiet():
 
 
 def by_captum(method, net, x, target):
-    """Explain a twin by `GuidedBackprop` or `Deconvolution`."""
+    """Explain a twin by guided backprop or the deconvolution."""
     x = x.clone().requires_grad_()
+    peer = {"guided-bp": GuidedBackprop, "deconv": Deconvolution}[method]
     with quiet():
-        return method(net).attribute(x, target=target).detach()
+        return peer(net).attribute(x, target=target).detach()
 
 
 def by_integrated_gradients(net, x, target, steps):
@@ -275,16 +276,9 @@ def by_smoothgrad(net, x, target, samples, noise, seed):
             # Captum draws in this type, whatever the image's.
             torch.set_default_dtype(torch.float64)
             try:
-                found.append(
-                    NoiseTunnel(Saliency(net)).attribute(
-                        image,
-                        nt_samples=samples,
-                        nt_samples_batch_size=1,
-                        stdevs=size,
-                        target=label,
-                        abs=False,
-                    )
-                )
+                options = {"nt_samples": samples, "nt_samples_batch_size": 1}
+                options |= {"stdevs": size, "target": label, "abs": False}
+                found.append(NoiseTunnel(Saliency(net)).attribute(image, **options))
             finally:
                 torch.set_default_dtype(before)
     return torch.cat(found).detach()
@@ -331,21 +325,3 @@ def by_ablation(net, x, reference, target, small):
     """Explain by Captum's DeepLIFT, without the terms that the ablation leaves out."""
     ablated = replaced(net, (nn.Conv2d, nn.Linear), lambda _, layer: Ablated(layer))
     return by_deeplift(ablated, x, reference, target, small)
-
-
-__all__ = [
-    "NONE",
-    "Deconvolution",
-    "GuidedBackprop",
-    "by_ablation",
-    "by_autograd",
-    "by_captum",
-    "by_deeplift",
-    "by_integrated_gradients",
-    "by_patterns",
-    "by_rectgrad",
-    "by_smoothgrad",
-    "by_zennit",
-    "rules",
-    "twin",
-]

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from nets import fingerprint
+from nets import Net, fingerprint
 from PIL import Image
 from safetensors.torch import save as pack
 from torch import nn
@@ -74,15 +74,26 @@ class Chooses(nn.Module):
         return x if x.mean() > 0 else -x
 
 
-class Function(nn.Module):
-    def __init__(self, function, **parts):
-        super().__init__()
-        self.function = function
-        for name, part in parts.items():
-            self.add_module(name, part)
+class Adds(nn.Module):
+    def forward(self, x, y):
+        return x + y
 
-    def forward(self, x):
-        return self.function(self, x)
+
+def forward(function, images=None, **parts):
+    """Explain by a network whose forward is a function, with some layers at hand."""
+    parts = {"fc": nn.Linear(8, 8), "conv": nn.Conv2d(3, 3, 3, padding=1), **parts}
+    return explain_by(Net(function, **parts).eval(), images)
+
+
+def sanity(run, *options, **named):
+    """Run a sanity check of the small classifier's gradient."""
+    return getattr(modbp.sanity, run)(net(), x(), "gradient", *options, **named)
+
+
+def hooked(module):
+    """The classifier's layer with a hook that could compute its weights."""
+    module.register_forward_pre_hook(lambda module, inputs: None)
+    return module
 
 
 def stored(tmp_path, **entries):
@@ -112,10 +123,11 @@ def folder(tmp_path, content=None):
 # What the calls on the list may use.
 WORDS = {
     "chain": chain, "data": data, "explain": explain, "explain_by": explain_by,
-    "folder": folder, "methods": methods, "modbp": modbp, "models": models, "net": net,
-    "nn": nn, "packed": packed, "rules": rules, "stored": stored, "torch": torch,
-    "training": training, "with_layer": with_layer, "x": x, "Chooses": Chooses,
-    "Function": Function,
+    "folder": folder, "forward": forward, "hooked": hooked, "methods": methods,
+    "modbp": modbp, "models": models, "net": net, "nn": nn, "packed": packed,
+    "rules": rules, "sanity": sanity, "stored": stored, "torch": torch,
+    "training": training, "with_layer": with_layer, "x": x,
+    "Adds": Adds, "Chooses": Chooses, "Function": Net,
 }  # fmt: skip
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from numbers import Integral
 
 import torch
 from torch import nn
@@ -11,7 +12,7 @@ from modbp.backprop.methods.method import check_places, rule_of
 from modbp.backprop.operator import Operator
 from modbp.backprop.trace import Call, Trace
 from modbp.backprop.trace.layers import INPUT, channels_last, each_channels_last
-from modbp.errors import InputError, MethodError, ModbpError
+from modbp.errors import InputError, MethodError, ModbpError, check_option
 
 __all__ = ["Chain", "chain"]
 
@@ -25,14 +26,8 @@ def chain(
 
     Parameters
     ----------
-    net
-        A ReLU network in evaluation mode; it is only read.
-    x
-        ``[N, …]`` inputs, float32 or float64, as the network's parameters.
-    method
-        A name of :func:`modbp.methods.names`, or a method of yours.
-    fold
-        Whether batch norm becomes part of the linear layer before it, where it can.
+    net, x, method, fold
+        As for :func:`modbp.explain`; no average.
 
     Returns
     -------
@@ -59,24 +54,17 @@ def chain(
 
 @dataclass
 class _Step:
-    """One call, the rule chosen for it, what rules see of its output, and the way back.
-
-    The shape is that of the output ``[N, …]``, which outlives it.
-    """
+    """One call, the rule chosen for it, and what came of it in the forward pass."""
 
     call: Call
     rule: object
-    state: object
+    state: object  # what rules see of the output
     back: Callable | None
-    shape: torch.Size
+    shape: torch.Size  # of the output [N, …], which it outlives
 
 
 class Recording:
-    """One forward pass by the rules of a method, and the way back down.
-
-    One that keeps nothing can go down once: an output is gone when no later call reads
-    it, and a way back when it has been gone.
-    """
+    """One forward pass by a method's rules; one that keeps nothing goes down once."""
 
     @torch.no_grad()
     def __init__(self, trace, x, method, keep):
@@ -85,23 +73,26 @@ class Recording:
         # What rules see of each output; for most methods the output itself.
         source = Call("input", INPUT, ())
         self.steps = [_Step(source, None, self.frame.begin(x), None, x.shape)]
-        self._names = ["input"]
         self._raw = {0}  # positions that still hold the input, in whatever shape
-        self.calls, _, self.last = trace.run(
-            x, self._visit, None if keep else self._forget
-        )
+        forget = None if keep else self._forget
+        self.calls, _, self.last = trace.run(x, self._visit, forget)
         check_places(self.method, self.calls)
         self.logits = self.frame.value(self.steps[self.last].state)
         if not self.frame.finite(self.steps[self.last].state):
             steps = self.steps if keep else Recording(trace, x, method, True).steps
-            raise checks.not_finite(steps, self.frame.finite)
+            bad = [step.call for step in steps if not self.frame.finite(step.state)]
+            raise InputError(
+                f"{bad[0]} gives values that are not finite. Check the network's "
+                "weights and the range of the input, and of the reference where there "
+                "is one."
+            )
 
     def _visit(self, call, *_):
         first = all(source in self._raw for source in call.sources)
         if first and call.layer.shares_memory:
             self._raw.add(len(self.steps))
-        rule = rule_of(self.method, call, first, self._names)
-        self._names.append(call.name)
+        before = [step.call.name for step in self.steps]
+        rule = rule_of(self.method, call, first, before)
         states = [self.steps[source].state for source in call.sources]
         try:
             state, back = rule(self._overwriting(call), *states)
@@ -109,8 +100,8 @@ class Recording:
             if isinstance(error, ModbpError) or type(rule).__module__[:5] == "modbp":
                 raise
             raise MethodError(
-                f"{call}: rule {rule} failed with {error!r}. A rule takes the call and "
-                "its inputs and returns the output and a function."
+                f"{call}: rule {_name(rule)} failed with {error!r}. A rule takes the "
+                "call and its inputs and returns the output and a function."
             ) from error
         output = self.frame.value(state)
         self.steps.append(_Step(call, rule, state, back, output.shape))
@@ -132,10 +123,7 @@ class Recording:
 
     @torch.no_grad()
     def down(self, r, start, targets):
-        """Carry relevance ``[K, N, …]`` down; return what it is at each of `targets`.
-
-        Layers are positions here, and those that it does not reach are left out.
-        """
+        """Return relevance ``[K, N, …]`` at those positions of `targets` it reaches."""
         flowing, found = {start: self.frame.enter(each_channels_last(r))}, {}
         lowest, ours = min(targets, default=start), set()
         for position in range(start, lowest - 1, -1):
@@ -152,9 +140,8 @@ class Recording:
             if not self.keep:
                 step.back = None
             shapes = [self.steps[source].shape for source in step.call.sources]
-            checks.check_parts(
-                parts, shapes, len(flow), f"{step.call}: rule {step.rule}"
-            )
+            who = f"{step.call}: rule {_name(step.rule)}"
+            checks.check_parts(parts, shapes, len(flow), who)
             for source, part in zip(step.call.sources, parts, strict=True):
                 flowing[source] = flowing[source] + part if source in flowing else part
                 if not self.keep and _is_new(part, flow, step.rule):
@@ -169,6 +156,11 @@ class Recording:
         targets = [checks.check_target(target, self.logits) for target in targets]
         r = torch.stack([self.method.begin(self.logits, target) for target in targets])
         return self.down(r, self.last, {0})[0].contiguous()
+
+
+def _name(rule):
+    """Return what a rule is called: a plain function by its name."""
+    return getattr(rule, "__name__", str(rule))
 
 
 def _is_new(part, flow, rule):
@@ -265,8 +257,8 @@ class Chain:
         """Carry relevance from one layer down to others.
 
         Relevance "at a layer" belongs to its output, summed over all that read it, and
-        before the layer's own rule. A layer that took in the batch norm behind it gives
-        that batch norm's output. For DeepLIFT a multiplier goes in at `start`, and
+        before the layer's own rule. With a batch norm folded into the layer, that is
+        the batch norm's output. For DeepLIFT a multiplier goes in at `start`, and
         contributions are read below it.
 
         Parameters
@@ -300,7 +292,10 @@ class Chain:
         single = isinstance(to, str) or not hasattr(to, "__iter__")
         wanted = [to] if single else list(to)
         targets = {name: self._position(name) for name in wanted}
-        r, many = checks.check_relevance(r, self.output(start), start)
+        z, who = self.output(start), f"layer {start!r}: relevance"
+        r, many = checks.check_vector(r, z.shape, z, who)
+        if not r.isfinite().all():
+            raise InputError(f"{who} holds NaN or infinite values.")
         found = self._pass.down(r, first, set(targets.values()))
         for name, position in targets.items():
             if position not in found:
@@ -341,15 +336,13 @@ class Chain:
     def matrix(self, layer: str, sample: int = 0) -> torch.Tensor:
         """Return the explicit operator of one layer for one sample.
 
-        Equation: ``r_in = M r_out``, with both flattened. The inputs of an addition or
-        a concatenation are stacked in order. For DeepLIFT `r_out` is a multiplier.
+        Equation: ``r_in = M r_out``, as in :class:`modbp.backprop.operator.Operator`.
+        For DeepLIFT `r_out` is a multiplier.
 
         Parameters
         ----------
-        layer
-            Name of the layer.
-        sample
-            Which sample of the batch.
+        layer, sample
+            Name of the layer, and which sample of the batch.
 
         Returns
         -------
@@ -367,7 +360,6 @@ class Chain:
         tensor([[ 1.,  2.],
                 [-1.,  1.]], dtype=torch.float64)
         """
-        sample = checks.check_sample(sample, len(self.logits))
         return self.operator(layer, sample).matrix()
 
     @torch.no_grad()
@@ -376,10 +368,8 @@ class Chain:
 
         Parameters
         ----------
-        layer
-            Name of the layer.
-        sample
-            Which sample of the batch; all of them if left out.
+        layer, sample
+            Name of the layer, and which sample of the batch; all of them if left out.
 
         Returns
         -------
@@ -402,7 +392,10 @@ class Chain:
         states = [self._steps[source].state for source in step.call.sources]
         state, back = step.state, step.back
         if sample is not None:
-            sample = checks.check_sample(sample, len(self.logits))
+            count = len(self.logits)
+            fits = isinstance(sample, Integral) and 0 <= sample < count
+            told = f"the batch has samples 0…{count - 1}."
+            check_option("sample", sample, lambda _: fits, told)
             states = [frame.sample(each, sample) for each in states]
             state, back = step.rule(step.call, *states)
 
@@ -416,8 +409,9 @@ class Chain:
     def __str__(self):
         entries = [("layer", "type", "output shape", "rule")]
         for step in self._steps:
-            shape, rule = "×".join(map(str, step.shape[1:])), str(step.rule or "")
-            entries.append((step.call.name, step.call.layer.type, shape, rule))
+            shape, call = "×".join(map(str, step.shape[1:])), step.call
+            rule = _name(step.rule) if step.rule else ""
+            entries.append((call.name, call.layer.type, shape, rule))
         widths = [max(map(len, column)) for column in zip(*entries, strict=True)]
         lines = ["  ".join(map(str.ljust, entry, widths)).rstrip() for entry in entries]
         return f"{self.method.name}, {len(self.logits)} samples\n" + "\n".join(lines)

@@ -1,35 +1,10 @@
 """What a network and a chain may be given; everything else is refused by name."""
 
-from numbers import Integral
-
 import torch
 
-from modbp.errors import (
-    InputError,
-    MethodError,
-    UnknownName,
-    check_option,
-    unknown_name,
-)
+from modbp.errors import InputError, MethodError, UnknownName, unknown_name
 
-__all__ = [
-    "check_input",
-    "check_layer",
-    "check_parts",
-    "check_relevance",
-    "check_sample",
-    "check_target",
-    "not_finite",
-]
-
-
-def not_finite(steps, finite):
-    """Return the error that names the first of `steps` that is not finite."""
-    bad = next((step.call for step in steps if not finite(step.state)), steps[-1].call)
-    return InputError(
-        f"{bad} gives values that are not finite. Check the network's weights and "
-        "the range of the input, and of the reference where there is one."
-    )
+__all__ = ["check_input", "check_layer", "check_parts", "check_target", "check_vector"]
 
 
 def check_input(net, x):
@@ -94,38 +69,22 @@ def check_layer(name, calls):
     raise unknown_name("layer", name, names)
 
 
-def check_sample(sample, count):
-    """Return which of `count` samples is meant."""
-    check_option(
-        "sample",
-        sample,
-        lambda n: isinstance(n, Integral) and 0 <= n < count,
-        f"the batch has samples 0…{count - 1}.",
-    )
-    return int(sample)
-
-
-def check_relevance(r, z, layer):
-    """Return relevance as ``[K, N, …]``, and whether it came with a ``K``.
-
-    `z` is the output ``[N, …]`` of the layer that it has to fit.
-    """
+def check_vector(r, shape, like, who, more=""):
+    """Return `r` as ``[K, *shape]``, of the type of `like`, and whether it had a K."""
     if not isinstance(r, torch.Tensor):
-        raise InputError(f"relevance is a {type(r).__name__}; give a torch.Tensor.")
-    many = r.ndim == z.ndim + 1
-    if r.shape[many:] != z.shape or r.numel() == 0:
-        shape = ", ".join(map(str, z.shape))
+        raise InputError(f"{who} is a {type(r).__name__}; give a torch.Tensor.")
+    many = r.ndim == len(shape) + 1
+    if r.shape[many:] != shape or r.numel() == 0:
+        wanted = ", ".join(map(str, shape))
         raise InputError(
-            f"layer {layer!r}: relevance has shape {list(r.shape)}; give [{shape}], "
-            f"or [K, {shape}] for several at once."
+            f"{who} has shape {list(r.shape)}; give [{wanted}], or [K, {wanted}] for "
+            f"several at once{more}."
         )
-    if r.dtype != z.dtype or r.device != z.device:
+    if r.dtype != like.dtype or r.device != like.device:
         raise InputError(
-            f"layer {layer!r}: relevance is {r.dtype} on {r.device}, the layer "
-            f"{z.dtype} on {z.device}. Convert it with r.to(...)."
+            f"{who} is {r.dtype} on {r.device}, the layer {like.dtype} on "
+            f"{like.device}. Convert it with .to(...)."
         )
-    if not r.isfinite().all():
-        raise InputError(f"layer {layer!r}: relevance holds NaN or infinite values.")
     return (r if many else r[None]), many
 
 
@@ -141,22 +100,21 @@ def check_target(target, logits):
         return logits.argmax(1, keepdim=True)
     try:
         target = torch.as_tensor(target, device=logits.device)
+        whole = not target.dtype.is_floating_point and target.dtype != torch.bool
     except (RuntimeError, TypeError, ValueError):
-        raise InputError(
-            f"target is {target!r}; give class indices as integers."
-        ) from None
-    if target.dtype.is_floating_point or target.dtype == torch.bool:
-        raise InputError(f"target is {target.dtype}; give class indices as integers.")
+        whole = False
+    if not whole:
+        found = getattr(target, "dtype", repr(target))
+        raise InputError(f"target is {found}; give class indices as integers.")
     if target.ndim > 1 or target.ndim == 1 and len(target) != count:
         raise InputError(
             f"target has shape {list(target.shape)}; give one class, or one for each "
             f"of the {count} samples."
         )
-    if ((target < 0) | (target >= classes)).any():
-        bad = target.flatten()[((target < 0) | (target >= classes)).flatten()][0]
+    bad = target[(target < 0) | (target >= classes)].flatten().tolist()
+    if bad:
         raise InputError(
-            f"target {bad.item()} is out of range: the network has classes "
-            f"0…{classes - 1}."
+            f"target {bad[0]} is out of range: the network has classes 0…{classes - 1}."
         )
     return target.long().expand(count)[:, None]
 

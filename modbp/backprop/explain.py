@@ -54,11 +54,7 @@ def explain(
 
 @torch.no_grad()
 def explain_each(trace, x, method, choose):
-    """Explain several choices of classes in one pass: ``[K, N, …]``.
-
-    What ``choose(recording)`` returns: a list of `K` targets. An average explains the
-    classes that the network sees in `x` itself, whatever it sees in the other inputs.
-    """
+    """Explain the `K` targets of ``choose(recording)`` in one pass: ``[K, N, …]``."""
     if not isinstance(method, methods.Averaged):
         recording = Recording(trace, x, method, keep=False)
         return recording.explain(choose(recording))
@@ -66,7 +62,7 @@ def explain_each(trace, x, method, choose):
     def record(point):
         return Recording(trace, point, method.method, keep=False)
 
-    own = record(x)
+    own = record(x)  # whose classes count, whatever is seen in the other inputs
     targets = [check_target(target, own.logits)[:, 0] for target in choose(own)]
     del own
     return method.average(x, lambda point: record(point).explain(targets))

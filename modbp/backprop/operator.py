@@ -4,6 +4,7 @@ import math
 
 import torch
 
+from modbp.backprop.checks import check_vector
 from modbp.errors import InputError, MethodError
 
 __all__ = ["Operator"]
@@ -28,10 +29,8 @@ class Operator:
     ----------
     shape : tuple of int
         ``(in, out)``, of one sample.
-    inputs : tuple of torch.Size
-        The shapes that ``in`` is made of, of one sample.
-    output : torch.Size
-        The shape that ``out`` is made of, of one sample.
+    inputs, output : tuple of torch.Size, torch.Size
+        The shapes that ``in`` is made of, and that of ``out``.
     dtype : torch.dtype
         Of the vectors.
 
@@ -120,17 +119,14 @@ class Operator:
 
         Equation: ``v ← MᵀM v / ‖MᵀM v‖`` until ``‖MᵀM v − σ² v‖ ≤ tolerance σ²`` with
         ``σ = ‖M v‖``. Then a singular value lies within a relative `tolerance` of `σ`,
-        and it is the largest but for starts that happen to be perpendicular to it. `σ`
-        is never above the norm.
+        the largest unless the start is perpendicular to it; `σ` is never above it.
 
         Parameters
         ----------
         tolerance
             Above 0; below about 1e-6 only float64 can meet it.
-        steps
-            How many products with ``MᵀM`` at most.
-        seed
-            Of the first `v`.
+        steps, seed
+            How many products with ``MᵀM`` at most; what draws the first `v`.
 
         Returns
         -------
@@ -193,32 +189,13 @@ class Operator:
         return torch.cat([part.flatten(2) for part in parts], 2)
 
     def _checked(self, vector, size):
-        if not isinstance(vector, torch.Tensor):
-            raise InputError(
-                f"{self._call}: the vector is a {type(vector).__name__}; give a "
-                "torch.Tensor."
-            )
-        many = vector.ndim == 3
-        if vector.shape[many:] != (self._count, size):
-            raise InputError(
-                f"{self._call}: the vector has shape {list(vector.shape)}; give "
-                f"[{self._count}, {size}], or [K, {self._count}, {size}] for several "
-                "at once, flattened as by r.flatten(1)."
-            )
-        like = self._like
-        if vector.dtype != like.dtype or vector.device != like.device:
-            raise InputError(
-                f"{self._call}: the vector is {vector.dtype} on {vector.device}, the "
-                f"layer {like.dtype} on {like.device}. Convert it with v.to(...)."
-            )
-        return (vector if many else vector[None]), many
+        shape, who = (self._count, size), f"{self._call}: the vector"
+        flat = ", flattened as by r.flatten(1)"
+        return check_vector(vector, shape, self._like, who, flat)
 
     def _random(self, seed):
-        generator = torch.Generator().manual_seed(seed)
-        shape = (self._count, self.shape[1])
-        return torch.randn(shape, generator=generator, dtype=torch.float64).to(
-            self._like
-        )
+        own, shape = torch.Generator().manual_seed(seed), (self._count, self.shape[1])
+        return torch.randn(shape, generator=own, dtype=torch.float64).to(self._like)
 
     def _refuse_nonlinear(self):
         """Refuse a rule that rectifies or cuts relevance, which no matrix does."""

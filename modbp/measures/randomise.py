@@ -68,11 +68,7 @@ def randomise(net: nn.Module, layers: Sequence[str], seed: int = 0) -> None:
 
 
 def twins(net, calls, stages, seed, own):
-    """Yield stages and a copy of a network that is random down to there.
-
-    `calls` are those of the network; `own` says whether a module that is a stage draws
-    its own layers anew.
-    """
+    """Yield stages and a copy of a network, of these `calls`, random down to there."""
     weighted = _weighted(net, calls)
     stages = weighted[::-1] if stages is None else list(stages)
     names = [name for call in calls for name in (call.name, call.folded) if name]

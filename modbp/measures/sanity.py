@@ -1,8 +1,7 @@
 """Sanity checks: does an explanation change when what it explains changes?
 
-Two experiments. Explain another logit: a map that stays the same says nothing about the
-decision. Replace weights by random ones, from the top down: a map that stays the same
-does not depend on them.
+A map that stays the same for another logit says nothing about the decision; one that
+stays the same when weights are replaced by random ones does not depend on them.
 """
 
 from collections.abc import Iterator, Sequence
@@ -122,19 +121,11 @@ def random_logit(
 
     Parameters
     ----------
-    net
-        A classifier in evaluation mode, with two logits or more.
-    x
-        ``[N, C, H, W]`` images.
-    method
-        A name of :func:`modbp.methods.names`, or a method of yours.
-    target
-        The classes to explain, one for all or ``[N]``; the largest logits if left out.
+    net, x, method, target, fold
+        As for :func:`modbp.explain`: two logits or more, ``[N, C, H, W]`` images.
     seed
         The other logit of an image is drawn by this seed and the image's pixels, the
         same for all methods.
-    fold
-        Whether batch norm becomes part of the linear layer before it, where it can.
 
     Returns
     -------
@@ -183,10 +174,8 @@ def cascade(
 
     Parameters
     ----------
-    net
-        A classifier in evaluation mode; it is only read.
-    x, method, target, fold
-        As for :func:`random_logit`.
+    net, x, method, target, fold
+        As for :func:`modbp.explain`: ``[N, C, H, W]`` images.
     stages
         Layers, or modules that hold several, top first; all layers with weights if left
         out.
@@ -253,8 +242,7 @@ def randomised(
     Yields
     ------
     tuple of str and torch.nn.Module
-        The stage, and a copy of `net` whose weights are random down to there. It is the
-        same copy at all stages.
+        The stage, and one copy of `net` whose weights are random down to there.
 
     Raises
     ------
@@ -290,9 +278,8 @@ def _with_trained_weights(method, net):
             f"method {method.name!r} reads the weights when it explains, so none can "
             "be stale. Give modbp.methods.get('patternattribution', patterns=…)."
         )
-    modules = dict(net.named_modules())
     kept = {
-        name: found * modules[name].weight.detach().to(found)
+        name: found * net.get_submodule(name).weight.detach().to(found)
         for name, found in rule.patterns.items()
     }
     return methods.get("patternnet", patterns=kept, start=method.start)
@@ -308,16 +295,12 @@ def _compare(method, stages, maps, rows, logits=()):
     # Whatever is left of RectGrad's maps is sparse: its extremes are what is scaled by.
     percentile = 100 if method.name == "rectgrad" else 99.5
 
-    def table(paper):
+    others, tables, floors = maps.roll(-1, 0), [], []
+    for paper in (True, False):
         found = [ssim(maps, row, paper, percentile) for row in rows]
-        return np.array(found).reshape(len(rows), len(maps))
-
-    def floor(paper):
-        if len(maps) == 1:
-            return np.full(1, np.nan)
-        return ssim(maps, maps.roll(-1, 0), paper, percentile)
-
-    tables, floors = map(table, (True, False)), map(floor, (True, False))
+        tables.append(np.array(found).reshape(len(rows), len(maps)))
+        unrelated = ssim(maps, others, paper, percentile)
+        floors.append(unrelated if len(maps) > 1 else np.full(1, np.nan))
     logits = np.array(logits, int)
     return Sanity(method.name, tuple(stages), *tables, *floors, logits)
 

@@ -12,7 +12,8 @@ __all__ = ["generator", "per_image"]
 
 def generator(seed, purpose, content=b""):
     """Return a CPU generator whose seed is made of a seed, a purpose and a content."""
-    check_option("seed", seed, _is_whole, "give a whole number, as in 0.")
+    whole = isinstance(seed, Integral) and not isinstance(seed, bool)
+    check_option("seed", seed, lambda _: whole, "give a whole number, as in 0.")
     digest = hashlib.sha256(f"{seed} {purpose} ".encode() + content).digest()
     return torch.Generator().manual_seed(int.from_bytes(digest[:7], "big"))
 
@@ -21,7 +22,3 @@ def per_image(x, seed, purpose):
     """Return a generator for every image ``[N, …]``, seeded by what the image shows."""
     contents = (each.cpu().float().contiguous().numpy().tobytes() for each in x)
     return [generator(seed, purpose, content) for content in contents]
-
-
-def _is_whole(value):
-    return isinstance(value, Integral) and not isinstance(value, bool)

@@ -1,7 +1,7 @@
 """Random small networks under random methods: what must hold for all of them.
 
 A few of them in every run; ``python3 noxfile.py tests -- -m long tests/test_graphs.py``
-takes 640, others each time.
+takes 560, others each time.
 """
 
 import peers
@@ -9,13 +9,12 @@ import pytest
 import torch
 from graphs import cases
 from hypothesis import HealthCheck, assume, given, settings
-from nets import CHAINS, fingerprint, normal, relative
+from nets import CHAINS, RECTIFYING, fingerprint, normal, relative
 
 import modbp
 from modbp import methods
 from modbp.errors import MethodError
 
-RECTIFYING = ("guided-bp", "deconv", "rectgrad")
 LINEAR = sorted(set(CHAINS) - set(RECTIFYING))
 # Whose layers hand on all they get, or nothing where nothing contributes.
 SHARING = {
@@ -47,16 +46,6 @@ def scale(chain, r, top):
     """Return the largest relevance anywhere, which rounding is a part of."""
     at = chain.pull(r.abs(), top, to=chain.below(top)).values()
     return max(1e-300, *(found.abs().max().item() for found in at))
-
-
-def linear_in_relevance(case):
-    chain, top = bound(case), "last"
-    r, s = normal(case.net.seed, 2, *chain.output(top).shape)
-    c, d = -3.0, 0.7
-    size = scale(chain, r, top) + scale(chain, s, top)
-    apart = c * chain.pull(r, top)["input"] + d * chain.pull(s, top)["input"]
-    whole = chain.pull(c * r + d * s, top)["input"]
-    assert (whole - apart).abs().max() <= 1e-9 * size
 
 
 def many_at_once_as_one_by_one(case):
@@ -154,7 +143,6 @@ def same_gradient_as_autograd(case):
 
 
 HOLDS = {
-    linear_in_relevance: cases(LINEAR),
     many_at_once_as_one_by_one: cases(),
     batch_as_one_at_a_time: cases(),
     matrices_do_what_pulling_does: cases(LINEAR),

@@ -6,7 +6,7 @@ import types
 import numpy as np
 import pytest
 import torch
-from nets import CHAINS, filled, photographs, uniform, zoo
+from nets import CHAINS, Net, filled, photographs, uniform, zoo
 from torch import nn
 
 import modbp
@@ -95,20 +95,19 @@ def test_ways_back_are_gone_when_they_have_been_gone(net, x, name):
     assert held(net.parameters(), recording.steps) == ends < 4 * x.nbytes
 
 
-class Shared(nn.Module):
+def shared():
     """Outputs that a ReLU reads and somebody else as well, before it and after it."""
 
-    def __init__(self):
-        super().__init__()
-        self.one, self.two, self.three = (nn.Linear(n, 6) for n in (4, 6, 6))
-        self.end, self.cut = nn.Linear(6, 3), nn.ReLU6(inplace=True)
-
-    def forward(self, x):
-        a = self.one(x)
+    def forward(n, x):
+        a = n.one(x)
         b = torch.relu(a)
-        c = self.two(b) + a
-        d = self.two(self.cut(c)) + torch.relu(self.three(b))
-        return self.end(torch.relu(d))
+        c = n.two(b) + a
+        d = n.two(n.cut(c)) + torch.relu(n.three(b))
+        return n.end(torch.relu(d))
+
+    sizes = {"one": (4, 6), "two": (6, 6), "three": (6, 6), "end": (6, 3)}
+    layers = {name: nn.Linear(*size) for name, size in sizes.items()}
+    return filled(Net(forward, cut=nn.ReLU6(inplace=True), **layers), 3)
 
 
 class Holding(rules.Gradient):
@@ -138,7 +137,7 @@ HOLDING = [
     ids=lambda each: str(getattr(each, "rules", {"relu": each})["relu"]),
 )
 def test_a_forward_that_keeps_less_explains_the_same(method):
-    cases = [(filled(Shared(), 3), uniform(1, 3, 4))]
+    cases = [(shared(), uniform(1, 3, 4))]
     if method in CHAINS:
         cases.append((zoo(method), uniform(1, 2, 2, 6, 6)))
     for net, x in cases:

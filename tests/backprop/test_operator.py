@@ -4,6 +4,7 @@ import pytest
 import torch
 from nets import (
     CONSERVING,
+    RECTIFYING,
     Zoo,
     cifar10,
     mlp,
@@ -19,18 +20,19 @@ from torch import nn
 import modbp
 from modbp import methods, rules
 from modbp.backprop.methods import Method
-from modbp.errors import InputError, MethodError, UnknownName
+from modbp.errors import InputError, MethodError
 
 METHODS = ("gradient", "lrp-z", "lrp-a1b0", "lrp-a2b1", "excitation-bp")
 # One of each kind.
-LAYERS = "stem stem_relu left add largest mean cat norm up turn.permute flatten fc"
+LAYERS = "stem stem_relu left add largest mean cat norm up turn.permute flatten drop"
+LAYERS = [*LAYERS.split(), "fc"]
 
 
 def dot(u, v):
     return (u * v).flatten(1).sum(1)
 
 
-@pytest.mark.parametrize("layer", LAYERS.split())
+@pytest.mark.parametrize("layer", LAYERS)
 @pytest.mark.parametrize("name", METHODS)
 def test_apply_and_adjoint_are_the_matrix_and_its_transpose(name, layer):
     chain = modbp.chain(zoo(name), uniform(1, 2, 2, 6, 6), name)
@@ -61,7 +63,7 @@ def test_the_adjoint_is_one_where_the_matrix_is_too_large_to_write_out(name, lay
     assert ((left - right).abs() < 1e-12 * size).all()
 
 
-@pytest.mark.parametrize("layer", LAYERS.split())
+@pytest.mark.parametrize("layer", LAYERS)
 @pytest.mark.parametrize("name", CONSERVING)
 def test_column_sums_are_one_where_relevance_is_conserved(name, layer):
     method = methods.get(name, **CONSERVING[name])
@@ -95,13 +97,14 @@ def test_a_norm_that_is_not_reached_is_refused_with_the_residual():
         operator.norm(tolerance=1e-12, steps=2)
 
 
-@pytest.mark.parametrize("name", ["guided-bp", "deconv"])
+@pytest.mark.parametrize("name", RECTIFYING)
 def test_a_rule_that_rectifies_relevance_has_no_transpose(name):
     operator = modbp.chain(zoo(), uniform(1, 2, 2, 6, 6), name).operator("stem_relu")
     for ask in (operator.column_sums, operator.norm):
         with pytest.raises(MethodError, match="'stem_relu'.*not linear.*apply"):
             ask()
-    assert (operator.apply(normal(1, 2, 144)) >= 0).all()
+    positive = operator.apply(normal(1, 2, 144)) >= 0
+    assert positive.all() or name == "rectgrad"
 
 
 def test_a_rule_of_ones_own_has_an_operator():
@@ -114,30 +117,3 @@ def test_a_rule_of_ones_own_has_an_operator():
     operator = modbp.chain(net, normal(1, 2, 4), mine).operator("1")
     assert operator.norm().tolist() == pytest.approx([0.5, 0.5])
     assert str(operator) == "layer '1' (ReLU): 3 × 3, 2 samples"
-
-
-@pytest.mark.parametrize(
-    "vector, message",
-    [
-        ([1.0], "is a list"),
-        (torch.zeros(2, 4), r"shape \[2, 4\]; give \[2, 5\]"),
-        (torch.zeros(3, 1, 5), "flattened"),
-        (torch.zeros(2, 5), "float32"),
-    ],
-)
-def test_a_vector_that_does_not_fit_is_refused(vector, message):
-    operator = modbp.chain(zoo(), uniform(1, 2, 2, 6, 6), "lrp-z").operator("fc")
-    with pytest.raises(InputError, match=f"layer 'fc'.*{message}"):
-        operator.apply(vector)
-
-
-def test_the_input_an_unknown_layer_and_a_missing_sample_have_no_operator():
-    chain = modbp.chain(zoo(), uniform(1, 2, 2, 6, 6), "lrp-z")
-    with pytest.raises(InputError, match="the input is no layer"):
-        chain.operator("input")
-    with pytest.raises(UnknownName, match="'stm'.*'stem'"):
-        chain.operator("stm")
-    with pytest.raises(InputError, match="samples 0…1"):
-        chain.operator("fc", 2)
-    with pytest.raises(InputError, match="2 samples have as many matrices"):
-        chain.operator("fc").matrix()

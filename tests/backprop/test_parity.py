@@ -7,8 +7,6 @@ b⁺ to the positive and b⁻ to the negative contributions (``bias="unit"``), a
 adds it as it is (``bias="denominator"``).
 """
 
-from functools import cache
-
 import pytest
 import torch
 from nets import (
@@ -23,6 +21,7 @@ from nets import (
     relative,
     uniform,
 )
+from peers import by_captum
 from torch import nn
 
 import modbp
@@ -31,27 +30,14 @@ from modbp.zoo.vision import load_torchvision
 
 # Zennit imports torchvision at once, and cannot beside some builds of torch.
 load_torchvision()
-from captum.attr import LRP, Deconvolution, GuidedBackprop  # noqa: E402
+from captum.attr import LRP  # noqa: E402
 from captum.attr._utils import lrp_rules as captum  # noqa: E402
+from zennit import composites  # noqa: E402
 from zennit import rules as zennit  # noqa: E402
-from zennit.composites import (  # noqa: E402
-    EpsilonAlpha2Beta1,
-    EpsilonGammaBox,
-    EpsilonPlus,
-    EpsilonPlusFlat,
-    LayerMapComposite,
-    SpecialFirstLayerMapComposite,
-)
 from zennit.types import Activation, Linear  # noqa: E402
 
-SIGNS = {"non-negative": 0.0, "signed": 0.5}
-
-
-@cache
-def signed_and_not():
-    """Return photographs with values in [0, 1], and the same around zero."""
-    x, y = photographs(2)
-    return torch.cat([x - shift for shift in SIGNS.values()]), y.repeat(2)
+NONE = 1e-12  # Zennit's stabilizer, where modbp has none.
+BIASES = pytest.mark.parametrize("bias", [none, normal], ids=["no bias", "bias"])
 
 
 def by_zennit(net, x, composite, r):
@@ -67,16 +53,9 @@ def with_first(rule, *first):
     """Return Zennit's composite of one rule throughout, with another for pixels."""
     layers = [(Activation, zennit.Pass()), (Linear, rule)]
     if not first:
-        return LayerMapComposite(layers)
-    return SpecialFirstLayerMapComposite(layers, first_map=[(Linear, *first)])
-
-
-def by_captum(method, net, x, y, **options):
-    x = x.clone().requires_grad_()
-    if method is LRP:
-        return LRP(net).attribute(x, target=y, **options).detach()
-    with pytest.warns(UserWarning, match="backward hooks on ReLU"):
-        return method(net).attribute(x, target=y).detach()
+        return composites.LayerMapComposite(layers)
+    special = composites.SpecialFirstLayerMapComposite
+    return special(layers, first_map=[(Linear, *first)])
 
 
 def by_autograd(net, x, y):
@@ -88,67 +67,59 @@ def by_autograd(net, x, y):
 def start(net, x, y):
     """Return the explained logit in its place."""
     logits = net(x).detach()
-    target = y[:, None]
-    return torch.zeros_like(logits).scatter_(1, target, logits.gather(1, target))
+    return logits * nn.functional.one_hot(y, logits.shape[1])
 
 
 # The paper's network ------------------------------------------------------------------
 
-# 1e-12 in Zennit against nothing in modbp.
+GAMMA = zennit.Gamma(stabilizer=NONE)
+# Zennit's composite or rule for a method, maybe with another rule for pixels.
 PEERS = {
-    "lrp-a1b0": ({}, zennit.AlphaBeta(1, 0, 1e-12)),
-    "lrp-a2b1": ({}, zennit.AlphaBeta(2, 1, 1e-12)),
-    "lrp-eps": ({"epsilon": 1e-3}, zennit.Epsilon(1e-3)),
+    "lrp-a1b0": zennit.AlphaBeta(1, 0, NONE),
+    "lrp-a2b1": zennit.AlphaBeta(2, 1, NONE),
+    "lrp-eps": zennit.Epsilon(1e-3),
+    "lrp-gamma": GAMMA,
+    "lrp-gamma and box": with_first(GAMMA, zennit.ZBox(0, 1, NONE)),
+    "lrp-gamma and wsquare": with_first(GAMMA, zennit.WSquare(NONE)),
+    "lrp-gamma and flat": with_first(GAMMA, zennit.Flat(NONE)),
+    "lrp-eps-plus": composites.EpsilonPlus(stabilizer=NONE),
+    "lrp-eps-plus and flat": composites.EpsilonPlusFlat(stabilizer=NONE),
+    "lrp-eps-gamma-box": composites.EpsilonGammaBox(0, 1, stabilizer=NONE),
 }
-
-
-@cache
-def zennit_on_the_papers_net(name, weights):
-    # Both signs at once: Zennit knows no cheap form for inputs ≥ 0.
-    net, (x, y) = cifar10(weights), signed_and_not()
-    return by_zennit(net, x, PEERS[name][1], start(net, x, y)).chunk(2)
+SIGNED = ("lrp-a1b0", "lrp-a2b1", "lrp-eps")  # compared for signed inputs as well
 
 
 @pytest.mark.parametrize("weights", WEIGHTS)
 @pytest.mark.parametrize("name", PEERS)
-@pytest.mark.parametrize("sign", SIGNS)
-def test_lrp_is_zennits_on_the_papers_net_without_biases(name, weights, sign):
-    (x, y), place = signed_and_not(), list(SIGNS).index(sign)
-    x, y = x.chunk(2)[place], y.chunk(2)[place]
-    method = methods.get(name, **PEERS[name][0])
-    found = modbp.explain(cifar10(weights), x, method, y)
-    assert relative(found, zennit_on_the_papers_net(name, weights)[place]) < 1e-9
+def test_lrp_is_zennits_on_the_papers_net_without_biases(name, weights):
+    net, (x, y) = cifar10(weights), photographs(2)
+    peer, (name, _, first) = PEERS[name], name.partition(" and ")
+    options = {"first": first} if first else {}
+    options |= {"epsilon": 1e-3} if name == "lrp-eps" else {}
+    method = methods.get(name, **options)
+    for image in [x, x - 0.5] if name in SIGNED else [x]:
+        wanted = by_zennit(net, image, peer, start(net, image, y))
+        assert relative(modbp.explain(net, image, method, y), wanted) < 1e-9
 
 
 @pytest.mark.parametrize("weights", WEIGHTS)
-@pytest.mark.parametrize("sign", SIGNS)
-def test_gradient_is_exactly_autograds(weights, sign):
+@pytest.mark.parametrize("shift", [0, 0.5], ids=["non-negative", "signed"])
+def test_gradient_is_exactly_autograds_and_lrp_z_its_product_with_x(weights, shift):
     net, (x, y) = cifar10(weights), photographs()
-    x = x - SIGNS[sign]
-    found = modbp.explain(net, x, "gradient", y)
-    assert torch.equal(found, by_autograd(net, x, y))
-    product = modbp.explain(net, x, "gradient-x-input", y)
-    assert torch.equal(product, x * by_autograd(net, x, y))
+    x = x - shift
+    wanted = by_autograd(net, x, y)
+    assert torch.equal(modbp.explain(net, x, "gradient", y), wanted)
+    assert torch.equal(modbp.explain(net, x, "gradient-x-input", y), x * wanted)
+    assert relative(modbp.explain(net, x, "lrp-z", y), x * wanted) < 1e-9
 
 
 @pytest.mark.parametrize("weights", WEIGHTS)
-@pytest.mark.parametrize(
-    "name, method", [("guided-bp", GuidedBackprop), ("deconv", Deconvolution)]
-)
-def test_rectifying_methods_are_captums(name, method, weights):
+@pytest.mark.parametrize("name", ["guided-bp", "deconv"])
+def test_rectifying_methods_are_captums(name, weights):
     net, (x, y) = cifar10(weights), photographs()
     found = modbp.explain(net, x, name, y)
     assert found.abs().max() > 0
-    assert relative(found, by_captum(method, net, x, y)) < 1e-12
-
-
-@pytest.mark.parametrize("weights", WEIGHTS)
-@pytest.mark.parametrize("sign", SIGNS)
-def test_without_biases_lrp_z_is_gradient_times_input_on_the_papers_net(weights, sign):
-    net, (x, y) = cifar10(weights), photographs()
-    x = x - SIGNS[sign]
-    found = modbp.explain(net, x, "lrp-z", y)
-    assert relative(found, x * by_autograd(net, x, y)) < 1e-9
+    assert relative(found, by_captum(name, net, x, y)) < 1e-12
 
 
 def test_with_biases_lrp_z_is_gradient_times_input_if_they_keep_their_share():
@@ -177,7 +148,7 @@ def test_gradient_is_exactly_autograds_on_every_kind_of_layer(draw):
 
 def test_guided_backprop_is_captums_on_every_kind_of_layer():
     net, x, y = filled(Zoo(norm=True)), normal(1, 3, 2, 6, 6), torch.tensor([0, 1, 4])
-    wanted = by_captum(GuidedBackprop, net, x, y)
+    wanted = by_captum("guided-bp", net, x, y)
     assert relative(modbp.explain(net, x, "guided-bp", y), wanted) < 1e-12
 
 
@@ -188,25 +159,16 @@ DENSE = (6, 8, 7, 3)
 
 @pytest.mark.parametrize("draw", [uniform, normal])
 @pytest.mark.parametrize("beta", [0, 1])
-def test_zennit_splits_the_bias_by_sign(draw, beta):
+def test_zennit_splits_the_bias_by_sign_or_leaves_it_out(draw, beta):
     net, x, y = mlp(*DENSE, bias=normal), draw(1, 4, 6), torch.tensor([0, 1, 2, 0])
-    rule = zennit.AlphaBeta(1 + beta, beta, 1e-12)
-    wanted = by_zennit(net, x, rule, start(net, x, y))
-    name = f"lrp-a{1 + beta}b{beta}"
-    found = modbp.explain(net, x, methods.get(name, bias="unit"), y)
-    assert relative(found, wanted) < 1e-8
-    other = modbp.explain(net, x, methods.get(name, bias="denominator"), y)
-    assert relative(other, wanted) > 1e-2
-
-
-@pytest.mark.parametrize("beta", [0, 1])
-def test_zennit_without_biases_in_its_rule_is_ignoring_them(beta):
-    net, x, y = mlp(*DENSE, bias=normal), normal(1, 4, 6), torch.tensor([0, 1, 2, 0])
-    rule = zennit.AlphaBeta(1 + beta, beta, 1e-12, zero_params="bias")
-    wanted = by_zennit(net, x, rule, start(net, x, y))
-    name = f"lrp-a{1 + beta}b{beta}"
-    found = modbp.explain(net, x, methods.get(name, bias="ignore"), y)
-    assert relative(found, wanted) < 1e-8
+    rule, name = (1 + beta, beta, NONE), f"lrp-a{1 + beta}b{beta}"
+    for bias, left_out in ("unit", ()), ("ignore", "bias"):
+        peer = zennit.AlphaBeta(*rule, zero_params=left_out)
+        wanted = by_zennit(net, x, peer, start(net, x, y))
+        found = modbp.explain(net, x, methods.get(name, bias=bias), y)
+        assert relative(found, wanted) < 1e-8
+        other = modbp.explain(net, x, methods.get(name, bias="denominator"), y)
+        assert relative(other, wanted) > 1e-2
 
 
 @pytest.mark.parametrize("draw", [uniform, normal])
@@ -215,21 +177,21 @@ def test_all_agree_on_the_bias_in_the_epsilon_rule(draw):
     found = modbp.explain(net, x, methods.get("lrp-eps", epsilon=0.1), y)
     wanted = by_zennit(net, x, zennit.Epsilon(0.1), start(net, x, y))
     assert relative(found, wanted) < 1e-12
-    for layer in net:
-        layer.rule = captum.EpsilonRule(0.1)
-    assert relative(found, by_captum(LRP, net, x, y)) < 1e-12
+    wanted = by_captums_lrp(net, x, y, lambda: captum.EpsilonRule(0.1))
+    assert relative(found, wanted) < 1e-12
 
 
-def captums_z_plus(net, x, y):
+def by_captums_lrp(net, x, y, rule=captum.Alpha1_Beta0_Rule):
+    """Explain by Captum, with one rule for linear layers."""
     for layer in net:
         if isinstance(layer, nn.Linear):
-            layer.rule = captum.Alpha1_Beta0_Rule()
-    return by_captum(LRP, net, x, y)
+            layer.rule = rule()
+    return LRP(net).attribute(x.clone().requires_grad_(), target=y).detach()
 
 
 def test_captum_adds_the_bias_as_it_is_to_the_positive_contributions():
     net, x, y = mlp(*DENSE, bias=normal), uniform(1, 4, 6), torch.tensor([0, 1, 2, 0])
-    wanted = captums_z_plus(net, x, y)
+    wanted = by_captums_lrp(net, x, y)
     found = modbp.explain(net, x, methods.get("lrp-a1b0", bias="denominator"), y)
     # Not closer: Captum adds 1e-9 to every denominator, with no option.
     assert relative(found, wanted) < 1e-6
@@ -242,43 +204,33 @@ def test_captum_sorts_weights_by_sign_and_not_contributions():
     for draw, low, high in [(uniform, 0, 1e-6), (normal, 1e-2, 1e9)]:
         x = draw(1, 4, 6)
         found = modbp.explain(net, x, "lrp-a1b0", y)
-        assert low <= relative(found, captums_z_plus(net, x, y)) < high
+        assert low <= relative(found, by_captums_lrp(net, x, y)) < high
 
 
 # Rules and composites with Zennit's own constants, in one preset ----------------------
 
-NONE = 1e-12  # Zennit's stabilizer, where modbp has none.
 PRESET = {
     "lrp-z": zennit.Epsilon(0),
     "lrp-eps": zennit.Epsilon(),
     "lrp-gamma": zennit.Gamma(),
     "lrp-a1b0": zennit.ZPlus(),
     "lrp-a2b1": zennit.AlphaBeta(2, 1),
-    "lrp-eps-plus": EpsilonPlus(),
-    "lrp-cmp-a2b1": EpsilonAlpha2Beta1(),
+    "lrp-eps-plus": composites.EpsilonPlus(),
+    "lrp-cmp-a2b1": composites.EpsilonAlpha2Beta1(),
 }
 PIXELS = {
     "box": (rules.Box(-1, 1), zennit.ZBox(-1, 1, NONE)),
     "wsquare": ("wsquare", zennit.WSquare(NONE, zero_params="bias")),
     "flat": ("flat", zennit.Flat(NONE)),
 }
-BIASES = pytest.mark.parametrize("bias", [none, normal], ids=["no bias", "bias"])
 
 
 def small_conv(bias):
     """Return convolutions and dense layers, for ``[N, 2, 6, 6]``."""
-    net = nn.Sequential(
-        nn.Conv2d(2, 4, 3, padding=1),
-        nn.ReLU(),
-        nn.MaxPool2d(2),
-        nn.Conv2d(4, 6, 2, stride=2, padding=1, groups=2),
-        nn.ReLU(),
-        nn.Flatten(),
-        nn.Linear(24, 8),
-        nn.ReLU(),
-        nn.Linear(8, 4),
-    )
-    return filled(net, seed=0, bias=bias)
+    grouped = nn.Conv2d(4, 6, 2, stride=2, padding=1, groups=2)
+    parts = nn.Conv2d(2, 4, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2), grouped
+    top = nn.ReLU(), nn.Flatten(), nn.Linear(24, 8), nn.ReLU(), nn.Linear(8, 4)
+    return filled(nn.Sequential(*parts, *top), seed=0, bias=bias)
 
 
 def of_both_signs(bias):
@@ -314,39 +266,14 @@ def test_the_composite_with_a_box_is_zennits(bias):
     net, x, y, r = of_both_signs(bias)
     options = {"first": rules.Box(-1, 1), "stabilizer": 0}
     method = methods.get("lrp-eps-gamma-box", preset="zennit", **options)
-    wanted = by_zennit(net, x, EpsilonGammaBox(-1, 1, stabilizer=NONE), r)
-    assert relative(modbp.explain(net, x, method, y), wanted) < 1e-9
-
-
-GAMMA = zennit.Gamma(stabilizer=NONE)
-ON_THE_PAPERS_NET = {
-    "lrp-gamma": (None, with_first(GAMMA)),
-    "lrp-gamma and box": (rules.Box(0, 1), with_first(GAMMA, zennit.ZBox(0, 1, NONE))),
-    "lrp-gamma and wsquare": ("wsquare", with_first(GAMMA, zennit.WSquare(NONE))),
-    "lrp-gamma and flat": ("flat", with_first(GAMMA, zennit.Flat(NONE))),
-    "lrp-eps-plus": (None, EpsilonPlus(stabilizer=NONE)),
-    "lrp-eps-plus and flat": ("flat", EpsilonPlusFlat(stabilizer=NONE)),
-    "lrp-eps-gamma-box": ("box", EpsilonGammaBox(0, 1, stabilizer=NONE)),
-}
-
-
-@pytest.mark.parametrize("weights", WEIGHTS)
-@pytest.mark.parametrize("name", ON_THE_PAPERS_NET)
-def test_gamma_and_composites_are_zennits_on_the_papers_net(name, weights):
-    net, (x, y) = cifar10(weights), photographs(2)
-    first, composite = ON_THE_PAPERS_NET[name]
-    method = methods.get(name.split(" and ")[0], first=first)
-    wanted = by_zennit(net, x, composite, start(net, x, y))
+    wanted = by_zennit(net, x, composites.EpsilonGammaBox(-1, 1, stabilizer=NONE), r)
     assert relative(modbp.explain(net, x, method, y), wanted) < 1e-9
 
 
 @pytest.mark.parametrize("draw", [uniform, normal])
 def test_captums_gamma_sorts_weights_by_sign_and_not_contributions(draw):
     net, x, y = mlp(*DENSE, bias=normal), draw(1, 4, 6), torch.tensor([0, 1, 2, 0])
-    for layer in net:
-        if isinstance(layer, nn.Linear):
-            layer.rule = captum.GammaRule(0.25)
-    wanted = by_captum(LRP, net, x, y)
+    wanted = by_captums_lrp(net, x, y, lambda: captum.GammaRule(0.25))
     found = modbp.explain(net, x, methods.get("lrp-gamma", preset="captum"), y)
     assert relative(found, wanted) < 1e-6
     split = modbp.explain(net, x, "lrp-gamma", y)
@@ -356,7 +283,7 @@ def test_captums_gamma_sorts_weights_by_sign_and_not_contributions(draw):
 # The γ-rule of the surrogate, which is written in numpy alone -------------------------
 
 
-@pytest.mark.parametrize("bias", [none, normal], ids=["no bias", "bias"])
+@BIASES
 @pytest.mark.parametrize("gamma", [0.1, 0.25, 1, 10])
 @pytest.mark.parametrize("split", [True, False])
 def test_the_matrices_of_lrp_gamma_are_the_surrogates(gamma, split, bias):
@@ -410,15 +337,13 @@ def winners(windows, a, r):
 
 
 def test_z_plus_is_a_loop_over_contributions():
-    net = nn.Sequential(
+    parts = (
         nn.Conv2d(2, 3, 3, padding=1),
         nn.ReLU(),
         nn.MaxPool2d(2),
         nn.Conv2d(3, 4, 2),
-        nn.ReLU(),
-        nn.Flatten(),
-        nn.Linear(4, 3),
     )
+    net = nn.Sequential(*parts, nn.ReLU(), nn.Flatten(), nn.Linear(4, 3))
     net, x = filled(net, bias=none), uniform(1, 1, 2, 4, 4)
     with torch.no_grad():
         first = net[:2](x)

@@ -130,8 +130,7 @@ def by_others(row, name, x, target, start):
         steps = options["steps"]
         return "Captum", peers.by_integrated_gradients(net, x, target, steps)
     if row in ("guided-bp", "deconv"):
-        method = peers.GuidedBackprop if row == "guided-bp" else peers.Deconvolution
-        return "Captum", peers.by_captum(method, spelled, x, target)
+        return "Captum", peers.by_captum(row, spelled, x, target)
     compared = reference(name).expand_as(x)
     if row == "deeplift-rescale":
         return "Captum", peers.by_deeplift(spelled, x, compared, target, SMALL)

@@ -1,14 +1,8 @@
 """A network as a list of layer calls.
 
-Every call of a layer is an entry of its own, whether it is written as a module, as a
-function or as an operator. A ReLU used twice is two entries, a skip connection is an
-entry of kind ``add``. The user's model is only read: nothing of it is called, hooked or
-written, and in-place layers are computed out of place.
-
-A batch norm is folded, by value, into the convolution, transposed convolution or linear
-layer whose output it alone reads. The entry keeps the name of that layer, its output is
-the batch norm's, and the batch norm has no entry. Elsewhere, as behind a concatenation,
-a batch norm is a layer of its own, of kind ``norm``.
+Every call is an entry, whether it is a module, a function or an operator. The model is
+only read: nothing of it is called, hooked or written. A batch norm is folded into the
+linear layer whose output it alone reads, and then has no entry of its own.
 """
 
 from dataclasses import dataclass
@@ -90,17 +84,17 @@ class Trace:
                     "dropout and batch norm are random or data dependent. "
                     "Call net.eval() first."
                 )
+            who = f"module {path or 'itself'!r} ({type(module).__name__})"
             if isinstance(module, nn.modules.lazy.LazyModuleMixin):
                 raise TraceError(
-                    f"module {path or 'itself'!r} ({type(module).__name__}) has no "
-                    "weights yet. Call the network once, net(x)."
+                    f"{who} has no weights yet. Call the network once, net(x)."
                 )
             if module._forward_pre_hooks:
                 raise TraceError(
-                    f"module {path or 'itself'!r} ({type(module).__name__}) has a hook "
-                    "that runs before its forward, as old weight_norm and pruning do; "
-                    "modbp reads weights without running it. Make it permanent with "
-                    "torch.nn.utils.remove_weight_norm or prune.remove, or remove it."
+                    f"{who} has a hook that runs before its forward, as old "
+                    "weight_norm and pruning do; modbp reads weights without running "
+                    "it. Make it permanent with torch.nn.utils.remove_weight_norm or "
+                    "prune.remove, or remove it."
                 )
         self._constants, self._nodes = constants_and_nodes(net)
         self.net, self._modules = net, dict(net.named_modules())
@@ -112,12 +106,10 @@ class Trace:
         }
 
     def run(self, x, visit=None, forget=None):
-        """Walk through the calls for one input ``[N, …]``.
+        """Return the calls for ``[N, …]``, input first, outputs, and the last position.
 
-        ``visit(call, *inputs)`` returns the call's output; it computes the layer if
-        left out. ``forget(position)`` is told of every output that no later call reads,
-        which is then not kept here either. Returns the calls, the input first, their
-        outputs, and the position of the call that gives the network's output.
+        ``visit(call, *inputs)`` computes an output, ``forget(position)`` is told of
+        each that no later call reads, which is not kept here either.
         """
         state = _Walk(x)
         for here, node in enumerate(self._nodes):
@@ -133,7 +125,7 @@ class Trace:
                     )
                 return state.calls, state.outputs, result.position
             elif node not in state.values:  # else a batch norm that is already done
-                state.values[node] = self._step(node, state, visit or forward)
+                state.values[node] = self._step(node, state, visit)
             if forget:
                 for position in state.unread(self._last_reader, here):
                     state.outputs[position] = None
@@ -153,22 +145,17 @@ class Trace:
     def _step(self, node, state, visit):
         args = fx.map_arg(node.args, state.values.__getitem__)
         kwargs = fx.map_arg(node.kwargs, state.values.__getitem__)
-        refs = [leaf for leaf in _leaves((args, kwargs)) if isinstance(leaf, _Ref)]
+        read_from = [state.values[each] for each in node.all_input_nodes]
+        refs = [value for value in read_from if isinstance(value, _Ref)]
         if node.op == "get_attr":
             return self._constants[node]
         if not refs:
-            return self._constant(node, args, kwargs)
+            return _evaluated(node, args, kwargs)
         name = state.name(name_of(node))
         if is_question(node.op, node.target, args):
             # A size or a type: a plain value, no layer.
             tensor = state.outputs[args[0].position]
-            call = node.target if node.op == "call_function" else None
-            rest = args[1:]
-            return (
-                call(tensor, *rest, **kwargs)
-                if call
-                else getattr(tensor, node.target)(*rest, **kwargs)
-            )
+            return _evaluated(node, (tensor, *args[1:]), kwargs)
         module = self._modules[node.target] if node.op == "call_module" else None
         shapes = {ref: state.outputs[ref.position].shape for ref in refs}
         try:
@@ -186,7 +173,7 @@ class Trace:
         alone = all(state.readers(ref) == {node} for ref in sources)
         call = Call(name, layer, positions, nonnegative, folded, alone)
         try:
-            output = visit(call, *inputs)
+            output = visit(call, *inputs) if visit else layer.forward(*inputs)
         except TraceError as error:
             raise TraceError(f"{call}: {error}") from None
         except ModbpError:
@@ -210,29 +197,14 @@ class Trace:
             state.values[norm] = _Ref(position)
         return _Ref(position)
 
-    def _constant(self, node, args, kwargs):
-        """Evaluate what does not depend on the input."""
-        if node.op == "call_module":
-            raise TraceError(
-                f"module {node.target!r} is called on something that does not depend "
-                "on the input. Compute it once and keep it as a buffer."
-            )
-        if node.op == "call_method":
-            return getattr(args[0], node.target)(*args[1:], **kwargs)
-        return node.target(*args, **kwargs)
-
     def _rebind(self, node, changed, position, state):
         """After an in-place layer, its input's name means its output."""
         here = self._order[node]
         for other, value in state.values.items():
-            if not isinstance(value, _Ref):
-                continue
             used_later = self._last_reader[other] > here
-            if value == changed:
+            if isinstance(value, _Ref) and value == changed:
                 state.values[other] = _Ref(position)
-            elif state.roots[value.position] == state.roots[changed.position] and (
-                used_later
-            ):
+            elif used_later and state.root(value) == state.root(changed):
                 raise TraceError(
                     f"layer {state.calls[position].name!r} changes in place a tensor "
                     "that is also used later under another shape. Write it out of "
@@ -240,9 +212,16 @@ class Trace:
                 )
 
 
-def forward(call, *inputs):
-    """Compute a call's layer, which is the plain visit."""
-    return call.layer.forward(*inputs)
+def _evaluated(node, args, kwargs):
+    """Evaluate what is no layer: a size, or what does not depend on the input."""
+    if node.op == "call_module":
+        raise TraceError(
+            f"module {node.target!r} is called on something that does not depend on "
+            "the input. Compute it once and keep it as a buffer."
+        )
+    if node.op == "call_method":
+        return getattr(args[0], node.target)(*args[1:], **kwargs)
+    return node.target(*args, **kwargs)
 
 
 class _Walk:
@@ -261,6 +240,10 @@ class _Walk:
         count = self._seen.get(path, 0) + 1
         return path if count == 1 else f"{path}:{count}"
 
+    def root(self, value):
+        """Return the position whose memory a value shares; None for plain values."""
+        return self.roots[value.position] if isinstance(value, _Ref) else None
+
     def unread(self, last_reader, here):
         """Return the positions that are kept and that nothing behind a step reads."""
         read = {
@@ -273,13 +256,9 @@ class _Walk:
 
     def readers(self, ref):
         """Return the steps that read an output, under whatever name."""
-        at = ref.position
-        names = [
-            node
-            for node, value in self.values.items()
-            if isinstance(value, _Ref) and value.position == at
-        ]
-        return {user for node in names for user in node.users} - {*names}
+        refs = {n: v for n, v in self.values.items() if isinstance(v, _Ref)}
+        names = {node for node, value in refs.items() if value == ref}
+        return {user for node in names for user in node.users} - names
 
     def add(self, call, output):
         self.calls.append(call)
@@ -292,11 +271,3 @@ class _Walk:
         same = call.layer.shares_memory
         self.roots.append(self.roots[call.sources[0]] if same else len(self.calls) - 1)
         return len(self.calls) - 1
-
-
-def _leaves(value):
-    if isinstance(value, dict):
-        value = list(value.values())
-    if isinstance(value, (tuple, list)):
-        return [leaf for entry in value for leaf in _leaves(entry)]
-    return [value]

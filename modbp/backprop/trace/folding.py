@@ -22,11 +22,7 @@ def foldable(nodes, modules):
 
 
 def absorb(layer, module, rank):
-    """Return one linear layer that computes a linear layer and a batch norm behind it.
-
-    Equation: ``W' = γ/σ W`` per output channel, ``b' = γ/σ (b − μ) + β``. None where
-    the batch norm has to stay on its own. The layer's input has `rank` dimensions.
-    """
+    """Return a linear layer, ``W' = γ/σ W``, ``b' = γ/σ (b − μ) + β``, or None."""
     if layer.scaled is None or module.running_mean is None:
         return None
     if layer.kind == "dense" and rank != 2:

@@ -15,10 +15,7 @@ __all__ = ["constants_and_nodes", "name_of"]
 
 
 class _Proxy(fx.Proxy):
-    """A stand-in for a tensor that also sees ``+=``.
-
-    fx records it as ``+``, which forgets that other names see the change.
-    """
+    """A stand-in that sees ``+=``, where fx records ``+`` and forgets other names."""
 
     def __iadd__(self, other):
         call = ("call_function", operator.iadd, (self, other), {})
@@ -31,10 +28,7 @@ class _Tracer(fx.Tracer):
 
 
 def constants_and_nodes(net):
-    """Return what a model computes: its parameters and buffers by step, and all steps.
-
-    The model's code runs once, without values.
-    """
+    """Return parameters and buffers by step, and all steps, of one run on no values."""
     with _unchanged(net):
         try:
             nodes = list(_Tracer().trace(net).nodes)
@@ -55,11 +49,7 @@ def constants_and_nodes(net):
 
 @contextmanager
 def _unchanged(net):
-    """Take back what is stored on the modules while the model is traced.
-
-    A forward that keeps something on `self` would leave a stand-in there, and fx notes
-    constant tensors as attributes of the model.
-    """
+    """Take back what a forward and fx store on the modules while they are traced."""
     before = [
         (mutable, mutable.copy())
         for module in net.modules()
@@ -90,13 +80,10 @@ def name_of(node):
 
 def _where(error):
     """Return the line of the user's code that a traceback ends in."""
-    ours = [f"{Path(place).parent}{os.sep}" for place in (torch.__file__, __file__)]
-    frames = [
-        frame
-        for frame in traceback.extract_tb(error.__traceback__)
-        if not frame.filename.startswith(tuple(ours))
-    ]
-    if not frames:
-        return "no line of your own code was involved"
-    last = frames[-1]
-    return f"{last.filename}, line {last.lineno}: {last.line}"
+    ours = tuple(
+        f"{Path(place).parent}{os.sep}" for place in (torch.__file__, __file__)
+    )
+    for frame in reversed(traceback.extract_tb(error.__traceback__)):
+        if not frame.filename.startswith(ours):
+            return f"{frame.filename}, line {frame.lineno}: {frame.line}"
+    return "no line of your own code was involved"

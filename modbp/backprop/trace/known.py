@@ -5,17 +5,7 @@ from functools import partial
 import torch.nn.functional as F
 from torch import nn
 
-from modbp.backprop.trace.layers import (
-    as_tuple,
-    convolution,
-    dense,
-    identity,
-    parametrised,
-    permute,
-    pooling,
-    relu,
-    reshape,
-)
+from modbp.backprop.trace import layers
 from modbp.errors import TraceError
 
 __all__ = ["BATCH_NORMS", "FUNCTIONS", "MODULES", "NAMES"]
@@ -37,17 +27,9 @@ def _conv_module(module):
             f"{type(module).__name__} pads with {module.padding_mode!r}; only zeros "
             "keep it a layer of its weights alone. Pad in a layer of its own."
         )
-    return convolution(
-        type(module).__name__,
-        module.weight,
-        module.bias,
-        module.stride,
-        module.padding,
-        module.dilation,
-        module.groups,
-        module.transposed,
-        module.output_padding,
-    )
+    names = "weight bias stride padding dilation groups transposed output_padding"
+    options = {name: getattr(module, name) for name in names.split()}
+    return layers.convolution(type(module).__name__, **options)
 
 
 def _batch_norm(module):
@@ -75,7 +57,8 @@ def _batch_norm(module):
     def adjoint(s, weight, shape):
         return s * across(weight, s)
 
-    return parametrised("norm", type(module).__name__, scale, bias, linear, adjoint)
+    parts = (scale, bias, linear, adjoint)
+    return layers.parametrised("norm", type(module).__name__, *parts)
 
 
 def _pool_module(module):
@@ -85,14 +68,10 @@ def _pool_module(module):
         raise TraceError(f"{name} also returns indices, which no rule can use.")
     kind = "maxpool" if "Max" in name else "avgpool"
     function = getattr(F, _POOLINGS[name])
-    known = (
-        "kernel_size stride padding dilation ceil_mode count_include_pad "
-        "divisor_override output_size"
-    )
-    options = {
-        key: getattr(module, key) for key in known.split() if hasattr(module, key)
-    }
-    return pooling(kind, name, partial(function, **options))
+    known = "kernel_size stride padding dilation ceil_mode output_size".split()
+    known += ["count_include_pad", "divisor_override"]
+    options = {key: getattr(module, key) for key in known if hasattr(module, key)}
+    return layers.pooling(kind, name, partial(function, **options))
 
 
 BATCH_NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)
@@ -101,13 +80,13 @@ MODULES = {
     **{getattr(nn, f"ConvTranspose{rank}d"): _conv_module for rank in (1, 2, 3)},
     **dict.fromkeys(BATCH_NORMS, _batch_norm),
     **{getattr(nn, name): _pool_module for name in _POOLINGS},
-    nn.Linear: lambda m: dense("Linear", m.weight, m.bias),
-    nn.ReLU: lambda m: relu("ReLU", m.inplace),
-    nn.ReLU6: lambda m: relu("ReLU6", m.inplace, top=6),
-    nn.Flatten: lambda m: reshape("Flatten", m.forward),
-    nn.Unflatten: lambda m: reshape("Unflatten", m.forward),
+    nn.Linear: lambda m: layers.dense("Linear", m.weight, m.bias),
+    nn.ReLU: lambda m: layers.relu("ReLU", m.inplace),
+    nn.ReLU6: lambda m: layers.relu("ReLU6", m.inplace, top=6),
+    nn.Flatten: lambda m: layers.reshape("Flatten", m.forward),
+    nn.Unflatten: lambda m: layers.reshape("Unflatten", m.forward),
     **{
-        getattr(nn, name): lambda m: identity(type(m).__name__)
+        getattr(nn, name): lambda m: layers.identity(type(m).__name__)
         for name in ("Identity", "Dropout", "Dropout1d", "Dropout2d", "Dropout3d")
     },
 }
@@ -115,37 +94,17 @@ MODULES = {
 # Functions ----------------------------------------------------------------------------
 
 
-def _convolution(rank):
-    def read(
-        a, weight, bias=None, stride=1, padding=0, dilation=1, groups=1
-    ):  # the signature of torch.nn.functional.conv2d
-        return convolution(
-            f"conv{rank}d", weight, bias, stride, padding, dilation, groups
-        )
+def _convolution(name):
+    """Return what reads a convolution's arguments, in torch's order."""
+    transposed = "transpose" in name
+    order = ["dilation", "groups"]
+    if transposed:
+        order = ["output_padding", "groups", "dilation"]
 
-    return read
-
-
-def _transposed(rank):
-    def read(
-        a,
-        weight,
-        bias=None,
-        stride=1,
-        padding=0,
-        output_padding=0,
-        groups=1,
-        dilation=1,
-    ):  # the signature of torch.nn.functional.conv_transpose2d
-        name, options = f"conv_transpose{rank}d", (stride, padding, dilation, groups)
-        return convolution(name, weight, bias, *options, True, output_padding)
-
-    return read
-
-
-def _relu(name, in_place=False, top=None):
-    def read(a, inplace=False):
-        return relu(name, in_place or inplace, top)
+    def read(a, weight, bias=None, stride=1, padding=0, *args, **kwargs):
+        options = {**dict(zip(order, args, strict=False)), **kwargs}
+        options["transposed"] = transposed
+        return layers.convolution(name, weight, bias, stride, padding, **options)
 
     return read
 
@@ -155,31 +114,28 @@ def _pool(name):
     kind = "maxpool" if "max" in name else "avgpool"
 
     def read(a, *args, **kwargs):
-        if kwargs.pop("return_indices", False):
-            raise TraceError(f"{name} also returns indices, which no rule can use.")
+        kwargs.pop("return_indices", None)  # if True, it is another function of torch
 
         def forward(a, **more):
             return function(a, *args, **kwargs, **more)
 
-        return pooling(kind, name, forward)
+        return layers.pooling(kind, name, forward)
 
     return read
 
 
 def _permute(a, *dims):
-    return permute("permute", dims[0] if isinstance(dims[0], (tuple, list)) else dims)
+    several = isinstance(dims[0], (tuple, list))
+    return layers.permute("permute", dims[0] if several else dims)
 
 
 def _mean(a, dim=None, keepdim=False):
-    if dim is None:
-        raise TraceError("mean runs over the samples; name only later dimensions.")
-
     def forward(a):
-        if any(entry % a.ndim == 0 for entry in as_tuple(dim, 1)):
+        if dim is None or any(entry % a.ndim == 0 for entry in layers.as_tuple(dim, 1)):
             raise TraceError("mean runs over the samples; name only later dimensions.")
         return a.mean(dim, keepdim)
 
-    return pooling("avgpool", "mean", forward)
+    return layers.pooling("avgpool", "mean", forward)
 
 
 def _dropout(a, p=0.5, training=True, inplace=False):
@@ -187,21 +143,21 @@ def _dropout(a, p=0.5, training=True, inplace=False):
         raise TraceError(
             "dropout is switched on by its argument. Pass training=self.training."
         )
-    return identity("dropout")
+    return layers.identity("dropout")
 
 
 FUNCTIONS = {
-    **{f"conv{rank}d": _convolution(rank) for rank in (1, 2, 3)},
-    **{f"conv_transpose{rank}d": _transposed(rank) for rank in (1, 2, 3)},
-    "linear": lambda a, weight, bias=None: dense("linear", weight, bias),
-    "relu": _relu("relu"),
-    "relu_": _relu("relu_", in_place=True),
-    "relu6": _relu("relu6", top=6),
+    **{name: _convolution(name) for name in ("conv1d", "conv2d", "conv3d")},
+    **{f"conv_transpose{n}d": _convolution(f"conv_transpose{n}d") for n in (1, 2, 3)},
+    "linear": lambda a, weight, bias=None: layers.dense("linear", weight, bias),
+    "relu": lambda a, inplace=False: layers.relu("relu", inplace),
+    "relu_": lambda a: layers.relu("relu_", True),
+    "relu6": lambda a, inplace=False: layers.relu("relu6", inplace, top=6),
     **{name: _pool(name) for name in _POOLINGS.values()},
     "permute": _permute,
     "mean": _mean,
     **{name: _dropout for name in ("dropout", "dropout1d", "dropout2d", "dropout3d")},
-    "contiguous": lambda a, memory_format=None: identity("contiguous"),
+    "contiguous": lambda a, memory_format=None: layers.identity("contiguous"),
 }
 # boolean_dispatch hides the names of the max pooling functions.
 NAMES = {getattr(F, name): name for name in _POOLINGS.values()}

@@ -18,11 +18,10 @@ class Layer:
 
     Attributes
     ----------
-    kind : str
+    kind, type : str
         ``conv``, ``dense``, ``norm``, ``relu``, ``maxpool``, ``avgpool``, ``add``,
-        ``cat``, ``shape``, ``identity``, ``input``, or ``other``.
-    type : str
-        What the user called it: "Conv2d", "relu", "add".
+        ``cat``, ``shape``, ``identity``, ``input``, or ``other``; and what the user
+        called it: "Conv2d", "relu", "add".
     forward : callable
         The output from the inputs.
     weight, bias : torch.Tensor or None
@@ -37,14 +36,12 @@ class Layer:
         one factor per output channel; for ``conv`` and ``dense``.
     undo : callable
         For ``shape``: ``undo(r, shape)`` brings ``[K, N, …]`` to the input's shape.
-    slope : callable
-        For ``relu``: the derivative, from the input or from the output.
-    overwrite : callable
-        For ``relu``: the forward, in the memory of its input.
-    in_place : bool
-        Whether the user's layer overwrites its input.
-    output_sign : str
-        "≥ 0", "any", or "keeps" where a non-negative input gives such an output.
+    slope, overwrite : callable
+        For ``relu``: the derivative, from the input or from the output; the forward, in
+        the memory of its input.
+    in_place, output_sign
+        Whether the user's layer overwrites its input; the output's sign: "≥ 0", "any",
+        or "keeps" where a non-negative input gives such an output.
     dim : int
         For ``cat``: the dimension.
 
@@ -87,11 +84,8 @@ INPUT = Layer("input", "input", _same)
 
 
 def channels_last(x):
-    """Put channels side by side where the CPU's convolutions are faster that way.
-
-    Layers and rules keep that order. Without it every convolution sorts its input and
-    its output, which takes an eighth of the time of VGG-16's.
-    """
+    """Put channels side by side where the CPU's convolutions would sort them so."""
+    # Layers and rules keep that order; sorting takes an eighth of the time of VGG-16's.
     return x.contiguous(memory_format=torch.channels_last) if _is_meant(x) else x
 
 
@@ -142,10 +136,12 @@ def as_tuple(value, rank):
 
 
 def convolution(
-    type, weight, bias, stride, padding, dilation, groups, transposed=False, extra=0
-):
+    type, weight, bias=None, stride=1, padding=0, dilation=1, groups=1,
+    transposed=False, output_padding=0,
+):  # fmt: skip
     rank = weight.ndim - 2
-    stride, dilation, extra = (as_tuple(v, rank) for v in (stride, dilation, extra))
+    several = (stride, dilation, output_padding)
+    stride, dilation, extra = (as_tuple(value, rank) for value in several)
     if padding == "valid":
         padding = 0
     if padding == "same":
@@ -243,9 +239,8 @@ def permute(type, dims):
     def undo(r, shape):
         return r.permute(back)
 
-    return Layer(
-        "shape", type, lambda a: a.permute(dims), undo=undo, output_sign="keeps"
-    )
+    options = {"undo": undo, "output_sign": "keeps"}
+    return Layer("shape", type, lambda a: a.permute(dims), **options)
 
 
 def identity(type):

@@ -26,10 +26,7 @@ def is_question(op, target, args):
 
 
 def read(target, args, kwargs, shapes):
-    """Return the layer that a module or a function stands for, and what it reads.
-
-    Some arguments stand for outputs of earlier calls; `shapes` has those of them.
-    """
+    """Return a step's layer and what it reads; `shapes` has those of such outputs."""
     kwargs = dict(kwargs)
     if not args and "input" in kwargs:
         args = (kwargs.pop("input"),)
@@ -129,7 +126,7 @@ def _reshape(name, shape, args, kwargs):
 def _add(name, args, kwargs, shapes):
     if kwargs.get("alpha", 1) != 1 or kwargs.keys() - {"alpha", "other"}:
         return _other(f"{name} with {' and '.join(kwargs)}"), list(shapes)
-    pair = [*args, *(kwargs[key] for key in ("other",) if key in kwargs)]
+    pair = [*args, *([kwargs["other"]] if "other" in kwargs else [])]
     # sum([a, b]) starts from 0.
     pair = [entry for entry in pair if not (type(entry) is int and entry == 0)]
     if not all(_is_output(entry, shapes) for entry in pair):
@@ -143,10 +140,8 @@ def _add(name, args, kwargs, shapes):
             f"{name} adds shapes {list(shapes[pair[0]])} and {list(shapes[pair[1]])}; "
             "relevance cannot be split over a broadcast. Give both the same shape."
         )
-    in_place = name != "add"
-    return Layer(
-        "add", "add", operator.add, in_place=in_place, output_sign="keeps"
-    ), pair
+    options = {"in_place": name != "add", "output_sign": "keeps"}
+    return Layer("add", "add", operator.add, **options), pair
 
 
 def _cat(name, parts, dim, shapes):
