@@ -94,7 +94,7 @@ class Method:
         How figures make one number of a pixel's colour channels.
     frame
         What rules see of the forward pass: activations, or
-        :class:`modbp.deeplift.Differences`.
+        ``modbp.deeplift.Differences``.
     """
 
     name: str
