@@ -270,13 +270,11 @@ def gamma_forward(
 
     Parameters
     ----------
-    mats, x, gamma, biases, relu, split
-        As in `gamma_layers`.
+    mats, x, gamma, biases, relu, split : As in `gamma_layers`.
 
     Returns
     -------
-    Forward
-        ``activations``: R⁺(0), …, R⁺(T); ``factors``: c(1), …, c(T).
+    Forward : ``activations``: R⁺(0), …, R⁺(T); ``factors``: c(1), …, c(T).
     """
     layers = gamma_layers(mats, x, gamma, biases, relu=relu, split=split)
     activations = [as_vector(x, "x"), *(layer.output for layer in layers)]
@@ -306,8 +304,7 @@ def gamma_backward(
 
     Parameters
     ----------
-    mats, x, gamma, biases, relu, split
-        As in `gamma_layers`.
+    mats, x, gamma, biases, relu, split : As in `gamma_layers`.
 
     Returns
     -------

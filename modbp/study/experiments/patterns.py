@@ -36,12 +36,9 @@ class Patterns(Experiment):
 
     Parameters
     ----------
-    subject
-        The network, and the images that are explained.
-    patterns
-        How many training images patterns are fitted to.
-    neurons
-        How many neurons of a layer get a covariance of their own.
+    subject : The network, and the images that are explained.
+    patterns : How many training images patterns are fitted to.
+    neurons : How many neurons of a layer get a covariance of their own.
 
     Examples
     --------
