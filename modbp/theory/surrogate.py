@@ -163,23 +163,9 @@ def gamma_layer(
         p = np.where(P == 0, 0.0, np.where(is_positive, K, 0.0).T / P)
         n = np.where(N == 0, 0.0, np.where(is_positive, 0.0, -K).T / N)
         c, output = t * scale, forward @ h
-    return GammaLayer(
-        z=z,
-        positive=P,
-        negative=N,
-        c=c,
-        forward=forward[:, :-1],
-        forward_bias=forward[:, -1],
-        backward=backward[:-1],
-        bias_share=backward[-1],
-        nu=nu,
-        p=p[:-1],
-        n=n[:-1],
-        poles=poles,
-        active=active,
-        pole=pole,
-        output=output,
-    )
+    parts = forward[:, :-1], forward[:, -1], backward[:-1], backward[-1]
+    shares = nu, p[:-1], n[:-1], poles
+    return GammaLayer(z, P, N, c, *parts, *shares, active, pole, output)
 
 
 def gamma_layers(

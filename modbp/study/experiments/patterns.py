@@ -73,11 +73,7 @@ class Patterns(Experiment):
         }
         first = subject.prepared(self.images[:1])
         self.layers = list(taps(subject.net, first))
-        self.counts = {
-            "layers": len(self.layers),
-            "matrices": 1,
-            "chains": len(KINDS),
-        }
+        self.counts = {"layers": len(self.layers), "matrices": 1, "chains": len(KINDS)}
 
     @cached_property
     def _x(self):
