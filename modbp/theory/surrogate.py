@@ -87,14 +87,9 @@ class GammaLayer:
 
 
 def gamma_layer(
-    W: ArrayLike,
-    h: ArrayLike,
-    gamma: float,
-    bias: ArrayLike | None = None,
-    *,
-    relu: bool = False,
-    split: bool = False,
-) -> GammaLayer:
+    W: ArrayLike, h: ArrayLike, gamma: float, bias: ArrayLike | None = None, *,
+    relu: bool = False, split: bool = False,
+) -> GammaLayer:  # fmt: skip
     r"""Return one layer of the γ-rule, poles included.
 
     .. math:: c_j = \frac{z_j}{z_j+\gamma P_j},\qquad
@@ -169,14 +164,10 @@ def gamma_layer(
 
 
 def gamma_layers(
-    mats: Iterable[ArrayLike],
-    x: ArrayLike,
-    gamma: float,
-    biases: Sequence[ArrayLike | None] | None = None,
-    *,
-    relu: bool = False,
+    mats: Iterable[ArrayLike], x: ArrayLike, gamma: float,
+    biases: Sequence[ArrayLike | None] | None = None, *, relu: bool = False,
     split: bool = False,
-) -> list[GammaLayer]:
+) -> list[GammaLayer]:  # fmt: skip
     """Return every layer of the γ-rule, each at the activations of the surrogate below.
 
     A pole is refused, by the name of its layer and unit, unless the unit is inactive.
@@ -232,14 +223,10 @@ def gamma_layers(
 
 
 def gamma_forward(
-    mats: Iterable[ArrayLike],
-    x: ArrayLike,
-    gamma: float,
-    biases: Sequence[ArrayLike | None] | None = None,
-    *,
-    relu: bool = False,
+    mats: Iterable[ArrayLike], x: ArrayLike, gamma: float,
+    biases: Sequence[ArrayLike | None] | None = None, *, relu: bool = False,
     split: bool = False,
-) -> Forward:
+) -> Forward:  # fmt: skip
     r"""Return the forward surrogate: its activations, and the factors c.
 
     .. math::
@@ -268,14 +255,10 @@ def gamma_forward(
 
 
 def gamma_backward(
-    mats: Iterable[ArrayLike],
-    x: ArrayLike,
-    gamma: float,
-    biases: Sequence[ArrayLike | None] | None = None,
-    *,
-    relu: bool = False,
+    mats: Iterable[ArrayLike], x: ArrayLike, gamma: float,
+    biases: Sequence[ArrayLike | None] | None = None, *, relu: bool = False,
     split: bool = False,
-) -> list[np.ndarray]:
+) -> list[np.ndarray]:  # fmt: skip
     r"""Return the matrices by which LRP-γ takes relevance from layer to layer.
 
     .. math::

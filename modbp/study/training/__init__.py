@@ -52,18 +52,10 @@ def _erase(x, side, generator):
 
 
 def train(
-    name: str,
-    output: str | Path,
-    *,
-    resume: bool = False,
-    seed: int = 0,
-    folder: str | Path | None = None,
-    download: bool = False,
-    limit: int | None = None,
-    device: str | None = None,
-    command: str = "",
-    **changes: object,
-) -> dict:
+    name: str, output: str | Path, *, resume: bool = False, seed: int = 0,
+    folder: str | Path | None = None, download: bool = False, limit: int | None = None,
+    device: str | None = None, command: str = "", **changes: object,
+) -> dict:  # fmt: skip
     """Train a network and write its weights with their history.
 
     Everything random comes from `seed` and the number of the epoch, and every epoch
