@@ -124,8 +124,7 @@ def random_logit(
     net, x, method, target, fold
         As for :func:`modbp.explain`: two logits or more, ``[N, C, H, W]`` images.
     seed
-        The other logit of an image is drawn by this seed and the image's pixels, the
-        same for all methods.
+        Draws an image's other logit, with the image's pixels; the same for all methods.
 
     Returns
     -------
@@ -177,8 +176,7 @@ def cascade(
     net, x, method, target, fold
         As for :func:`modbp.explain`: ``[N, C, H, W]`` images.
     stages
-        Layers, or modules that hold several, top first; all layers with weights if left
-        out.
+        Layers or modules with several, top first; all layers with weights if left out.
     seed
         Of the weights.
     own
