@@ -44,13 +44,10 @@ RECTIFYING = ("guided-bp", "deconv", "rectgrad")
 
 # Options under which relevance is conserved, where that can hold at all.
 CONSERVING = {
-    "lrp-z": {"bias": "ignore"},
-    "lrp-eps": {"bias": "ignore", "epsilon": 1e-14},
-    "lrp-a1b0": {"bias": "ignore"},
-    "lrp-a2b1": {"bias": "ignore"},
-    "excitation-bp": {},
+    "lrp-z": {"bias": "ignore"}, "lrp-eps": {"bias": "ignore", "epsilon": 1e-14},
+    "lrp-a1b0": {"bias": "ignore"}, "lrp-a2b1": {"bias": "ignore"}, "excitation-bp": {},
     "lrp-gamma": {"bias": "ignore"},
-}
+}  # fmt: skip
 
 
 def normal(seed, *shape):

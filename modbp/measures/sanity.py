@@ -120,8 +120,7 @@ def random_logit(
     net, x, method, target, fold
         As for :func:`modbp.explain`: two logits or more, ``[N, C, H, W]`` images.
     seed
-        The other logit of an image is drawn by this seed and the image's pixels, the
-        same for all methods.
+        Draws an image's other logit, with the image's pixels; the same for all methods.
 
     Returns
     -------
@@ -171,8 +170,7 @@ def cascade(
     net, x, method, target, fold
         As for :func:`modbp.explain`: ``[N, C, H, W]`` images.
     stages
-        Layers, or modules that hold several, top first; all layers with weights if left
-        out.
+        Layers or modules with several, top first; all layers with weights if left out.
     seed : Of the weights.
     own
         Whether a stage that holds several layers, such as a block of a ResNet, draws
