@@ -384,7 +384,7 @@ def test_further_calls_of_the_same_name_are_numbered():
         "max_pool2d max_pool2d:2"
     )
     # A layer called like the input gets a name of its own.
-    net = Net(lambda n, x: n.input(x).add_(x), input=nn.Linear(3, 3))
+    net = Net(lambda n, x: plus_assign(n.input(x), x), input=nn.Linear(3, 3))
     assert names(trained(net), normal(1, 2, 3)) == "input:2 add"
 
 
