@@ -64,13 +64,11 @@ class Sanity:
 
         Parameters
         ----------
-        corrected
-            Whether with corrected settings instead of the 2020 code's.
+        corrected : Whether with corrected settings instead of the 2020 code's.
 
         Returns
         -------
-        dict of str to float
-            In [-1, 1]; NaN where no image is left.
+        dict of str to float : In [-1, 1]; NaN where no image is left.
 
         Examples
         --------
@@ -86,13 +84,11 @@ class Sanity:
 
         Parameters
         ----------
-        corrected
-            Whether with corrected settings instead of the 2020 code's.
+        corrected : Whether with corrected settings instead of the 2020 code's.
 
         Returns
         -------
-        dict of str to float
-            The same for every stage.
+        dict of str to float : The same for every stage.
 
         Examples
         --------
@@ -128,13 +124,11 @@ def random_logit(
 
     Returns
     -------
-    Sanity
-        With one stage.
+    Sanity : With one stage.
 
     Raises
     ------
-    ModbpError
-        If the input, the network, the classes or the method does not fit.
+    ModbpError : If the input, the network, the classes or the method does not fit.
 
     References
     ----------
@@ -177,8 +171,7 @@ def cascade(
         As for :func:`modbp.explain`: ``[N, C, H, W]`` images.
     stages
         Layers or modules with several, top first; all layers with weights if left out.
-    seed
-        Of the weights.
+    seed : Of the weights.
     own
         Whether a stage that holds several layers, such as a block of a ResNet, draws
         those anew as well. In the 2020 code a block's name is that of its last ReLU, so
@@ -190,13 +183,11 @@ def cascade(
 
     Returns
     -------
-    Sanity
-        With one stage for each of `stages`.
+    Sanity : With one stage for each of `stages`.
 
     Raises
     ------
-    ModbpError
-        If the input, the network, a stage or the method does not fit.
+    ModbpError : If the input, the network, a stage or the method does not fit.
 
     References
     ----------
@@ -234,8 +225,7 @@ def randomised(
 
     Parameters
     ----------
-    net, x, stages, seed, own
-        As for :func:`cascade`.
+    net, x, stages, seed, own : As for :func:`cascade`.
 
     Yields
     ------
@@ -244,8 +234,7 @@ def randomised(
 
     Raises
     ------
-    ModbpError
-        If the network or a stage does not fit.
+    ModbpError : If the network or a stage does not fit.
 
     Examples
     --------

@@ -116,8 +116,7 @@ def share(
 
     Parameters
     ----------
-    call, a
-        A call with weights, as a rule gets it, and its input ``[N, …]``.
+    call, a : A call with weights, as a rule gets it, and its input ``[N, …]``.
     *pairs
         ``(a′, change)``: an input ``[N, …]`` or ``[1, …]``, and a function that changes
         a weight entry by entry, such as ``modbp.rules.positive`` (of a large layer
