@@ -27,15 +27,9 @@ if TYPE_CHECKING:
     from modbp.backprop.explain import explain as explain
     from modbp.errors import ModbpError as ModbpError
     from modbp.figures import widgets as widgets
-    from modbp.measures import (
-        patterns as patterns,
-    )
-    from modbp.measures import (
-        sanity as sanity,
-    )
-    from modbp.measures import (
-        similarity as similarity,
-    )
+    from modbp.measures import patterns as patterns
+    from modbp.measures import sanity as sanity
+    from modbp.measures import similarity as similarity
     from modbp.measures.csc import CSCResult as CSCResult
     from modbp.measures.csc import csc as csc
     from modbp.theory import surrogate as surrogate

@@ -7,18 +7,8 @@ each is also the built-in error that a caller would expect (`ValueError`, `TypeE
 
 import difflib
 
-__all__ = [
-    "DataError",
-    "InputError",
-    "MethodError",
-    "ModbpError",
-    "ResultError",
-    "TraceError",
-    "UnknownName",
-    "WeightsError",
-    "check_option",
-    "unknown_name",
-]
+__all__ = ["DataError", "InputError", "MethodError", "ModbpError", "ResultError"]
+__all__ += ["TraceError", "UnknownName", "WeightsError", "check_option", "unknown_name"]
 
 
 class ModbpError(Exception):

@@ -6,8 +6,6 @@ from hypothesis import strategies as st
 from nets import CHAINS, normal, uniform
 from torch import nn
 
-__all__ = ["Case", "Graph", "cases", "graphs"]
-
 CHANNELS, SIDE = 2, 4
 
 

@@ -18,18 +18,11 @@ torch.set_num_threads(1)
 # The same examples on every machine, and no clock: a busy machine is no failure.
 repeatable = settings(max_examples=20, deadline=None, derandomize=True)
 
-_HERE = (modbp.models.SHIPPED / "cifar10.safetensors").exists()
-_NEEDED = pytest.mark.skipif(
-    not _HERE, reason="needs modbp/zoo/weights/cifar10.safetensors"
-)
 # For parametrize: the paper's network, with random weights and with the trained ones.
-WEIGHTS = [
-    pytest.param(None, id="random"),
-    pytest.param("cifar10", id="shipped", marks=_NEEDED),
-]
+WEIGHTS = [pytest.param(None, id="random"), pytest.param("cifar10", id="shipped")]
 
 # The trained weights, where one set is enough.
-BEST = "cifar10" if _HERE else None
+BEST = "cifar10"
 
 # The methods that need nothing but a network and an input, and those that are chains.
 EXPLAINING = [name for name in modbp.methods.names() if "pattern" not in name]
@@ -44,13 +37,10 @@ RECTIFYING = ("guided-bp", "deconv", "rectgrad")
 
 # Options under which relevance is conserved, where that can hold at all.
 CONSERVING = {
-    "lrp-z": {"bias": "ignore"},
-    "lrp-eps": {"bias": "ignore", "epsilon": 1e-14},
-    "lrp-a1b0": {"bias": "ignore"},
-    "lrp-a2b1": {"bias": "ignore"},
-    "excitation-bp": {},
+    "lrp-z": {"bias": "ignore"}, "lrp-eps": {"bias": "ignore", "epsilon": 1e-14},
+    "lrp-a1b0": {"bias": "ignore"}, "lrp-a2b1": {"bias": "ignore"}, "excitation-bp": {},
     "lrp-gamma": {"bias": "ignore"},
-}
+}  # fmt: skip
 
 
 def normal(seed, *shape):

@@ -16,22 +16,15 @@ from modbp.zoo.vision import load_torchvision
 # Name, and the side of the images it gets here.
 NETWORKS = {
     **dict.fromkeys(("vgg11", "vgg16", "vgg16_bn", "vgg19"), 32),
-    **dict.fromkeys(("resnet18", "resnet50", "resnet101"), 32),
-    "squeezenet1_0": 48,
-    "squeezenet1_1": 32,
-    "googlenet": 32,
-    "densenet121": 32,
-    "mobilenet_v2": 32,
+    **dict.fromkeys(("resnet18", "resnet50", "resnet101"), 32), "squeezenet1_0": 48,
+    "squeezenet1_1": 32, "googlenet": 32, "densenet121": 32, "mobilenet_v2": 32,
     "alexnet": 64,
-}
+}  # fmt: skip
 # Relatives of these, which are only shown to be read as they are.
 RELATIVES = {
-    "resnet152": 32,
-    "resnext50_32x4d": 32,
-    "regnet_x_400mf": 32,
-    "mnasnet0_5": 32,
+    "resnet152": 32, "resnext50_32x4d": 32, "regnet_x_400mf": 32, "mnasnet0_5": 32,
     "inception_v3": 80,
-}
+}  # fmt: skip
 # Those that are none of torchvision's.
 OTHERS = {"cifar10": 32, "own": 16}
 # Those with layers that no method has a rule for: the first of them, and its type.

@@ -1,8 +1,6 @@
 """The door: what it hands on, and that nothing is loaded before it is used."""
 
 import ast
-import subprocess
-import sys
 from importlib import metadata
 from pathlib import Path
 
@@ -15,15 +13,6 @@ NOUNS = {
     *("data", "figures", "widgets", "theory", "surrogate", "similarity", "patterns"),
     *("errors", "ModbpError", "Chain", "CSCResult", "__version__"),
 }
-HEAVY = ("torch", "torchvision", "matplotlib", "scipy", "skimage", "numpy")
-
-
-def loaded_by(statement):
-    """Return the modules that a fresh Python has loaded after a statement."""
-    script = f"{statement}; import sys; print(*sys.modules)"
-    command = [sys.executable, "-W", "error", "-c", script]
-    done = subprocess.run(command, capture_output=True, encoding="utf-8", check=True)
-    return set(done.stdout.split())
 
 
 def test_the_door_hands_on_its_nouns_and_no_others():
@@ -53,10 +42,6 @@ def test_editors_are_told_the_same_as_the_interpreter():
     for name, place in told.items():
         home = __import__(place, fromlist=[name])
         assert getattr(home, name) is getattr(modbp, name)
-
-
-def test_the_door_loads_nothing_heavy():
-    assert not loaded_by("import modbp") & set(HEAVY)
 
 
 def test_a_function_and_its_module_do_not_hide_each_other():

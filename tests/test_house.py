@@ -14,15 +14,9 @@ PACKAGE = ROOT / "modbp"
 # From the ground up: a wing imports only from those on lower floors. Wings of one floor
 # do not know each other.
 WINGS = [
-    {"errors"},
-    {"files"},
-    {"theory", "backprop", "zoo"},
-    {"measures"},
-    {"figures"},
-    {"study"},
-    {"commands"},
-    {"__main__"},
-]
+    {"errors"}, {"files"}, {"theory", "backprop", "zoo"}, {"measures"}, {"figures"},
+    {"study"}, {"commands"}, {"__main__"},
+]  # fmt: skip
 # Inside a wing, from the ground up.
 ROOMS = {
     "backprop": [

@@ -3,7 +3,9 @@
 import shutil
 from pathlib import Path
 
+from numpy.typing import ArrayLike
 from sphinx.util import logging
+from sphinx.util.typing import stringify_annotation
 
 LOG = logging.getLogger(__name__)
 
@@ -36,10 +38,19 @@ def report_times(app, error):
             LOG.info("%8.1f s  cells of %s", run["runtime"], name)
 
 
+def say_array_like(app, what, name, value, options, signature, returns):
+    """Write `ArrayLike` as one word: numpy would spell out a dozen types."""
+    spelled = stringify_annotation(ArrayLike, "smart")
+    return tuple(
+        each and each.replace(spelled, "ArrayLike") for each in (signature, returns)
+    )
+
+
 def setup(app):
     """Connect the functions above to Sphinx."""
     # Below 501, where the theme decides what its download menu offers.
     app.connect("html-page-context", offer_notebook, priority=400)
     app.connect("html-page-context", drop_repeated_scripts, priority=900)
     app.connect("build-finished", report_times)
+    app.connect("autodoc-process-signature", say_array_like)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

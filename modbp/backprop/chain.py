@@ -26,13 +26,11 @@ def chain(
 
     Parameters
     ----------
-    net, x, method, fold
-        As for :func:`modbp.explain`; no average.
+    net, x, method, fold : As for :func:`modbp.explain`; no average.
 
     Returns
     -------
-    Chain
-        Printing it shows layer, shape and rule.
+    Chain : Printing it shows layer, shape and rule.
 
     Raises
     ------
@@ -177,8 +175,7 @@ class Chain:
 
     Parameters
     ----------
-    net, x, method, fold
-        As for :func:`modbp.chain`.
+    net, x, method, fold : As for :func:`modbp.chain`.
 
     Attributes
     ----------
@@ -212,13 +209,11 @@ class Chain:
 
         Parameters
         ----------
-        layer
-            Name of the layer.
+        layer : Name of the layer.
 
         Returns
         -------
-        torch.Tensor
-            ``[N, …]``.
+        torch.Tensor : ``[N, …]``.
 
         Examples
         --------
@@ -232,8 +227,7 @@ class Chain:
 
         Parameters
         ----------
-        layer
-            Name of the layer.
+        layer : Name of the layer.
 
         Returns
         -------
@@ -263,10 +257,8 @@ class Chain:
 
         Parameters
         ----------
-        r
-            ``[N, *shape]`` of `start`, or ``[K, N, *shape]`` for `K` at once.
-        start
-            Name of the layer where it enters.
+        r : ``[N, *shape]`` of `start`, or ``[K, N, *shape]`` for `K` at once.
+        start : Name of the layer where it enters.
         to
             Names of the layers where it is read, `start` or below; all of them if None.
 
@@ -312,18 +304,15 @@ class Chain:
 
         Parameters
         ----------
-        target
-            One class for all or ``[N]``; the largest logit if left out.
+        target : One class for all or ``[N]``; the largest logit if left out.
 
         Returns
         -------
-        torch.Tensor
-            Relevance of the input, ``[N, …]``.
+        torch.Tensor : Relevance of the input, ``[N, …]``.
 
         Raises
         ------
-        InputError
-            If a target is out of range, or the network has no logits.
+        InputError : If a target is out of range, or the network has no logits.
 
         Examples
         --------
@@ -341,18 +330,15 @@ class Chain:
 
         Parameters
         ----------
-        layer, sample
-            Name of the layer, and which sample of the batch.
+        layer, sample : Name of the layer, and which sample of the batch.
 
         Returns
         -------
-        torch.Tensor
-            ``[in, out]``.
+        torch.Tensor : ``[in, out]``.
 
         Raises
         ------
-        InputError
-            If the matrix would be too large, or there is no such sample.
+        InputError : If the matrix would be too large, or there is no such sample.
 
         Examples
         --------
@@ -377,8 +363,7 @@ class Chain:
 
         Raises
         ------
-        InputError
-            If there is no such sample, or `layer` is the input.
+        InputError : If there is no such sample, or `layer` is the input.
 
         Examples
         --------

@@ -22,21 +22,16 @@ def explain(
 
     Parameters
     ----------
-    net
-        A classifier in evaluation mode; it is only read.
-    x
-        ``[N, …]`` inputs.
-    method
-        A name of :func:`modbp.methods.names`, or a method of yours.
+    net : A classifier in evaluation mode; it is only read.
+    x : ``[N, …]`` inputs.
+    method : A name of :func:`modbp.methods.names`, or a method of yours.
     target
         The class to explain, one for all or ``[N]``; the largest logit if left out.
-    fold
-        Whether batch norm becomes part of the linear layer before it, where it can.
+    fold : Whether batch norm becomes part of the linear layer before it, where it can.
 
     Returns
     -------
-    torch.Tensor
-        Of the shape, type and device of `x`.
+    torch.Tensor : Of the shape, type and device of `x`.
 
     Raises
     ------
@@ -75,20 +70,16 @@ def reduce(
 
     Parameters
     ----------
-    r
-        ``[N, C, H, W]``.
-    method
-        Says whether channels are summed or the largest absolute value counts.
+    r : ``[N, C, H, W]``.
+    method : Says whether channels are summed or the largest absolute value counts.
 
     Returns
     -------
-    torch.Tensor
-        ``[N, H, W]``.
+    torch.Tensor : ``[N, H, W]``.
 
     Raises
     ------
-    InputError
-        If `r` is not an image-shaped batch.
+    InputError : If `r` is not an image-shaped batch.
 
     Examples
     --------

@@ -60,13 +60,11 @@ class Operator:
 
         Parameters
         ----------
-        r
-            ``[N, out]`` or ``[K, N, out]``.
+        r : ``[N, out]`` or ``[K, N, out]``.
 
         Returns
         -------
-        torch.Tensor
-            ``[N, in]`` or ``[K, N, in]``.
+        torch.Tensor : ``[N, in]`` or ``[K, N, in]``.
         """
         r, many = self._checked(r, self.shape[1])
         r_in = self._forward(r)
@@ -78,18 +76,15 @@ class Operator:
 
         Parameters
         ----------
-        u
-            ``[N, in]`` or ``[K, N, in]``.
+        u : ``[N, in]`` or ``[K, N, in]``.
 
         Returns
         -------
-        torch.Tensor
-            ``[N, out]`` or ``[K, N, out]``.
+        torch.Tensor : ``[N, out]`` or ``[K, N, out]``.
 
         Raises
         ------
-        MethodError
-            If the rule is not linear in relevance, so that there is no `M`.
+        MethodError : If the rule is not linear in relevance, so that there is no `M`.
         """
         u, many = self._checked(u, self.shape[0])
         self._refuse_nonlinear()
@@ -105,8 +100,7 @@ class Operator:
 
         Returns
         -------
-        torch.Tensor
-            ``[N, *output]``.
+        torch.Tensor : ``[N, *output]``.
         """
         ones = self._like.new_ones(self._count, self.shape[0])
         return self.adjoint(ones).unflatten(1, self.output)
@@ -123,15 +117,12 @@ class Operator:
 
         Parameters
         ----------
-        tolerance
-            Above 0; below about 1e-6 only float64 can meet it.
-        steps, seed
-            How many products with ``MᵀM`` at most; what draws the first `v`.
+        tolerance : Above 0; below about 1e-6 only float64 can meet it.
+        steps, seed : How many products with ``MᵀM`` at most; what draws the first `v`.
 
         Returns
         -------
-        torch.Tensor
-            ``[N]``.
+        torch.Tensor : ``[N]``.
 
         Raises
         ------
@@ -162,8 +153,7 @@ class Operator:
 
         Returns
         -------
-        torch.Tensor
-            ``[in, out]``.
+        torch.Tensor : ``[in, out]``.
         """
         if self._count != 1:
             raise InputError(

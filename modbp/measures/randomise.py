@@ -21,17 +21,13 @@ def randomise(net: nn.Module, layers: Sequence[str], seed: int = 0) -> None:
 
     Parameters
     ----------
-    net
-        The network; changed.
-    layers
-        Dotted paths of modules; those without weights stay as they are.
-    seed
-        Of all draws.
+    net : The network; changed.
+    layers : Dotted paths of modules; those without weights stay as they are.
+    seed : Of all draws.
 
     Raises
     ------
-    TraceError
-        If a module with weights is of another type.
+    TraceError : If a module with weights is of another type.
 
     Examples
     --------

@@ -64,13 +64,11 @@ class Sanity:
 
         Parameters
         ----------
-        corrected
-            Whether with corrected settings instead of the 2020 code's.
+        corrected : Whether with corrected settings instead of the 2020 code's.
 
         Returns
         -------
-        dict of str to float
-            In [-1, 1]; NaN where no image is left.
+        dict of str to float : In [-1, 1]; NaN where no image is left.
 
         Examples
         --------
@@ -86,13 +84,11 @@ class Sanity:
 
         Parameters
         ----------
-        corrected
-            Whether with corrected settings instead of the 2020 code's.
+        corrected : Whether with corrected settings instead of the 2020 code's.
 
         Returns
         -------
-        dict of str to float
-            The same for every stage.
+        dict of str to float : The same for every stage.
 
         Examples
         --------
@@ -124,18 +120,15 @@ def random_logit(
     net, x, method, target, fold
         As for :func:`modbp.explain`: two logits or more, ``[N, C, H, W]`` images.
     seed
-        The other logit of an image is drawn by this seed and the image's pixels, the
-        same for all methods.
+        Draws an image's other logit, with the image's pixels; the same for all methods.
 
     Returns
     -------
-    Sanity
-        With one stage.
+    Sanity : With one stage.
 
     Raises
     ------
-    ModbpError
-        If the input, the network, the classes or the method does not fit.
+    ModbpError : If the input, the network, the classes or the method does not fit.
 
     References
     ----------
@@ -177,10 +170,8 @@ def cascade(
     net, x, method, target, fold
         As for :func:`modbp.explain`: ``[N, C, H, W]`` images.
     stages
-        Layers, or modules that hold several, top first; all layers with weights if left
-        out.
-    seed
-        Of the weights.
+        Layers or modules with several, top first; all layers with weights if left out.
+    seed : Of the weights.
     own
         Whether a stage that holds several layers, such as a block of a ResNet, draws
         those anew as well. In the 2020 code a block's name is that of its last ReLU, so
@@ -192,13 +183,11 @@ def cascade(
 
     Returns
     -------
-    Sanity
-        With one stage for each of `stages`.
+    Sanity : With one stage for each of `stages`.
 
     Raises
     ------
-    ModbpError
-        If the input, the network, a stage or the method does not fit.
+    ModbpError : If the input, the network, a stage or the method does not fit.
 
     References
     ----------
@@ -236,8 +225,7 @@ def randomised(
 
     Parameters
     ----------
-    net, x, stages, seed, own
-        As for :func:`cascade`.
+    net, x, stages, seed, own : As for :func:`cascade`.
 
     Yields
     ------
@@ -246,8 +234,7 @@ def randomised(
 
     Raises
     ------
-    ModbpError
-        If the network or a stage does not fit.
+    ModbpError : If the network or a stage does not fit.
 
     Examples
     --------

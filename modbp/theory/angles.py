@@ -67,8 +67,7 @@ def min_cosine_squared(M: ArrayLike) -> Fraction:
 
     Returns
     -------
-    fractions.Fraction
-        In [0, 1].
+    fractions.Fraction : In [0, 1].
     """
     M = np.asarray(M, dtype=object)
     # The sign would be lost in the square, hence the demand.

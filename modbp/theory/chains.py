@@ -155,8 +155,7 @@ def active_chain(mats: Iterable[ArrayLike]) -> list[np.ndarray]:
 
     Returns
     -------
-    list of numpy.ndarray
-        The same matrices, each ``[active in, active out]``.
+    list of numpy.ndarray : The same matrices, each ``[active in, active out]``.
     """
     mats = as_chain(mats, "B")
     for k, B in enumerate(mats):

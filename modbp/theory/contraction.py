@@ -73,8 +73,7 @@ def birkhoff(A: ArrayLike) -> float:
 
     Returns
     -------
-    float
-        In [0, 1]; 1 as soon as two columns have different supports.
+    float : In [0, 1]; 1 as soon as two columns have different supports.
     """
     A = as_matrix(A, nonnegative=True, no_zero_column=True)
     support = A > 0
@@ -105,8 +104,7 @@ def overlap(M: ArrayLike, A: ArrayLike) -> float:
 
     Returns
     -------
-    float
-        In [0, 1]; 0 exactly when two columns of A are orthogonal.
+    float : In [0, 1]; 0 exactly when two columns of A are orthogonal.
     """
     M, A = as_chain([M, A], nonnegative=True, no_zero_column=True)
     weighted = np.linalg.norm(M, axis=0)[:, None] * A
@@ -138,8 +136,7 @@ def theorem_b_bound(mats: Iterable[ArrayLike], norm: str = "dobrushin") -> float
 
     Returns
     -------
-    float
-        At least 0. Above 2 it says nothing.
+    float : At least 0. Above 2 it says nothing.
     """
     coefficients = {"dobrushin": dobrushin, "euclidean": euclidean}
     if norm not in coefficients:
@@ -170,8 +167,7 @@ def theorem_c_bound(mats: Iterable[ArrayLike], block: int = 1) -> float:
 
     Returns
     -------
-    float
-        In [0, 1].
+    float : In [0, 1].
     """
     mats = as_chain(mats, nonnegative=True, no_zero_column=True)
     if block < 1:

@@ -31,8 +31,7 @@ def cv_squared(A: ArrayLike) -> float:
 
     Returns
     -------
-    float
-        At least 0; infinite if the mean is zero.
+    float : At least 0; infinite if the mean is zero.
     """
     A = as_matrix(A)
     return float(A.var() / A.mean() ** 2) if A.mean() else float("inf")
@@ -53,8 +52,7 @@ def cv_squared_alpha_beta(alpha: float, beta: float) -> float:
 
     Returns
     -------
-    float
-        At least π/2 - 1; infinite for α = β.
+    float : At least π/2 - 1; infinite for α = β.
     """
     if alpha == beta:
         return float("inf")
@@ -86,8 +84,7 @@ def rate_law(widths: Sequence[int], cv2: float) -> np.ndarray:
 
     Returns
     -------
-    numpy.ndarray
-        ``[len(widths)]``.
+    numpy.ndarray : ``[len(widths)]``.
     """
     widths = np.asarray(widths, dtype=np.float64)
     if widths.ndim != 1 or not widths.size or widths.min() < 1 or not cv2 >= 0:
@@ -121,8 +118,7 @@ def critical_beta(width: int) -> float:
 
     Returns
     -------
-    float
-        At least 0.
+    float : At least 0.
     """
     if np.pi - 1 > width:
         raise InputError(
@@ -154,8 +150,7 @@ def gamma_rate(gamma: float, width: int) -> float:
 
     Returns
     -------
-    float
-        In (0, 1] for wide layers.
+    float : In (0, 1] for wide layers.
     """
     if not gamma >= 0 or width < 1:
         raise InputError(
@@ -187,8 +182,7 @@ def contracting_gamma(delta: float) -> float:
 
     Returns
     -------
-    float
-        At least 2. Sufficient, far from necessary.
+    float : At least 2. Sufficient, far from necessary.
     """
     if not 0 <= delta < 1:
         raise InputError(

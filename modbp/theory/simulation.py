@@ -87,8 +87,7 @@ def measure(R: ArrayLike, protocol: Protocol = PROTOCOLS["code"]) -> float:
 
     Returns
     -------
-    float
-        In [0, 2]; NaN if no pair is left. Its floor is the rounding of R's dtype.
+    float : In [0, 2]; NaN if no pair is left. Its floor is the rounding of R's dtype.
     """
     as_matrix(R, "R")
     # Not its float64 copy: float32 vectors are to show the floor of float32.
@@ -135,13 +134,11 @@ def simulate_learned(
         A_1, …, A_n, each ``[in, out]``: for a dense layer, torch's weight transposed.
     relu : bool
         Whether to clip at zero after every multiplication.
-    protocol, vectors, repetitions, seed
-        As in `simulate`.
+    protocol, vectors, repetitions, seed : As in `simulate`.
 
     Returns
     -------
-    numpy.ndarray
-        ``[repetitions, len(mats) + 1]``, as in `simulate`.
+    numpy.ndarray : ``[repetitions, len(mats) + 1]``, as in `simulate`.
     """
     mats, rng = as_chain(mats), np.random.default_rng(seed)
     outputs = mats[-1].shape[1]

@@ -87,14 +87,9 @@ class GammaLayer:
 
 
 def gamma_layer(
-    W: ArrayLike,
-    h: ArrayLike,
-    gamma: float,
-    bias: ArrayLike | None = None,
-    *,
-    relu: bool = False,
-    split: bool = False,
-) -> GammaLayer:
+    W: ArrayLike, h: ArrayLike, gamma: float, bias: ArrayLike | None = None, *,
+    relu: bool = False, split: bool = False,
+) -> GammaLayer:  # fmt: skip
     r"""Return one layer of the γ-rule, poles included.
 
     .. math:: c_j = \frac{z_j}{z_j+\gamma P_j},\qquad
@@ -163,34 +158,16 @@ def gamma_layer(
         p = np.where(P == 0, 0.0, np.where(is_positive, K, 0.0).T / P)
         n = np.where(N == 0, 0.0, np.where(is_positive, 0.0, -K).T / N)
         c, output = t * scale, forward @ h
-    return GammaLayer(
-        z=z,
-        positive=P,
-        negative=N,
-        c=c,
-        forward=forward[:, :-1],
-        forward_bias=forward[:, -1],
-        backward=backward[:-1],
-        bias_share=backward[-1],
-        nu=nu,
-        p=p[:-1],
-        n=n[:-1],
-        poles=poles,
-        active=active,
-        pole=pole,
-        output=output,
-    )
+    parts = forward[:, :-1], forward[:, -1], backward[:-1], backward[-1]
+    shares = nu, p[:-1], n[:-1], poles
+    return GammaLayer(z, P, N, c, *parts, *shares, active, pole, output)
 
 
 def gamma_layers(
-    mats: Iterable[ArrayLike],
-    x: ArrayLike,
-    gamma: float,
-    biases: Sequence[ArrayLike | None] | None = None,
-    *,
-    relu: bool = False,
+    mats: Iterable[ArrayLike], x: ArrayLike, gamma: float,
+    biases: Sequence[ArrayLike | None] | None = None, *, relu: bool = False,
     split: bool = False,
-) -> list[GammaLayer]:
+) -> list[GammaLayer]:  # fmt: skip
     """Return every layer of the γ-rule, each at the activations of the surrogate below.
 
     A pole is refused, by the name of its layer and unit, unless the unit is inactive.
@@ -246,14 +223,10 @@ def gamma_layers(
 
 
 def gamma_forward(
-    mats: Iterable[ArrayLike],
-    x: ArrayLike,
-    gamma: float,
-    biases: Sequence[ArrayLike | None] | None = None,
-    *,
-    relu: bool = False,
+    mats: Iterable[ArrayLike], x: ArrayLike, gamma: float,
+    biases: Sequence[ArrayLike | None] | None = None, *, relu: bool = False,
     split: bool = False,
-) -> Forward:
+) -> Forward:  # fmt: skip
     r"""Return the forward surrogate: its activations, and the factors c.
 
     .. math::
@@ -270,13 +243,11 @@ def gamma_forward(
 
     Parameters
     ----------
-    mats, x, gamma, biases, relu, split
-        As in `gamma_layers`.
+    mats, x, gamma, biases, relu, split : As in `gamma_layers`.
 
     Returns
     -------
-    Forward
-        ``activations``: R⁺(0), …, R⁺(T); ``factors``: c(1), …, c(T).
+    Forward : ``activations``: R⁺(0), …, R⁺(T); ``factors``: c(1), …, c(T).
     """
     layers = gamma_layers(mats, x, gamma, biases, relu=relu, split=split)
     activations = [as_vector(x, "x"), *(layer.output for layer in layers)]
@@ -284,14 +255,10 @@ def gamma_forward(
 
 
 def gamma_backward(
-    mats: Iterable[ArrayLike],
-    x: ArrayLike,
-    gamma: float,
-    biases: Sequence[ArrayLike | None] | None = None,
-    *,
-    relu: bool = False,
+    mats: Iterable[ArrayLike], x: ArrayLike, gamma: float,
+    biases: Sequence[ArrayLike | None] | None = None, *, relu: bool = False,
     split: bool = False,
-) -> list[np.ndarray]:
+) -> list[np.ndarray]:  # fmt: skip
     r"""Return the matrices by which LRP-γ takes relevance from layer to layer.
 
     .. math::
@@ -306,8 +273,7 @@ def gamma_backward(
 
     Parameters
     ----------
-    mats, x, gamma, biases, relu, split
-        As in `gamma_layers`.
+    mats, x, gamma, biases, relu, split : As in `gamma_layers`.
 
     Returns
     -------

@@ -16,13 +16,9 @@ from modbp.errors import InputError
 
 # The methods of the 2020 code that follow the αβ-rule, and their α.
 METHODS = {
-    "lrp-a1b0": 1,
-    "lrp-a2b1": 2,
-    "lrp-a5b4": 5,
-    "dtd": 1,
-    "lrp-cmp-a1b0": 1,
+    "lrp-a1b0": 1, "lrp-a2b1": 2, "lrp-a5b4": 5, "dtd": 1, "lrp-cmp-a1b0": 1,
     "lrp-cmp-a2b1": 2,
-}
+}  # fmt: skip
 
 
 class Halves(nn.Module):

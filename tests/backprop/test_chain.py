@@ -230,20 +230,12 @@ def test_only_the_top_start_value_depends_on_the_method_bound():
 
 # Layer, and the layers that feed it; one of each kind.
 KINDS = {
-    "stem": ["input"],
-    "stem_relu": ["stem"],
-    "left": ["stem_relu"],
-    "add": ["left", "right"],
-    "largest": ["add_relu"],
-    "mean": ["add_relu"],
-    "cat": ["largest", "mean"],
-    "norm": ["cat"],
-    "up": ["norm"],
-    "turn.permute": ["up_relu"],
-    "flatten": ["turn.permute"],
-    "drop": ["flatten"],
+    "stem": ["input"], "stem_relu": ["stem"], "left": ["stem_relu"],
+    "add": ["left", "right"], "largest": ["add_relu"], "mean": ["add_relu"],
+    "cat": ["largest", "mean"], "norm": ["cat"], "up": ["norm"],
+    "turn.permute": ["up_relu"], "flatten": ["turn.permute"], "drop": ["flatten"],
     "fc": ["drop"],
-}
+}  # fmt: skip
 
 
 def test_every_kind_of_layer_is_among_those_whose_matrix_is_tested():
@@ -312,11 +304,8 @@ def broken(back):
 
 
 OTHERS = [
-    lambda r: r,
-    lambda r: (r,),
-    lambda r: (r, r),
-    lambda r: [r.new_ones(1, 1, 3)],
-]
+    lambda r: r, lambda r: (r,), lambda r: (r, r), lambda r: [r.new_ones(1, 1, 3)],
+]  # fmt: skip
 
 
 @pytest.mark.parametrize("back", OTHERS)

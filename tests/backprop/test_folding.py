@@ -176,10 +176,8 @@ def test_csc_starts_and_measures_at_a_batch_norm_of_its_own():
 def test_patterns_are_those_of_the_layers_of_the_chain():
     # Of an output that is s times as large, y = s wᵀx, the pattern is 1/s as large.
     net, x, r = small()[0], normal(1, 64, 4), normal(2, 64, 5)
-    found = {
-        fold: modbp.patterns.fit(net, x, kind="linear", fold=fold)
-        for fold in (True, False)
-    }
+    fitted = (modbp.patterns.fit(net, x, "linear", fold=fold) for fold in (True, False))
+    found = dict(zip((True, False), fitted, strict=True))
     norm = net[1]
     factor = norm.weight.detach() / (norm.running_var + norm.eps).sqrt()
     assert relative(found[True]["0"] * factor[:, None], found[False]["0"]) < 1e-10

@@ -210,14 +210,11 @@ def test_captum_sorts_weights_by_sign_and_not_contributions():
 # Rules and composites with Zennit's own constants, in one preset ----------------------
 
 PRESET = {
-    "lrp-z": zennit.Epsilon(0),
-    "lrp-eps": zennit.Epsilon(),
-    "lrp-gamma": zennit.Gamma(),
-    "lrp-a1b0": zennit.ZPlus(),
-    "lrp-a2b1": zennit.AlphaBeta(2, 1),
-    "lrp-eps-plus": composites.EpsilonPlus(),
+    "lrp-z": zennit.Epsilon(0), "lrp-eps": zennit.Epsilon(),
+    "lrp-gamma": zennit.Gamma(), "lrp-a1b0": zennit.ZPlus(),
+    "lrp-a2b1": zennit.AlphaBeta(2, 1), "lrp-eps-plus": composites.EpsilonPlus(),
     "lrp-cmp-a2b1": composites.EpsilonAlpha2Beta1(),
-}
+}  # fmt: skip
 PIXELS = {
     "box": (rules.Box(-1, 1), zennit.ZBox(-1, 1, NONE)),
     "wsquare": ("wsquare", zennit.WSquare(NONE, zero_params="bias")),

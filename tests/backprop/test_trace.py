@@ -93,9 +93,7 @@ SPELLINGS = {
         lambda n, x: n.act(n.c(x).add_(x)),
         lambda n, x: n.act(plus_assign(n.c(x), x)),
     ],
-    "conv identity add relu": [
-        lambda n, x: n.act(sum([n.c(x), x])),
-    ],
+    "conv identity add relu": [lambda n, x: n.act(sum([n.c(x), x]))],
     "conv cat": [
         lambda n, x: torch.cat([n.c(x), x], 1),
         lambda n, x: torch.cat((n.c(x), x), dim=-3),
@@ -178,10 +176,7 @@ LAYERS = {
         (lambda n, x: F.conv1d(x, n.v, stride=2), (2, 4, 9)),
         (lambda n, x: F.conv_transpose2d(x, n.w, n.b, 2, 1, 1, 2, 2), (2, 6, 5, 5)),
     ],
-    "dense": [
-        (nn.Linear(5, 4), (2, 3, 5)),
-        (lambda n, x: F.linear(x, n.m), (2, 5)),
-    ],
+    "dense": [(nn.Linear(5, 4), (2, 3, 5)), (lambda n, x: F.linear(x, n.m), (2, 5))],
     "norm": [
         (nn.BatchNorm1d(4), (3, 4)),
         (nn.BatchNorm1d(4), (3, 4, 5)),

@@ -89,14 +89,10 @@ GAMMA = peers.rules.Gamma(stabilizer=NONE)
 BOX = peers.rules.ZBox(0, 1, NONE)
 Z_PLUS = peers.rules.ZPlus(NONE)
 ZENNIT = {
-    "lrp-z": {"conv": EPSILON(NONE)},
-    "lrp-eps": {"conv": EPSILON(1e-6)},
-    "lrp-gamma": {"conv": GAMMA},
-    "lrp-a1b0": {"conv": alpha_beta(1)},
-    "lrp-a2b1": {"conv": alpha_beta(2)},
-    "lrp-a5b4": {"conv": alpha_beta(5)},
-    "excitation-bp": {"conv": Z_PLUS},
-    "dtd": {"conv": Z_PLUS, "first": BOX},
+    "lrp-z": {"conv": EPSILON(NONE)}, "lrp-eps": {"conv": EPSILON(1e-6)},
+    "lrp-gamma": {"conv": GAMMA}, "lrp-a1b0": {"conv": alpha_beta(1)},
+    "lrp-a2b1": {"conv": alpha_beta(2)}, "lrp-a5b4": {"conv": alpha_beta(5)},
+    "excitation-bp": {"conv": Z_PLUS}, "dtd": {"conv": Z_PLUS, "first": BOX},
     "lrp-cmp-a1b0": {"conv": alpha_beta(1), "dense": EPSILON(1e-10)},
     "lrp-cmp-a2b1": {"conv": alpha_beta(2), "dense": EPSILON(1e-10)},
     "lrp-eps-plus": {"conv": Z_PLUS, "dense": EPSILON(1e-6)},
@@ -104,7 +100,7 @@ ZENNIT = {
     "contrastive-lrp": {"conv": alpha_beta(1)},
     "lrp-gamma, first=wsquare": {"conv": GAMMA, "first": peers.rules.WSquare(NONE)},
     "lrp-gamma, first=flat": {"conv": GAMMA, "first": peers.rules.Flat(NONE)},
-}
+}  # fmt: skip
 
 
 def by_others(row, name, x, target, start):

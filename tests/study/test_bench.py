@@ -19,25 +19,15 @@ import run as bench  # noqa: E402
 LRP = [row for row in rows.ROWS if row.startswith(("lrp", "deeplift"))]
 # Multiply-adds in gradients; "More" of the rest is said in test_cost.py.
 FLOORS = {
-    "lrp-eps": 1.0,
-    "lrp-a1b0": 1.5,
-    "lrp-gamma": 1.5,
-    "lrp-a2b1": 2.0,
-    "excitation-bp": 1.5,
-    "guided-bp": 1.0,
-    "deconv": 1.0,
-    "gradient": 1.0,
-    "gradient-x-input": 1.0,
-    "ten relevances": 6.0,
-}
+    "lrp-eps": 1.0, "lrp-a1b0": 1.5, "lrp-gamma": 1.5, "lrp-a2b1": 2.0,
+    "excitation-bp": 1.5, "guided-bp": 1.0, "deconv": 1.0, "gradient": 1.0,
+    "gradient-x-input": 1.0, "ten relevances": 6.0,
+}  # fmt: skip
 # Processor time in gradients on VGG-16, at most.
 TARGETS = {
-    "lrp-eps": 1.2,
-    "lrp-a1b0": 1.8,
-    "lrp-gamma": 2.0,
-    "lrp-a2b1": 2.6,
+    "lrp-eps": 1.2, "lrp-a1b0": 1.8, "lrp-gamma": 2.0, "lrp-a2b1": 2.6,
     "ten relevances": 6.5,
-}
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("row", rows.ROWS)

@@ -50,17 +50,14 @@ def get(
 
     Parameters
     ----------
-    method
-        One of `names()`; a method that is given whole is returned as it is.
+    method : One of `names()`; a method that is given whole is returned as it is.
     preset : {"zennit", "captum"}, optional
         Set those of the method's options that `PRESETS` lists as that library has them.
-    **options
-        Those of the named method, such as ``bias``; they go before the preset.
+    **options : Those of the named method, such as ``bias``; they go before the preset.
 
     Returns
     -------
-    Method or Averaged
-        For `modbp.explain` and, but for averages, `modbp.chain`.
+    Method or Averaged : For `modbp.explain` and, but for averages, `modbp.chain`.
 
     Raises
     ------

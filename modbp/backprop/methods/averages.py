@@ -31,12 +31,9 @@ class Averaged:
 
     Parameters
     ----------
-    name, method
-        What figures call it, and the method that explains each input.
-    points, count
-        ``points(x)`` yields the pairs ``w_k, x_k``, so many of them.
-    factor
-        ``factor(x)``, a tensor that the average is multiplied by.
+    name, method : What figures call it, and the method that explains each input.
+    points, count : ``points(x)`` yields the pairs ``w_k, x_k``, so many of them.
+    factor : ``factor(x)``, a tensor that the average is multiplied by.
     reduction : {"sum", "max-abs"}
         How figures make one number of a pixel's colour channels.
     """
@@ -61,8 +58,7 @@ class Averaged:
 
         Returns
         -------
-        torch.Tensor
-            Of the shape of `x`.
+        torch.Tensor : Of the shape of `x`.
         """
         total = sum(weight * explain(point) for weight, point in self.points(x))
         return total if self.factor is None else total * self.factor(x)

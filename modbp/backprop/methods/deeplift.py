@@ -27,11 +27,9 @@ def _method(name, frame, maxpool, relu, **more):
 
 @named
 def deeplift_rescale(
-    reference: torch.Tensor | None = None,
-    maxpool: str = "difference",
-    small: float = SMALL,
-    readout: str = "contribution",
-) -> Method:
+    reference: torch.Tensor | None = None, maxpool: str = "difference",
+    small: float = SMALL, readout: str = "contribution",
+) -> Method:  # fmt: skip
     """DeepLIFT, Rescale: finite differences in place of derivatives.
 
     Equation: ``m_in = m Δz/Δa`` at a ReLU, the derivative elsewhere; the contribution
@@ -76,11 +74,9 @@ def deeplift_revealcancel(
 
 @named
 def deeplift_ablation(
-    reference: torch.Tensor | None = None,
-    maxpool: str = "difference",
-    small: float = SMALL,
-    readout: str = "contribution",
-) -> Method:
+    reference: torch.Tensor | None = None, maxpool: str = "difference",
+    small: float = SMALL, readout: str = "contribution",
+) -> Method:  # fmt: skip
     """DeepLIFT, ablation: Rescale without the cross terms, which makes it converge.
 
     Equation: ``m_in = W⁺ᵀm`` in convolutions and dense layers, ``Wᵀm`` where ``Δa = 0``

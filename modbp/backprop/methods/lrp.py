@@ -54,11 +54,9 @@ def lrp_z(
 
 @named
 def lrp_eps(
-    epsilon: float = rules.EPSILON,
-    bias: Bias = rules.BIAS,
-    first: First = None,
+    epsilon: float = rules.EPSILON, bias: Bias = rules.BIAS, first: First = None,
     start: Start = "logit",
-) -> Method:
+) -> Method:  # fmt: skip
     """LRP-ε: LRP-z with a denominator that is kept away from zero.
 
     Equation: ``r_in = a ⊙ Wᵀ(r / (z + ε sign z))``. Source: :cite:t:`bach2015pixel`. ε
@@ -72,12 +70,9 @@ def lrp_eps(
 
 @named
 def lrp_a1b0(
-    bias: Bias = rules.BIAS,
-    stabilizer: float = 0.0,
-    first: First = None,
-    start: Start = "logit",
-    addition: Rule | None = None,
-) -> Method:
+    bias: Bias = rules.BIAS, stabilizer: float = 0.0, first: First = None,
+    start: Start = "logit", addition: Rule | None = None,
+) -> Method:  # fmt: skip
     """LRP-α1β0: only positive contributions count.
 
     Equation: ``r_in = (a⁺⊙W⁺ᵀ + a⁻⊙W⁻ᵀ)(r / P)``; on non-negative inputs the z⁺-rule.
@@ -93,12 +88,9 @@ def lrp_a1b0(
 
 @named
 def lrp_a2b1(
-    bias: Bias = rules.BIAS,
-    stabilizer: float = 0.0,
-    first: First = None,
-    start: Start = "logit",
-    addition: Rule | None = None,
-) -> Method:
+    bias: Bias = rules.BIAS, stabilizer: float = 0.0, first: First = None,
+    start: Start = "logit", addition: Rule | None = None,
+) -> Method:  # fmt: skip
     """LRP-α2β1: positive contributions count twice, negative ones once.
 
     Equation: that of :class:`modbp.rules.AlphaBeta` with α = 2, β = 1. Source:
@@ -114,12 +106,9 @@ def lrp_a2b1(
 
 @named
 def lrp_a5b4(
-    bias: Bias = rules.BIAS,
-    stabilizer: float = 0.0,
-    first: First = None,
-    start: Start = "logit",
-    addition: Rule | None = None,
-) -> Method:
+    bias: Bias = rules.BIAS, stabilizer: float = 0.0, first: First = None,
+    start: Start = "logit", addition: Rule | None = None,
+) -> Method:  # fmt: skip
     """LRP-α5β4: positive contributions count five times, negative ones four times.
 
     Equation: that of :class:`modbp.rules.AlphaBeta` with α = 5, β = 4. Source:
@@ -147,13 +136,9 @@ def excitation_bp(start: Start = "one") -> Method:
 
 @named
 def lrp_gamma(
-    gamma: float = rules.GAMMA,
-    bias: Bias = rules.BIAS,
-    stabilizer: float = 0.0,
-    split: bool = True,
-    first: First = None,
-    start: Start = "logit",
-) -> Method:
+    gamma: float = rules.GAMMA, bias: Bias = rules.BIAS, stabilizer: float = 0.0,
+    split: bool = True, first: First = None, start: Start = "logit",
+) -> Method:  # fmt: skip
     """LRP-γ: positive contributions count a little more.
 
     Equation: ``r_in = a ⊙ (W + γW⁺)ᵀ(r / (W a + b + γW⁺a))``, and for negative inputs
@@ -169,12 +154,9 @@ def lrp_gamma(
 
 @named
 def dtd(
-    first: First = "box",
-    bias: Bias = rules.BIAS,
-    stabilizer: float = 0.0,
-    start: Start = "logit",
-    addition: Rule | None = None,
-) -> Method:
+    first: First = "box", bias: Bias = rules.BIAS, stabilizer: float = 0.0,
+    start: Start = "logit", addition: Rule | None = None,
+) -> Method:  # fmt: skip
     """Deep Taylor decomposition: z^B for pixels, z⁺ above, nothing to what is off.
 
     Equation: ``r_in = a ⊙ W⁺ᵀ(r / W⁺a)``, at a ReLU ``r_in = 1[z > 0] r``, at pixels
@@ -191,11 +173,9 @@ def dtd(
 
 @named
 def contrastive_lrp(
-    bias: Bias = rules.BIAS,
-    stabilizer: float = 0.0,
-    first: First = None,
+    bias: Bias = rules.BIAS, stabilizer: float = 0.0, first: First = None,
     start: Start = "contrast",
-) -> Method:
+) -> Method:  # fmt: skip
     """Contrastive LRP: LRP-α1β0 for one class, against all others.
 
     Equation: relevance ``f_c`` at the explained logit and ``−f_c/(C−1)`` at each of the
@@ -211,13 +191,9 @@ def contrastive_lrp(
 
 @named
 def lrp_cmp_a1b0(
-    epsilon: float = CMP_EPSILON,
-    bias: Bias = rules.BIAS,
-    stabilizer: float = 0.0,
-    first: First = None,
-    start: Start = "logit",
-    addition: Rule | None = None,
-) -> Method:
+    epsilon: float = CMP_EPSILON, bias: Bias = rules.BIAS, stabilizer: float = 0.0,
+    first: First = None, start: Start = "logit", addition: Rule | None = None,
+) -> Method:  # fmt: skip
     """LRP-CMP α1β0: the ε-rule in dense layers, α1β0 in convolutions.
 
     Equation: those of :class:`modbp.rules.Epsilon` and :class:`modbp.rules.AlphaBeta`.
@@ -233,13 +209,9 @@ def lrp_cmp_a1b0(
 
 @named
 def lrp_cmp_a2b1(
-    epsilon: float = CMP_EPSILON,
-    bias: Bias = rules.BIAS,
-    stabilizer: float = 0.0,
-    first: First = None,
-    start: Start = "logit",
-    addition: Rule | None = None,
-) -> Method:
+    epsilon: float = CMP_EPSILON, bias: Bias = rules.BIAS, stabilizer: float = 0.0,
+    first: First = None, start: Start = "logit", addition: Rule | None = None,
+) -> Method:  # fmt: skip
     """LRP-CMP α2β1: the ε-rule in dense layers, α2β1 in convolutions.
 
     Equation: those of :class:`modbp.rules.Epsilon` and :class:`modbp.rules.AlphaBeta`.
@@ -255,12 +227,9 @@ def lrp_cmp_a2b1(
 
 @named
 def lrp_eps_plus(
-    epsilon: float = rules.EPSILON,
-    bias: Bias = rules.BIAS,
-    stabilizer: float = 0.0,
-    first: First = None,
-    start: Start = "logit",
-) -> Method:
+    epsilon: float = rules.EPSILON, bias: Bias = rules.BIAS, stabilizer: float = 0.0,
+    first: First = None, start: Start = "logit",
+) -> Method:  # fmt: skip
     """LRP-ε-plus: the ε-rule in dense layers, z⁺ in convolutions.
 
     Equation: those of :class:`modbp.rules.Epsilon` and :class:`modbp.rules.AlphaBeta`
@@ -276,13 +245,9 @@ def lrp_eps_plus(
 
 @named
 def lrp_eps_gamma_box(
-    epsilon: float = rules.EPSILON,
-    gamma: float = rules.GAMMA,
-    bias: Bias = rules.BIAS,
-    stabilizer: float = 0.0,
-    first: First = "box",
-    start: Start = "logit",
-) -> Method:
+    epsilon: float = rules.EPSILON, gamma: float = rules.GAMMA, bias: Bias = rules.BIAS,
+    stabilizer: float = 0.0, first: First = "box", start: Start = "logit",
+) -> Method:  # fmt: skip
     """LRP-ε-γ-box: ε-rule in dense layers, γ-rule in convolutions, z^B at the pixels.
 
     Equation: those of :class:`modbp.rules.Epsilon`, :class:`modbp.rules.Gamma` and

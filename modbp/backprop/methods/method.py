@@ -75,26 +75,23 @@ class Method:
 
     Parameters
     ----------
-    name
-        What figures call it.
+    name : What figures call it.
     rules
         ``{where: rule}``. Kinds of call are ``conv``, ``dense``, ``norm`` (batch norm),
         or ``linear`` for all three; ``relu``, ``maxpool``, ``avgpool``, ``add``,
         ``cat``, ``shape``, ``identity``; the last three and ``maxpool`` have defaults.
         A layer goes by its name in the chain; ``("conv1", "conv3")`` is the range of
         all layers with weights from the one to the other, in order of execution.
-    first
-        The rule of linear layers that read the network's input.
+    first : The rule of linear layers that read the network's input.
     start : {"logit", "one", "contrast"}
         The relevance of the explained logit: its value, or one; or its value against
         equal shares of minus it at all others.
-    times_input
-        Whether the result at the input is multiplied by the input.
+    times_input : Whether the result at the input is multiplied by the input.
     reduction : {"sum", "max-abs"}
         How figures make one number of a pixel's colour channels.
     frame
         What rules see of the forward pass: activations, or
-        :class:`modbp.deeplift.Differences`.
+        ``modbp.deeplift.Differences``.
     """
 
     name: str
@@ -131,13 +128,11 @@ class Method:
 
         Parameters
         ----------
-        logits, target
-            ``[N, C]``, and ``[N, 1]`` int64, the classes.
+        logits, target : ``[N, C]``, and ``[N, 1]`` int64, the classes.
 
         Returns
         -------
-        torch.Tensor
-            ``[N, C]``.
+        torch.Tensor : ``[N, C]``.
         """
         value = logits.gather(1, target)
         if self.start == "one":

@@ -34,7 +34,7 @@ _WORDS = {
     "first": 'The rule of layers that read the network\'s input: "box", "wsquare", '
     '"flat", a rule such as ``modbp.rules.Box(-1, 1)``, or None: that of the others.',
     "addition": "The rule of additions, such as :class:`modbp.rules.AlphaBetaSplit`; "
-    ":class:`modbp.rules.Split` if None.",
+    "``modbp.rules.Split`` if None.",
     "low": "The smallest value that a pixel can have; one for all, or one per channel.",
     "high": "The largest one likewise.",
     "by_contribution": "Which of the two.",

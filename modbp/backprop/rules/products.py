@@ -116,11 +116,10 @@ def share(
 
     Parameters
     ----------
-    call, a
-        A call with weights, as a rule gets it, and its input ``[N, …]``.
+    call, a : A call with weights, as a rule gets it, and its input ``[N, …]``.
     *pairs
         ``(a′, change)``: an input ``[N, …]`` or ``[1, …]``, and a function that changes
-        a weight entry by entry, such as :func:`modbp.rules.positive` (of a large layer
+        a weight entry by entry, such as ``modbp.rules.positive`` (of a large layer
         it gets some rows at a time), or None for the weight as it is.
     bias : {"ignore", "denominator", "unit"}
         Whether `b` is left out, and relevance is conserved; enters as it is; or changed

@@ -31,12 +31,11 @@ class Call:
         What the call computes: its kind, forward, and adjoint where it is linear.
     sources : tuple of int
         The positions of the calls whose outputs it reads; 0 is the input.
-    nonnegative : bool
-        Whether every input is known to hold no negative entry.
+    nonnegative, alone : bool
+        Whether every input is known to hold no negative entry; whether no other call
+        reads one of its inputs.
     folded : str
         Name of the batch norm that the layer also computes; empty if there is none.
-    alone : bool
-        Whether no other call reads one of its inputs.
 
     Examples
     --------
@@ -73,9 +72,8 @@ class Trace:
 
     def __init__(self, net, fold=True):
         if not isinstance(net, nn.Module):
-            raise TraceError(
-                f"the model is a {type(net).__name__}; give a torch.nn.Module."
-            )
+            found = type(net).__name__
+            raise TraceError(f"the model is a {found}; give a torch.nn.Module.")
         for path, module in net.named_modules():
             if module.training:
                 where = f"{path!r} ({type(module).__name__})" if path else "itself"
@@ -86,9 +84,8 @@ class Trace:
                 )
             who = f"module {path or 'itself'!r} ({type(module).__name__})"
             if isinstance(module, nn.modules.lazy.LazyModuleMixin):
-                raise TraceError(
-                    f"{who} has no weights yet. Call the network once, net(x)."
-                )
+                told = "has no weights yet. Call the network once, net(x)."
+                raise TraceError(f"{who} {told}")
             if module._forward_pre_hooks:
                 raise TraceError(
                     f"{who} has a hook that runs before its forward, as old "
@@ -256,8 +253,8 @@ class _Walk:
 
     def readers(self, ref):
         """Return the steps that read an output, under whatever name."""
-        refs = {n: v for n, v in self.values.items() if isinstance(v, _Ref)}
-        names = {node for node, value in refs.items() if value == ref}
+        known = self.values.items()
+        names = {n for n, value in known if isinstance(value, _Ref) and value == ref}
         return {user for node in names for user in node.users} - names
 
     def add(self, call, output):

@@ -22,12 +22,10 @@ class Layer:
         ``conv``, ``dense``, ``norm``, ``relu``, ``maxpool``, ``avgpool``, ``add``,
         ``cat``, ``shape``, ``identity``, ``input``, or ``other``; and what the user
         called it: "Conv2d", "relu", "add".
-    forward : callable
-        The output from the inputs.
+    forward, linear : callable
+        The output from the inputs; ``linear(a, weight, bias)`` with other parameters.
     weight, bias : torch.Tensor or None
         Parameters of ``conv``, ``dense`` and ``norm``.
-    linear : callable
-        ``linear(a, weight, bias)``: the forward with other parameters.
     adjoint : callable
         ``adjoint(s, weight, shape)``: the transpose of `linear`, applied to ``[B, …]``,
         for an input of the shape given.

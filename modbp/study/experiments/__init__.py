@@ -22,18 +22,15 @@ def stored(experiment: str) -> dict[str, Result]:
 
     Parameters
     ----------
-    experiment
-        "csc", "random-logit" or "cascade".
+    experiment : "csc", "random-logit" or "cascade".
 
     Returns
     -------
-    dict of str to Result
-        By network; see :func:`read`.
+    dict of str to Result : By network; see :func:`read`.
 
     Raises
     ------
-    ResultError
-        If there is no such experiment.
+    ResultError : If there is no such experiment.
 
     Examples
     --------

@@ -17,13 +17,11 @@ class CSC(OnImages):
 
     Parameters
     ----------
-    subject
-        Network and images.
+    subject : Network and images.
     methods
         Names, also with options as in ``"lrp-gamma:gamma=0.5"``; the plan's if left
         out.
-    relevances
-        As in :func:`modbp.csc`.
+    relevances : As in :func:`modbp.csc`.
     **options
         ``plan``, which layers; ``seed``, common to all images; ``batch``, images
         computed together; ``patterns``, to how many training images patterns are

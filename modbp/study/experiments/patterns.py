@@ -36,12 +36,9 @@ class Patterns(Experiment):
 
     Parameters
     ----------
-    subject
-        The network, and the images that are explained.
-    patterns
-        How many training images patterns are fitted to.
-    neurons
-        How many neurons of a layer get a covariance of their own.
+    subject : The network, and the images that are explained.
+    patterns : How many training images patterns are fitted to.
+    neurons : How many neurons of a layer get a covariance of their own.
 
     Examples
     --------
@@ -76,11 +73,7 @@ class Patterns(Experiment):
         }
         first = subject.prepared(self.images[:1])
         self.layers = list(taps(subject.net, first))
-        self.counts = {
-            "layers": len(self.layers),
-            "matrices": 1,
-            "chains": len(KINDS),
-        }
+        self.counts = {"layers": len(self.layers), "matrices": 1, "chains": len(KINDS)}
 
     @cached_property
     def _x(self):

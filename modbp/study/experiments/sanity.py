@@ -61,8 +61,7 @@ class RandomLogit(_Maps):
 
     Parameters
     ----------
-    subject, methods, plan, seed, batch, patterns
-        As for :class:`CSC`.
+    subject, methods, plan, seed, batch, patterns : As for :class:`CSC`.
 
     Examples
     --------
@@ -85,8 +84,7 @@ class Cascade(_Maps):
 
     Parameters
     ----------
-    subject, methods, **options
-        As for :class:`CSC`.
+    subject, methods, **options : As for :class:`CSC`.
     stages, own, stale
         As for :func:`modbp.sanity.cascade`; the stages are the plan's if left out.
 

@@ -32,8 +32,7 @@ class Simulation(Experiment):
 
     Parameters
     ----------
-    repetitions, seed
-        As in :func:`modbp.theory.simulate`.
+    repetitions, seed : As in :func:`modbp.theory.simulate`.
 
     Examples
     --------
@@ -83,12 +82,9 @@ class Learned(Simulation):
 
     Parameters
     ----------
-    subject
-        A network without branches, and images like its own.
-    repetitions, seed
-        As in :func:`modbp.theory.simulate`.
-    patterns
-        How many training images patterns are fitted to.
+    subject : A network without branches, and images like its own.
+    repetitions, seed : As in :func:`modbp.theory.simulate`.
+    patterns : How many training images patterns are fitted to.
 
     Examples
     --------

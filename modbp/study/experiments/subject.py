@@ -122,14 +122,10 @@ def subject(
     weights
         "cifar10", ours; "imagenet", torchvision's; None, random; or a .safetensors
         file. The trained ones there are if left out.
-    count
-        How many images; 200, or as many as there are, if left out.
-    folder
-        As for :func:`modbp.data.images`.
-    size
-        Side of the images in pixels, instead of the network's own.
-    seed
-        Of random weights.
+    count : How many images; 200, or as many as there are, if left out.
+    folder : As for :func:`modbp.data.images`.
+    size : Side of the images in pixels, instead of the network's own.
+    seed : Of random weights.
     scale
         What colours in [0, 1] are multiplied by. The 2020 code fed the CIFAR-10 network
         0…255.
@@ -137,8 +133,7 @@ def subject(
         The class that maps explain: "true", the image's label; "predicted", the largest
         logit; or a number. If left out true labels, where network and images have the
         same classes.
-    device
-        Where to compute.
+    device : Where to compute.
     precision
         "float32" or "float64". Rules that divide by small numbers enlarge the rounding
         of float32 until it shows in the fourth digit of a median.
@@ -151,8 +146,7 @@ def subject(
 
     Raises
     ------
-    ModbpError
-        If network, weights, images or an option do not fit.
+    ModbpError : If network, weights, images or an option do not fit.
 
     Examples
     --------

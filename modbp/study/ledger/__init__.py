@@ -35,8 +35,7 @@ def read(path: str | Path | None = None) -> list[dict]:
 
     Parameters
     ----------
-    path
-        The file; the book's if left out.
+    path : The file; the book's if left out.
 
     Returns
     -------
@@ -46,8 +45,7 @@ def read(path: str | Path | None = None) -> list[dict]:
 
     Raises
     ------
-    DataError
-        If there is no such file, or it is no ledger.
+    DataError : If there is no such file, or it is no ledger.
 
     Examples
     --------
@@ -97,20 +95,16 @@ def refresh(
 
     Parameters
     ----------
-    path
-        The file; the book's if left out.
-    only
-        The claims to compute; all if left out, which takes minutes.
+    path : The file; the book's if left out.
+    only : The claims to compute; all if left out, which takes minutes.
 
     Returns
     -------
-    list of dict
-        The claims.
+    list of dict : The claims.
 
     Raises
     ------
-    DataError
-        If a stored result or a place in it is missing.
+    DataError : If a stored result or a place in it is missing.
 
     Examples
     --------
@@ -138,20 +132,16 @@ def decided_in(chapter: str, path: str | Path | None = None) -> Table:
 
     Parameters
     ----------
-    chapter
-        The name of its page.
-    path
-        The ledger; the book's if left out.
+    chapter : The name of its page.
+    path : The ledger; the book's if left out.
 
     Returns
     -------
-    Table
-        With HTML for pages and Markdown for print.
+    Table : With HTML for pages and Markdown for print.
 
     Raises
     ------
-    DataError
-        If there is no such ledger.
+    DataError : If there is no such ledger.
 
     Examples
     --------

@@ -61,19 +61,14 @@ def run(
 
     Parameters
     ----------
-    experiment
-        Such as :class:`modbp.study.experiments.CSC`.
-    output
-        The folder for the files.
-    command
-        What the provenance names as the origin.
-    worker
-        This process's share, where there are several.
+    experiment : Such as :class:`modbp.study.experiments.CSC`.
+    output : The folder for the files.
+    command : What the provenance names as the origin.
+    worker : This process's share, where there are several.
 
     Returns
     -------
-    Result
-        What the folder holds now, as :func:`read` returns it.
+    Result : What the folder holds now, as :func:`read` returns it.
 
     Raises
     ------
@@ -194,18 +189,15 @@ def status(output: str | Path) -> list[str]:
 
     Parameters
     ----------
-    output
-        The folder of a run, whether or not any file of it has been written.
+    output : The folder of a run, whether or not any file of it has been written.
 
     Returns
     -------
-    list of str
-        What it is about, and for each part whether it is there.
+    list of str : What it is about, and for each part whether it is there.
 
     Raises
     ------
-    ResultError
-        If there is neither a result nor a work folder, or a file is damaged.
+    ResultError : If there is neither a result nor a work folder, or a file is damaged.
 
     Examples
     --------

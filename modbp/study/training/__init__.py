@@ -52,18 +52,10 @@ def _erase(x, side, generator):
 
 
 def train(
-    name: str,
-    output: str | Path,
-    *,
-    resume: bool = False,
-    seed: int = 0,
-    folder: str | Path | None = None,
-    download: bool = False,
-    limit: int | None = None,
-    device: str | None = None,
-    command: str = "",
-    **changes: object,
-) -> dict:
+    name: str, output: str | Path, *, resume: bool = False, seed: int = 0,
+    folder: str | Path | None = None, download: bool = False, limit: int | None = None,
+    device: str | None = None, command: str = "", **changes: object,
+) -> dict:  # fmt: skip
     """Train a network and write its weights with their history.
 
     Everything random comes from `seed` and the number of the epoch, and every epoch
@@ -72,36 +64,25 @@ def train(
 
     Parameters
     ----------
-    name
-        "cifar10", "vgg16" or "resnet50".
-    output
-        Folder for ``checkpoint.pt``, ``<name>.safetensors`` and ``<name>.json``.
-    resume
-        Go on from the checkpoint in `output`.
-    seed
-        Seed of weights, order, augmentation and dropout.
-    folder
-        An image folder with ``train/`` and ``test/`` instead of CIFAR-10.
-    download
-        Let torchvision fetch CIFAR-10 if it is not there.
-    limit
-        Use only the first `limit` training images.
-    device
-        "cpu", "cuda"…; the GPU where there is one.
-    command
-        What the history names as its origin.
+    name : "cifar10", "vgg16" or "resnet50".
+    output : Folder for ``checkpoint.pt``, ``<name>.safetensors`` and ``<name>.json``.
+    resume : Go on from the checkpoint in `output`.
+    seed : Seed of weights, order, augmentation and dropout.
+    folder : An image folder with ``train/`` and ``test/`` instead of CIFAR-10.
+    download : Let torchvision fetch CIFAR-10 if it is not there.
+    limit : Use only the first `limit` training images.
+    device : "cpu", "cuda"…; the GPU where there is one.
+    command : What the history names as its origin.
     **changes
         What to change of the network's recipe, such as ``epochs=3`` or ``batch=32``.
 
     Returns
     -------
-    dict
-        The history that was written beside the weights.
+    dict : The history that was written beside the weights.
 
     Raises
     ------
-    DataError
-        If there are no images, or they have more classes than the network.
+    DataError : If there are no images, or they have more classes than the network.
     InputError
         If `output` already holds a run and `resume` is not given, or an option is out
         of range.
@@ -268,14 +249,10 @@ def evaluate(
 
     Parameters
     ----------
-    net
-        The network, in evaluation mode.
-    x
-        ``[N, 3, S, S]`` uint8 images.
-    y
-        ``[N]`` labels.
-    batch
-        Images at a time.
+    net : The network, in evaluation mode.
+    x : ``[N, 3, S, S]`` uint8 images.
+    y : ``[N]`` labels.
+    batch : Images at a time.
 
     Returns
     -------
@@ -285,8 +262,7 @@ def evaluate(
 
     Raises
     ------
-    DataError
-        If the images have more classes than the network.
+    DataError : If the images have more classes than the network.
 
     Examples
     --------
