@@ -3,7 +3,7 @@
 import shutil
 from pathlib import Path
 
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, DTypeLike
 from sphinx.util import logging
 from sphinx.util.typing import stringify_annotation
 
@@ -39,11 +39,12 @@ def report_times(app, error):
 
 
 def say_array_like(app, what, name, value, options, signature, returns):
-    """Write `ArrayLike` as one word: numpy would spell out a dozen types."""
-    spelled = stringify_annotation(ArrayLike, "smart")
-    return tuple(
-        each and each.replace(spelled, "ArrayLike") for each in (signature, returns)
-    )
+    """Write numpy's unions as the words they have: spelled out they are a dozen types."""
+    told = [signature or "", returns or ""]
+    for word, union in (("ArrayLike", ArrayLike), ("DTypeLike", DTypeLike)):
+        spelled = stringify_annotation(union, "smart")
+        told = [each.replace(spelled, word) for each in told]
+    return told[0] or signature, told[1] or returns
 
 
 def setup(app):

@@ -164,24 +164,26 @@ def ssim(
         )
     if not 50 < percentile <= 100:
         raise InputError(f"percentile is {percentile!r}; choose one in (50, 100].")
-    return np.array(
-        [_ssim(*pair, paper, percentile) for pair in zip(a, b, strict=True)]
-    )
+    a, b = (_scaled(maps, percentile) for maps in (a, b))
+    return np.array([_ssim(*pair, paper) for pair in zip(a, b, strict=True)])
 
 
-def _ssim(one, two, paper, percentile):
+def _scaled(maps, percentile):
+    """Scale each map from its percentiles to [0, 1]; NaN if it has only one value."""
+    ends = np.percentile(maps, (100 - percentile, percentile), axis=(1, 2))
+    low, high = ends[..., None, None]
+    span = np.where(low < high, high - low, np.nan)
+    return ((maps - low) / span).clip(0, 1)
+
+
+def _ssim(one, two, paper):
     """Return the larger structural similarity of two maps and their negatives."""
     # Only here, so that a chain does without scikit-image.
     from skimage.metrics import structural_similarity
 
-    scaled = []
-    for values in (one, two):
-        low, high = np.percentile(values, (100 - percentile, percentile))
-        if not low < high:
-            return np.nan
-        unit = ((values - low) / (high - low)).clip(0, 1)
-        scaled.append(1 - unit if paper else unit)
-    one, two = scaled
+    if np.isnan(one).any() or np.isnan(two).any():
+        return np.nan
+    one, two = (1 - one, 1 - two) if paper else (one, two)
     options = {"win_size": _WINDOW, "data_range": 2 if paper else 1}
     # Negated and scaled again, a map is one minus what it was.
     return max(structural_similarity(one, each, **options) for each in (two, 1 - two))
