@@ -39,7 +39,7 @@ def report_times(app, error):
 
 
 def say_array_like(app, what, name, value, options, signature, returns):
-    """Write numpy's unions as the words they have: spelled out they are a dozen types."""
+    """Write numpy's unions as the words they have; spelled out, they are many types."""
     told = [signature or "", returns or ""]
     for word, union in (("ArrayLike", ArrayLike), ("DTypeLike", DTypeLike)):
         spelled = stringify_annotation(union, "smart")
