@@ -66,7 +66,7 @@ def test_every_source_is_in_the_bibliography(request):
         pytest.skip("needs the book's bibliography")
     for name in NAMES:
         for key in re.findall(r":cite:t:`(\w+)`", function(name).__doc__):
-            assert f"{{{key}," in file.read_text(), name
+            assert f"{{{key}," in file.read_text(encoding="utf-8"), name
 
 
 @pytest.mark.parametrize(
