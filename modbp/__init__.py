@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from modbp.backprop.chain import Chain as Chain
     from modbp.backprop.chain import chain as chain
     from modbp.backprop.explain import explain as explain
+    from modbp.backprop.explain import supported as supported
     from modbp.errors import ModbpError as ModbpError
     from modbp.figures import widgets as widgets
     from modbp.measures import patterns as patterns
@@ -42,7 +43,7 @@ _late, _, __all__ = _lazy.attach(
     submod_attrs={
         "backprop": ["deeplift", "methods", "rules"],
         "backprop.chain": ["Chain", "chain"],
-        "backprop.explain": ["explain"],
+        "backprop.explain": ["explain", "supported"],
         "errors": ["ModbpError"],
         "figures": ["widgets"],
         "measures": ["patterns", "sanity", "similarity"],

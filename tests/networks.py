@@ -28,13 +28,7 @@ RELATIVES = {
 # Those that are none of torchvision's.
 OTHERS = {"cifar10": 32, "own": 16}
 # Those with layers that no method has a rule for: the first of them, and its type.
-FOREIGN = {
-    "shufflenet_v2_x0_5": ("stage2.1.chunk", "chunk"),
-    "mobilenet_v3_small": ("features.0.2", "Hardswish"),
-    "efficientnet_b0": ("features.0.2", "SiLU"),
-    "convnext_tiny": ("features.0.1", "layer_norm"),
-    "swin_t": ("features.0.2", "LayerNorm"),
-}
+FOREIGN = {"swin_t": "softmax (kind 'other', 12, 'features.1.0.attn.softmax' first)"}
 _OPTIONS = {
     "googlenet": {"aux_logits": False, "init_weights": False},
     "inception_v3": {"init_weights": False},
@@ -116,7 +110,7 @@ def foreign(name):
         net = getattr(load_torchvision().models, name)()
     net = net.to_empty(device="cpu").eval()
     with torch.no_grad():
-        for entry in net.parameters():
+        for entry in [*net.parameters(), *net.buffers()]:
             entry.zero_()
     return net
 

@@ -8,10 +8,10 @@ import torch
 from torch import nn
 
 from modbp.backprop import checks, methods
-from modbp.backprop.methods.method import check_places, rule_of
+from modbp.backprop.methods.method import check_places, no_rule, rules_of
 from modbp.backprop.operator import Operator
 from modbp.backprop.trace import Call, Trace
-from modbp.backprop.trace.layers import INPUT, channels_last, each_channels_last
+from modbp.backprop.trace.layers import channels_last, each_channels_last
 from modbp.errors import InputError, MethodError, ModbpError, check_option
 
 __all__ = ["Chain", "chain"]
@@ -68,14 +68,16 @@ class Recording:
     def __init__(self, trace, x, method, keep):
         self.method, self.frame, self.keep = method, method.frame, keep
         x = channels_last(checks.check_input(trace.net, x))
+        calls = trace.plan(x).calls
+        check_places(self.method, calls)
+        self.rules, self._reached = rules_of(self.method, calls)
         # What rules see of each output; for most methods the output itself.
-        source = Call("input", INPUT, ())
-        self.steps = [_Step(source, None, self.frame.begin(x), None, x.shape)]
-        self._raw = {0}  # positions that still hold the input, in whatever shape
+        self.steps = [_Step(calls[0], None, self.frame.begin(x), None, x.shape)]
         forget = None if keep else self._forget
         self.calls, _, self.last = trace.run(x, self._visit, forget)
-        check_places(self.method, self.calls)
-        self.logits = self.frame.value(self.steps[self.last].state)
+        self.output = self.frame.value(self.steps[self.last].state)
+        # A regression may give one number per sample without a dimension of its own.
+        self.logits = self.output[:, None] if self.output.ndim == 1 else self.output
         if not self.frame.finite(self.steps[self.last].state):
             steps = self.steps if keep else Recording(trace, x, method, True).steps
             bad = [step.call for step in steps if not self.frame.finite(step.state)]
@@ -85,12 +87,13 @@ class Recording:
                 "is one."
             )
 
-    def _visit(self, call, *_):
-        first = all(source in self._raw for source in call.sources)
-        if first and call.layer.shares_memory:
-            self._raw.add(len(self.steps))
-        before = [step.call.name for step in self.steps]
-        rule = rule_of(self.method, call, first, before)
+    def _visit(self, call, *inputs):
+        position = len(self.steps)
+        rule = self.rules[position]
+        if rule is None:  # no relevance comes here: a gate is a constant
+            output = call.layer.forward(*inputs)
+            self.steps.append(_Step(call, None, output, None, output.shape))
+            return output
         states = [self.steps[source].state for source in call.sources]
         try:
             state, back = rule(self._overwriting(call), *states)
@@ -133,6 +136,8 @@ class Recording:
                 found[position] = self.frame.leave(flow, step.state)
             if position == lowest:
                 break
+            if step.back is None:
+                raise no_rule(self.method, [step.call])
             spend = getattr(step.back, "spend", None) if position in ours else None
             parts = (spend or step.back)(flow)
             if not self.keep:
@@ -141,6 +146,8 @@ class Recording:
             who = f"{step.call}: rule {_name(step.rule)}"
             checks.check_parts(parts, shapes, len(flow), who)
             for source, part in zip(step.call.sources, parts, strict=True):
+                if part is None:
+                    continue
                 flowing[source] = flowing[source] + part if source in flowing else part
                 if not self.keep and _is_new(part, flow, step.rule):
                     ours.add(source)
@@ -153,6 +160,7 @@ class Recording:
         """Explain the logits of each of `targets` at once: ``[K, N, …]``."""
         targets = [checks.check_target(target, self.logits) for target in targets]
         r = torch.stack([self.method.begin(self.logits, target) for target in targets])
+        r = r.reshape(len(r), *self.output.shape)
         return self.down(r, self.last, {0})[0].contiguous()
 
 
@@ -384,9 +392,18 @@ class Chain:
             states = [frame.sample(each, sample) for each in states]
             state, back = step.rule(step.call, *states)
 
+        if back is None:
+            raise no_rule(self.method, [step.call])
+
         def through(r):
-            parts = back(frame.enter(r))
-            return tuple(frame.leave(*each) for each in zip(parts, states, strict=True))
+            flow = frame.enter(r)
+            each = zip(back(flow), states, strict=True)
+            return tuple(
+                flow.new_zeros(*r.shape[:2], *frame.value(state).shape[1:])
+                if part is None
+                else frame.leave(part, state)
+                for part, state in each
+            )
 
         inputs = [frame.value(each) for each in states]
         return Operator(step.call, through, inputs, frame.value(state))

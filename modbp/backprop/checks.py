@@ -122,7 +122,11 @@ def check_target(target, logits):
 def check_parts(parts, shapes, count, who):
     """Refuse what a rule hands down unless it is one ``[K, N, …]`` per input."""
     wanted = [(count, *shape) for shape in shapes]
-    found = [tuple(part.shape) for part in parts] if type(parts) is tuple else None
+    found = None
+    if type(parts) is tuple and len(parts) == len(wanted):
+        # None for an input that gets nothing.
+        each = zip(parts, wanted, strict=True)
+        found = [want if part is None else tuple(part.shape) for part, want in each]
     if found != wanted:
         raise MethodError(
             f"{who} hands down {found or 'a ' + type(parts).__name__}; it has to "

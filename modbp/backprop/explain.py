@@ -7,11 +7,14 @@ from torch import nn
 
 from modbp.backprop import methods
 from modbp.backprop.chain import Recording
-from modbp.backprop.checks import check_target
+from modbp.backprop.checks import check_input, check_target
+from modbp.backprop.methods import get
+from modbp.backprop.methods import names as named_methods
 from modbp.backprop.trace import Trace
-from modbp.errors import InputError
+from modbp.backprop.trace.untouched import unchanged
+from modbp.errors import InputError, MethodError, ModbpError, TraceError
 
-__all__ = ["explain", "explain_each", "reduce"]
+__all__ = ["explain", "explain_each", "reduce", "supported"]
 
 
 def explain(
@@ -47,20 +50,113 @@ def explain(
     return explain_each(Trace(net, fold), x, method, lambda _: [target])[0]
 
 
+def supported(
+    net: nn.Module, x: torch.Tensor,
+    methods: Sequence[str | methods.Method | methods.Averaged] | None = None,
+    *, fold: bool = True,
+) -> dict[str, str]:  # fmt: skip
+    """Tell which methods explain a network for an input, without explaining it.
+
+    Every method goes up through the network by its rules, and not down.
+
+    Parameters
+    ----------
+    net, x, fold : As for :func:`explain`.
+    methods : Names, or methods of yours; all named ones if left out.
+
+    Returns
+    -------
+    dict of str to str
+        For each method's name nothing, or why :func:`explain` refuses it.
+
+    Raises
+    ------
+    InputError : If the input does not fit the network, whatever the method.
+
+    Examples
+    --------
+    >>> found = modbp.supported(net, x)
+    >>> found["gradient"], found["patternnet"][:34]
+    ('', "layer 'fc1' (Linear) has no pattern")
+    """
+    check_input(net, x)
+    trace, found = Trace(net, fold), {}
+    for given in named_methods() if methods is None else methods:
+        method = get(given)
+        try:
+            with torch.no_grad():
+                own = getattr(method, "method", method)
+                recording = _recorded(trace, x, own)
+                own.begin(recording.logits, check_target(None, recording.logits))
+            found[method.name] = ""
+        except ModbpError as error:
+            found[method.name] = str(error)
+    return found
+
+
 @torch.no_grad()
 def explain_each(trace, x, method, choose):
     """Explain the `K` targets of ``choose(recording)`` in one pass: ``[K, N, …]``."""
     if not isinstance(method, methods.Averaged):
-        recording = Recording(trace, x, method, keep=False)
+        recording = _recorded(trace, x, method)
         return recording.explain(choose(recording))
 
-    def record(point):
-        return Recording(trace, point, method.method, keep=False)
-
-    own = record(x)  # whose classes count, whatever is seen in the other inputs
+    own = _recorded(trace, x, method.method)  # whose classes count for all inputs
     targets = [check_target(target, own.logits)[:, 0] for target in choose(own)]
     del own
-    return method.average(x, lambda point: record(point).explain(targets))
+
+    def explained(point):
+        return _recorded(trace, point, method.method).explain(targets)
+
+    return method.average(x, explained)
+
+
+def _recorded(trace, x, method):
+    """Record a forward pass; autograd may do where gradients are asked for."""
+    try:
+        return Recording(trace, x, method, keep=False)
+    except (TraceError, MethodError) as error:
+        if not method.derivative:
+            raise
+        return _Autograd(trace.net, x, method, error)
+
+
+class _Autograd:
+    """A forward pass that autograd goes back through, for the derivative itself."""
+
+    def __init__(self, net, x, method, error):
+        self._method, self._error = method, error
+        self._x = x.detach().requires_grad_()
+        try:
+            with torch.enable_grad(), unchanged(net):
+                # A copy, which the model may overwrite.
+                self._output = net(self._x.clone())
+                self.logits = self._output
+                if self._output.ndim == 1:
+                    self.logits = self._output[:, None]
+        except Exception as stop:
+            raise error from stop
+        if not self._output.requires_grad:
+            raise error
+
+    @property
+    def calls(self):
+        """There are none: say why."""
+        raise self._error
+
+    def explain(self, targets):
+        """Explain the logits of each of `targets`: ``[K, N, …]``."""
+        found = []
+        for target in targets:
+            with torch.no_grad():
+                r = self._method.begin(self.logits, check_target(target, self.logits))
+            (each,) = torch.autograd.grad(
+                self.logits, self._x, r, retain_graph=True, allow_unused=True
+            )
+            if each is None:
+                raise self._error
+            found.append(each * self._x.detach() if self._method.times_input else each)
+        return torch.stack(found)
 
 
 def reduce(

@@ -210,9 +210,10 @@ def cascade(
 
     method = methods.get(method)
     back = _with_trained_weights(method, net) if stale else method
-    (maps,), rows, trace = _maps(Trace(net, fold), x, method, choose), {}, None
+    (maps,), rows = _maps(Trace(net, fold), x, method, choose), {}
     for stage, twin in twins(net, found["calls"], stages, seed, own):
-        trace = trace or Trace(twin, fold)  # reads the twin's weights as they are then
+        # A trace folds the weights as they are when it first runs.
+        trace = Trace(twin, fold)
         (rows[stage],) = _maps(trace, x, back, lambda _: [found["labels"]])
     return _compare(method, list(rows), maps, rows.values())
 

@@ -67,7 +67,7 @@ def test_a_rule_that_is_a_function_is_printed_by_its_name():
 
 
 def test_a_layer_that_reads_the_input_in_another_shape_is_a_first_one():
-    net = nn.Sequential(nn.Flatten(), nn.Identity(), *mlp(4, 3, 2)).eval()
+    net = nn.Sequential(nn.Flatten(), nn.Dropout(), *mlp(4, 3, 2)).eval()
     chain = modbp.chain(net, uniform(1, 2, 1, 2, 2), methods.get("lrp-z", first="flat"))
     rules = [line.split()[-1].partition("(")[0] for line in str(chain).splitlines()]
     assert rules[-3:] == ["Flat", "Pass", "bias='denominator')"]
@@ -187,7 +187,7 @@ def test_relevance_at_a_layer_is_the_sum_over_all_that_read_it():
 
 def test_relevance_at_a_layer_is_taken_before_its_own_rule():
     # At the ReLU all of r, also where it was off; below it the derivative.
-    net = nn.Sequential(nn.Identity(), nn.ReLU()).eval()
+    net = nn.Sequential(nn.Dropout(), nn.ReLU()).eval()
     chain = modbp.chain(net, torch.tensor([[-1.0, 1.0]]), "gradient")
     found = chain.pull(torch.ones(1, 2), "1", to=["1", "0"])
     assert found["1"].tolist() == [[1, 1]]

@@ -80,10 +80,27 @@ def test_every_method_has_a_floor():
     assert set(FLOORS) | patterns == set(methods.names())
 
 
+def look(net, x):
+    """What the look at the model costs: one forward of one sample, exactly."""
+    return multiply_adds(lambda: net(x[:1]))
+
+
 def in_gradients(net, x, method):
-    """What an explanation costs, in units of the plain gradient."""
+    """What an explanation costs, in units of the plain gradient, without that look."""
     unit = multiply_adds(lambda: gradient(net, x))
-    return multiply_adds(lambda: modbp.explain(net, x, method, 0)) / unit
+    whole = multiply_adds(lambda: modbp.explain(net, x, method, 0))
+    return (whole - look(net, x)) / unit
+
+
+@pytest.mark.parametrize("samples", [1, 2, 5])
+def test_the_look_at_the_model_is_one_forward_of_one_sample(samples, net):
+    x = photographs(samples)[0].float()
+    whole = multiply_adds(lambda: modbp.explain(net, x, "gradient", 0))
+    assert whole - multiply_adds(lambda: gradient(net, x)) == look(net, x)
+    # Once for a trace, however often it runs: 50 gradients, and a forward for classes.
+    unit = multiply_adds(lambda: gradient(net, x))
+    whole = multiply_adds(lambda: modbp.explain(net, x, "smoothgrad", 0))
+    assert whole - look(net, x) == 50 * unit + unit / 2
 
 
 @pytest.mark.parametrize("name", FLOORS)
@@ -125,6 +142,7 @@ def test_the_forward_runs_once_however_many_relevances_are_pulled(name, net, x):
     unit = multiply_adds(lambda: gradient(net, x))
     chains = []
     recording = multiply_adds(lambda: chains.append(modbp.chain(net, x, name)))
+    recording -= look(net, x)
     (chain,) = chains
 
     def pulling(k):

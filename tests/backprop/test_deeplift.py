@@ -94,7 +94,7 @@ def test_the_ablation_on_two_units_by_hand():
 
 
 def test_a_small_difference_takes_the_derivative_at_the_reference():
-    net = nn.Sequential(nn.Identity(), nn.ReLU()).eval()
+    net = nn.Sequential(nn.Dropout(), nn.ReLU()).eval()
     reference, step = row(1, -1, 0), row(5e-8, 5e-8, 5e-8)
     method = methods.get("deeplift-rescale", reference=reference, readout="multiplier")
     chain = modbp.chain(net, reference + step, method)

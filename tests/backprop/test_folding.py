@@ -8,7 +8,7 @@ from torch import nn
 
 import modbp
 from modbp.backprop.trace import Trace
-from modbp.errors import InputError, TraceError, UnknownName
+from modbp.errors import InputError, MethodError, UnknownName
 
 
 def small():
@@ -190,13 +190,13 @@ def test_patterns_are_those_of_the_layers_of_the_chain():
 
 def test_a_batch_norm_that_cannot_be_folded_is_refused_under_its_own_name():
     for norm, message in (
-        (nn.BatchNorm2d(3, track_running_stats=False), "track_running_stats=True"),
-        (nn.BatchNorm2d(4), "it takes 4 channels"),
-        (nn.BatchNorm2d(1), "it takes 1 channels"),
+        (nn.BatchNorm2d(4), "layer '1'.* 3 elements not 4"),
+        (nn.BatchNorm2d(1), "layer '1'.* 3 elements not 1"),
+        (nn.BatchNorm2d(3, track_running_stats=False), "'1'.*track_running_stats=True"),
     ):
         net = nn.Sequential(nn.Conv2d(2, 3, 3), norm).eval().double()
-        with pytest.raises((TraceError, InputError), match=f"layer '1'.*{message}"):
-            calls(net, normal(1, 2, 2, 5, 5))
+        with pytest.raises((MethodError, InputError), match=message):
+            modbp.chain(net, normal(1, 2, 2, 5, 5), "lrp-z")
 
 
 def test_a_function_that_convolves_takes_the_batch_norm_too():

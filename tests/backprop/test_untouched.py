@@ -110,10 +110,15 @@ def test_the_fingerprint_sees(change):
     assert fingerprint(net) != before
 
 
-def test_hooks_of_the_user_are_not_run():
-    net = zoo()
-    net.left.register_forward_hook(lambda *_: pytest.fail("the hook was run"))
-    modbp.explain(net, uniform(1, 2, 2, 6, 6), "lrp-z", 1)
+def test_hooks_of_the_user_run_once_on_the_first_sample():
+    net, x, seen = zoo(), uniform(1, 2, 2, 6, 6), []
+    net.left.register_forward_hook(lambda module, inputs, output: seen.append(output))
+    wanted = net.left(net.stem_relu(net.stem(x))).detach()
+    seen.clear()
+    modbp.explain(net, x, "lrp-z", 1)
+    (found,) = seen
+    assert type(found) is torch.Tensor
+    torch.testing.assert_close(found.detach(), wanted[:1])
 
 
 @pytest.mark.parametrize("name", CHAINS)

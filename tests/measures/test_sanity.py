@@ -125,9 +125,10 @@ def test_a_network_is_traced_once_and_run_once_for_both_logits_or_once_per_input
     assert passes == ([net], [4] * runs)
 
 
-def test_a_cascade_traces_two_networks_and_runs_each_stage_once(net, images, passes):
+def test_a_cascade_traces_and_runs_each_stage_once(net, images, passes):
     sanity.cascade(net, images.x, "lrp-z")
-    assert len(passes[0]) == 2 and passes[0][0] is net
+    trained, *twins = passes[0]
+    assert trained is net and len(twins) == 6 and len(set(twins)) == 1
     assert passes[1] == [4] * 7  # the trained network and six stages
 
 

@@ -16,12 +16,12 @@ from modbp.backprop.rules.products import negative, positive, product, transpose
 from modbp.errors import MethodError, check_option
 
 __all__ = ["SMALL", "Ablated", "Along", "BySign", "LargestChange", "Rescale"]
-__all__ += ["RevealCancel", "ScaleParts", "SumBySign", "Weighted"]
+__all__ += ["Product", "RevealCancel", "ScaleParts", "SumBySign", "Weighted"]
 
 # Smaller differences than this are no denominator; the value of the 2020 code.
 SMALL = 1e-7
 # Linear layers whose output for a sum is the sum of their outputs, without more ado.
-_WITHOUT_WEIGHTS = ("avgpool", "add", "cat", "shape", "identity")
+_WITHOUT_WEIGHTS = ("avgpool", "add", "cat", "shape", "identity", "detach")
 
 # Linear layers ------------------------------------------------------------------------
 
@@ -151,9 +151,25 @@ class Along(OnPairs):
                 f"kind {call.kind!r}. It is for {', '.join(_WITHOUT_WEIGHTS)}."
             )
         forward = call.layer.forward
+        # Of a padding with a constant, the linear part: the constant cancels.
+        linear = call.layer.linear or forward
         _, back = self.rule(call, *(pair.value for pair in pairs))
-        parts = [forward(*each) for each in zip(*(p.parts for p in pairs), strict=True)]
+        parts = [linear(*each) for each in zip(*(p.parts for p in pairs), strict=True)]
         return Pair.of(forward(*(pair.reference for pair in pairs)), parts), back
+
+
+@dataclass(frozen=True)
+class Product(OnPairs):
+    """Give each factor the mean of the other over input and reference.
+
+    Equation: ``Δ(a g) = Δa (g + g0)/2 + Δg (a + a0)/2``, so that contributions sum.
+    """
+
+    def __call__(self, call, signal, gate):
+        mean_a, mean_g = ((pair.value + pair.reference) / 2 for pair in (signal, gate))
+        change = signal.delta * mean_g + gate.delta * mean_a
+        up = Pair.of(call.layer.forward(signal.reference, gate.reference), [change])
+        return up, lambda m: (m * mean_g, m * mean_a)
 
 
 # ReLU and max pooling -----------------------------------------------------------------

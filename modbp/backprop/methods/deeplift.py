@@ -13,15 +13,20 @@ __all__ = ["deeplift_ablation", "deeplift_rescale", "deeplift_revealcancel"]
 def _method(name, frame, maxpool, relu, **more):
     table = {
         "linear": deeplift.Weighted(),
+        "scale": deeplift.Weighted(),
         "relu": relu,
+        "activation": relu,
+        "gate": deeplift.Product(),
         "maxpool": deeplift.LargestChange(maxpool),
         "avgpool": deeplift.Along(rules.AvgPool()),
         "add": deeplift.Along(rules.Copy()),
         "cat": deeplift.Along(rules.Concatenation()),
         "shape": deeplift.Along(rules.Reshape()),
         "identity": deeplift.Along(rules.Pass()),
+        "detach": deeplift.Along(rules.Pass()),
         **more,
     }
+    table = {kind: rule for kind, rule in table.items() if rule is not None}
     return Method(name, table, start="one", frame=frame)
 
 
@@ -66,7 +71,9 @@ def deeplift_revealcancel(
     more = {
         "linear": deeplift.BySign(),
         "norm": deeplift.ScaleParts(),
+        "scale": deeplift.ScaleParts(),
         "add": deeplift.SumBySign(),
+        "gate": None,
     }
     frame, relu = deeplift.Differences(reference, 2), deeplift.RevealCancel(small)
     return _method("deeplift-revealcancel", frame, maxpool, relu, **more)

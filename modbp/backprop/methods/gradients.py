@@ -14,11 +14,21 @@ __all__ += ["patternattribution", "patternnet", "rectgrad"]
 def _table(relu, **more):
     return {
         "linear": rules.Gradient(),
+        "scale": rules.Gradient(),
         "relu": relu,
+        "layernorm": rules.Derivative(),
+        "gate": rules.Product(),
         "avgpool": rules.AvgPool(),
         "add": rules.Copy(),
         **more,
     }
+
+
+def _derivative(name, start, **more):
+    """Return the derivative itself, through whatever there is."""
+    elsewhere = {"activation": rules.ActivationGradient(), "other": rules.Derivative()}
+    table = _table(rules.ReLUGradient(), **elsewhere)
+    return Method(name, table, start=start, derivative=True, **more)
 
 
 def _by_magnitude(name, relu, start):
@@ -27,7 +37,8 @@ def _by_magnitude(name, relu, start):
 
 def _by_patterns(name, patterns, attribution, start):
     rule = rules.Pattern(patterns, attribution)
-    table = _table(rules.ReLUGradient(), linear=rule, norm=rules.Gradient())
+    more = {"norm": rules.Gradient(), "activation": rules.ActivationGradient()}
+    table = _table(rules.ReLUGradient(), linear=rule, **more)
     return Method(name, table, start=start)
 
 
@@ -35,13 +46,13 @@ def _by_patterns(name, patterns, attribution, start):
 def gradient(start: Start = "one") -> Method:
     """Gradient: the derivative of the logit with respect to the input.
 
-    Equation: ``r = ∂f_c/∂x``. Source: :cite:t:`simonyan2014deep`. Needs nothing; at a
-    kink of a ReLU it is taken as 0.
+    Equation: ``r = ∂f_c/∂x``. Source: :cite:t:`simonyan2014deep`. Needs nothing: on
+    every differentiable network it is autograd's; at a kink of a ReLU it is 0.
 
     >>> modbp.explain(net, x, "gradient", 0)
     tensor([[-4., -2.]], dtype=torch.float64)
     """
-    return _by_magnitude("gradient", rules.ReLUGradient(), start)
+    return _derivative("gradient", start, reduction="max-abs")
 
 
 @named
@@ -55,8 +66,7 @@ def gradient_x_input(start: Start = "one") -> Method:
     >>> modbp.explain(net, x, "gradient-x-input", 0)
     tensor([[-4., -4.]], dtype=torch.float64)
     """
-    table = _table(rules.ReLUGradient())
-    return Method("gradient-x-input", table, start=start, times_input=True)
+    return _derivative("gradient-x-input", start, times_input=True)
 
 
 @named

@@ -30,6 +30,9 @@ def _lrp(name, linear, start, first=None, addition=None, relu=None, **kinds):
     table = {
         "linear": linear,
         "relu": relu or rules.Pass(),
+        # One entry to one: it takes all, and what a constant adds gets nothing.
+        **dict.fromkeys(("scale", "activation", "layernorm", "detach"), rules.Pass()),
+        "gate": rules.Signal(),
         "avgpool": rules.AvgPool(by_contribution=True),
         "add": addition,
         **kinds,

@@ -21,7 +21,8 @@ _STRUCTURE = {
     "identity": rules.Pass(),
 }
 _LINEAR = ("conv", "dense", "norm")
-_KINDS = (*_LINEAR, "linear", "relu", "avgpool", "add", *_STRUCTURE)
+_KINDS = (*_LINEAR, "linear", "scale", "relu", "activation", "layernorm", "gate")
+_KINDS += ("avgpool", "add", "detach", "other", *_STRUCTURE)
 _STARTS, _REDUCTIONS = get_args(Start), ("sum", "max-abs")
 
 
@@ -77,9 +78,9 @@ class Method:
     ----------
     name : What figures call it.
     rules
-        ``{where: rule}``. Kinds of call are ``conv``, ``dense``, ``norm`` (batch norm),
-        or ``linear`` for all three; ``relu``, ``maxpool``, ``avgpool``, ``add``,
-        ``cat``, ``shape``, ``identity``; the last three and ``maxpool`` have defaults.
+        ``{where: rule}``. Kinds of call are those of `modbp.backprop.trace.Layer`, and
+        ``linear`` for ``conv``, ``dense`` and ``norm`` together; ``cat``, ``shape``,
+        ``identity`` and ``maxpool`` have defaults.
         A layer goes by its name in the chain; ``("conv1", "conv3")`` is the range of
         all layers with weights from the one to the other, in order of execution.
     first : The rule of linear layers that read the network's input.
@@ -92,6 +93,9 @@ class Method:
     frame
         What rules see of the forward pass: activations, or
         ``modbp.deeplift.Differences``.
+    derivative
+        Whether it is the derivative, so that `modbp.explain` may ask autograd where a
+        layer has no rule.
     """
 
     name: str
@@ -101,6 +105,7 @@ class Method:
     times_input: bool = False
     reduction: str = "sum"
     frame: object = Activations()
+    derivative: bool = False
 
     def __post_init__(self):
         starts = f"choose among {', '.join(_STARTS)}."
@@ -161,16 +166,59 @@ class Method:
         return "\n".join(lines)
 
 
-def rule_of(method, call, is_first=False, before=()):
-    """Return the rule for a call; `before` has the names of those that ran earlier."""
-    found = _find(method, call, is_first, before)
-    if found is None:
+def rules_of(method, calls):
+    """Return each call's rule, and which positions relevance of the output reaches.
+
+    Calls that it does not reach need no rule, and have None if there is none.
+    """
+    raw, before, found = {0}, [calls[0].name], [None]
+    for position, call in enumerate(calls[1:], 1):
+        first = all(source in raw for source in call.sources)
+        if first and call.layer.moves_or_scales:
+            raw.add(position)
+        found.append(_rule(method, call, first, before))
+        before.append(call.name)
+    reached, missing = {len(calls) - 1}, []
+    for position in range(len(calls) - 1, 0, -1):
+        if position not in reached:
+            continue
+        if found[position] is None:
+            missing.append(calls[position])
+        sources = calls[position].sources
+        # A gate is a constant to some rules: only the signal gets relevance.
+        one = getattr(found[position], "signal_only", False)
+        reached.update(sources[:1] if one else sources)
+    if missing:
+        raise no_rule(method, missing[::-1])
+    if 0 not in reached:
         raise MethodError(
-            f"{call} is of kind {call.kind!r}, for which method {method.name!r} has no "
-            f"rule. {_remedy(call)}"
+            f"method {method.name!r} brings no relevance to the input: all ways go "
+            "through gates, which are constants to it. Use a gradient method."
         )
+    return found, reached
+
+
+def no_rule(method, calls):
+    """Return the error that names all layers for which a method has no rule."""
+    types = {}
+    for call in calls:
+        types.setdefault((call.layer.type, call.kind), []).append(call.name)
+    each = [
+        f"{type} (kind {kind!r}, {len(names)}, {names[0]!r}"
+        f"{' first' if names[1:] else ''})"
+        for (type, kind), names in types.items()
+    ]
+    remedies = dict.fromkeys(_remedy(method, call) for call in calls)
+    return MethodError(
+        f"method {method.name!r} has no rule for {len(calls)} of the network's layers: "
+        f"{', '.join(each)}. {' '.join(remedies)}"
+    )
+
+
+def _rule(method, call, is_first, before):
+    found = _find(method, call, is_first, before)
     wanted = getattr(found, "frame", Activations)
-    if not isinstance(method.frame, wanted):
+    if found is not None and not isinstance(method.frame, wanted):
         raise MethodError(
             f"{call}: the rule {found} works on {wanted.__name__}, method "
             f"{method.name!r} shows it {type(method.frame).__name__}. Give Method(...) "
@@ -230,13 +278,23 @@ def _label(where):
     return where if isinstance(where, str) else f"{where[0]}…{where[1]}"
 
 
-def _remedy(call):
-    if "softmax" in call.layer.type.lower():
-        return "Explain the logits: leave the softmax out of the model."
+def _remedy(method, call):
+    if call.layer.why:
+        return f"{call.layer.why}."
     if call.kind == "other":
         return (
-            "Replace the layer by ones that modbp knows (convolution, linear, batch "
-            "norm, ReLU, pooling, addition, concatenation, reshaping), or explain the "
-            "part of the model before it."
+            f"Write {call.layer.type} with layers that modbp knows, explain the part "
+            "of the model before it, or use method='gradient'."
+        )
+    if call.kind == "detach":
+        return (
+            "Gradients end where a tensor is detached, in torch.no_grad() and in a "
+            "function with a backward of its own: use method='gradient', which asks "
+            "autograd, or an LRP method."
+        )
+    if call.kind in ("activation", "layernorm", "gate"):
+        return (
+            f"{method.name} is not defined for kind {call.kind!r}: use a gradient or "
+            f"an LRP method, or give Method(...) a rule for {call.kind!r}."
         )
     return f"Give Method(...) a rule for {call.kind!r}."

@@ -10,7 +10,7 @@ from modbp.backprop.trace.layers import like
 from modbp.errors import check_option
 
 __all__ = ["CODE_LIMIT", "AlphaBetaSplit", "AvgPool", "Concatenation"]
-__all__ += ["Copy", "MaxPool", "Reshape", "Split"]
+__all__ += ["Copy", "Derivative", "MaxPool", "Product", "Reshape", "Signal", "Split"]
 
 # What the 2020 code lets one entry of a branch get at most.
 CODE_LIMIT = 1000.0
@@ -149,3 +149,47 @@ class Reshape:
     def __call__(self, call, a):
         undo, shape = call.layer.undo, a.shape
         return call.layer.forward(a), lambda r: (undo(r, shape),)
+
+
+@dataclass(frozen=True)
+class Signal:
+    """Give everything to the signal that a gate multiplies: the gate is a constant."""
+
+    signal_only = True
+
+    def __call__(self, call, signal, gate):
+        return call.layer.forward(signal, gate), lambda r: (r, None)
+
+
+@dataclass(frozen=True)
+class Product:
+    """Carry relevance to signal and gate by the product rule: ``(g ⊙ r, a ⊙ r)``."""
+
+    def __call__(self, call, signal, gate):
+        return call.layer.forward(signal, gate), lambda r: (r * gate, r * signal)
+
+
+@dataclass(frozen=True)
+class Derivative:
+    """Carry relevance back as autograd does, through any differentiable layer."""
+
+    def __call__(self, call, *inputs):
+        def back(r):
+            with torch.enable_grad():
+                leaves = [a.detach().requires_grad_() for a in inputs]
+                z = call.layer.forward(*leaves)
+            if not z.requires_grad:
+                return (None,) * len(inputs)
+            graded = [
+                torch.autograd.grad(
+                    z, leaves, each, retain_graph=True, allow_unused=True
+                )
+                for each in r
+            ]
+            parts = zip(*graded, strict=True)
+            return tuple(
+                None if any(p is None for p in part) else torch.stack(part)
+                for part in parts
+            )
+
+        return call.layer.forward(*inputs), back

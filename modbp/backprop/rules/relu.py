@@ -6,7 +6,8 @@ from modbp.backprop.rules.options import described
 from modbp.backprop.trace.layers import bits
 from modbp.errors import check_option
 
-__all__ = ["Deconv", "Guided", "Pass", "ReLUGradient", "ReLUMask", "RectGrad"]
+__all__ = ["ActivationGradient", "Deconv", "Guided", "Pass", "ReLUGradient"]
+__all__ += ["ReLUMask", "RectGrad"]
 
 
 class _Cut:
@@ -42,6 +43,15 @@ class ReLUGradient:
     def __call__(self, call, a):
         back = _Cut(call.layer.slope(a))
         return call.layer.forward(a), back
+
+
+@dataclass(frozen=True)
+class ActivationGradient:
+    """Multiply by the derivative of a function of one entry: ``r_in = f′(a) r``."""
+
+    def __call__(self, call, a):
+        slope = call.layer.slope(a)
+        return call.layer.forward(a), lambda r: (r * slope,)
 
 
 @dataclass(frozen=True)

@@ -1,18 +1,21 @@
 """A network as a list of layer calls.
 
-Every call is an entry, whether it is a module, a function or an operator. The model is
-only read: nothing of it is called, hooked or written. A batch norm is folded into the
-linear layer whose output it alone reads, and then has no entry of its own.
+Every call of torch that the output needs is an entry, whether a module, a function or
+an operator made it. The model is called once for each shape of input, on the first
+sample, as in ``net(x[:1])``: its hooks run, and what it changes in itself is put back.
+What is read off this call is held against what the call gave. A batch norm is folded
+into the linear layer whose output it alone reads, and then has no entry of its own.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from torch import fx, nn
+import torch
+from torch import nn
 
-from modbp.backprop.trace.folding import absorb, foldable
-from modbp.backprop.trace.graph import constants_and_nodes, name_of
-from modbp.backprop.trace.layers import INPUT, Layer
-from modbp.backprop.trace.reading import is_question, read
+from modbp.backprop.trace import folding
+from modbp.backprop.trace.graph import record
+from modbp.backprop.trace.layers import Layer
+from modbp.backprop.trace.reading import read
 from modbp.errors import InputError, ModbpError, TraceError
 
 __all__ = ["Call", "Layer", "Trace"]
@@ -60,11 +63,9 @@ class Call:
         return f"layer {self.name!r} ({self.layer.type})"
 
 
-@dataclass(frozen=True)
-class _Ref:
-    """Stands for the output of the call at a position while arguments are resolved."""
-
-    position: int
+# How far the traced output of a sample may be from the model's own, in units of the
+# largest: rounding, and another order of sums.
+TOLERANCE = {torch.float32: 1e-3, torch.float64: 1e-9}
 
 
 class Trace:
@@ -75,32 +76,34 @@ class Trace:
             found = type(net).__name__
             raise TraceError(f"the model is a {found}; give a torch.nn.Module.")
         for path, module in net.named_modules():
-            if module.training:
-                where = f"{path!r} ({type(module).__name__})" if path else "itself"
-                raise InputError(
-                    f"the model is in training mode (first found: {where}), where "
-                    "dropout and batch norm are random or data dependent. "
-                    "Call net.eval() first."
-                )
-            who = f"module {path or 'itself'!r} ({type(module).__name__})"
-            if isinstance(module, nn.modules.lazy.LazyModuleMixin):
-                told = "has no weights yet. Call the network once, net(x)."
-                raise TraceError(f"{who} {told}")
-            if module._forward_pre_hooks:
-                raise TraceError(
-                    f"{who} has a hook that runs before its forward, as old "
-                    "weight_norm and pruning do; modbp reads weights without running "
-                    "it. Make it permanent with torch.nn.utils.remove_weight_norm or "
-                    "prune.remove, or remove it."
-                )
-        self._constants, self._nodes = constants_and_nodes(net)
-        self.net, self._modules = net, dict(net.named_modules())
-        self._norms = foldable(self._nodes, self._modules) if fold else {}
-        self._order = {node: place for place, node in enumerate(self._nodes)}
-        self._last_reader = {
-            node: max((self._order[user] for user in node.users), default=-1)
-            for node in self._nodes
-        }
+            _check_module(module, path)
+        self.net, self._fold, self._plans = net, fold, {}
+
+    def plan(self, x):
+        """Return what is known of the calls for inputs like ``[N, …]``."""
+        shape = x.shape[1:]
+        if shape not in self._plans:
+            try:
+                graph = self._record(x)
+                entries = read(graph)
+                entries = folding.fold(entries) if self._fold else entries
+                self._plans[shape] = Plan(entries, graph.output)
+            except ModbpError as error:
+                self._plans[shape] = error
+        if isinstance(self._plans[shape], ModbpError):
+            raise self._plans[shape]
+        return self._plans[shape]
+
+    def _record(self, x):
+        try:
+            return record(self.net, x[:1])
+        except InputError as error:
+            if len(x) == 1:
+                raise
+            try:  # a number of samples may be written into the network
+                return record(self.net, x)
+            except ModbpError:
+                raise error from None
 
     def run(self, x, visit=None, forget=None):
         """Return the calls for ``[N, …]``, input first, outputs, and the last position.
@@ -108,163 +111,106 @@ class Trace:
         ``visit(call, *inputs)`` computes an output, ``forget(position)`` is told of
         each that no later call reads, which is not kept here either.
         """
-        state = _Walk(x)
-        for here, node in enumerate(self._nodes):
-            if node.op == "placeholder":
-                state.values[node] = self._input(node, state)
-            elif node.op == "output":
-                result = fx.map_arg(node.args[0], state.values.__getitem__)
-                if not isinstance(result, _Ref):
-                    found = type(result).__name__.removeprefix("immutable_")
-                    raise TraceError(
-                        f"the network returns a {found} instead of one tensor. Wrap it "
-                        "in a module that returns the logits alone."
-                    )
-                return state.calls, state.outputs, result.position
-            elif node not in state.values:  # else a batch norm that is already done
-                state.values[node] = self._step(node, state, visit)
-            if forget:
-                for position in state.unread(self._last_reader, here):
-                    state.outputs[position] = None
-                    forget(position)
-        raise TraceError("the network has no output.")
+        plan = self.plan(x)
+        calls, outputs, nonnegative = [], [], []
+        for position, call in enumerate(plan.calls):
+            signs = [nonnegative[source] for source in call.sources]
+            signs = all(signs) if position else bool((x >= 0).all())
+            call = replace(call, nonnegative=signs)
+            inputs = [outputs[source] for source in call.sources]
+            outputs.append(self._output(call, inputs, x, visit))
+            calls.append(call)
+            sign = call.layer.output_sign
+            nonnegative.append(signs if sign == "keeps" else sign == "≥ 0")
+            for source in plan.unread[position] if forget else ():
+                outputs[source] = None
+                forget(source)
+        plan.check(x, outputs[-1], self.net)
+        return calls, outputs, len(calls) - 1
 
-    def _input(self, node, state):
-        if not state.values:
-            return _Ref(0)
-        if node.args:
-            return node.args[0]  # a further argument of forward, at its default
-        raise TraceError(
-            f"the network takes a second input {node.target!r}. Wrap it in a module "
-            "whose forward takes one tensor."
-        )
-
-    def _step(self, node, state, visit):
-        args = fx.map_arg(node.args, state.values.__getitem__)
-        kwargs = fx.map_arg(node.kwargs, state.values.__getitem__)
-        read_from = [state.values[each] for each in node.all_input_nodes]
-        refs = [value for value in read_from if isinstance(value, _Ref)]
-        if node.op == "get_attr":
-            return self._constants[node]
-        if not refs:
-            return _evaluated(node, args, kwargs)
-        name = state.name(name_of(node))
-        if is_question(node.op, node.target, args):
-            # A size or a type: a plain value, no layer.
-            tensor = state.outputs[args[0].position]
-            return _evaluated(node, (tensor, *args[1:]), kwargs)
-        module = self._modules[node.target] if node.op == "call_module" else None
-        shapes = {ref: state.outputs[ref.position].shape for ref in refs}
+    def _output(self, call, inputs, x, visit):
+        if not inputs:
+            return x
         try:
-            layer, sources = read(module or node.target, args, kwargs, shapes)
-        except ModbpError as error:
-            raise type(error)(f"layer {name!r}: {error}") from None
-        positions = tuple(ref.position for ref in sources)
-        inputs = [state.outputs[position] for position in positions]
-        folded, norm = "", self._norms.get(node)
-        if norm is not None:
-            whole = absorb(layer, self._modules[norm.target], inputs[0].ndim)
-            if whole is not None:
-                layer, folded = whole, state.name(norm.target)
-        nonnegative = all(state.nonnegative[position] for position in positions)
-        alone = all(state.readers(ref) == {node} for ref in sources)
-        call = Call(name, layer, positions, nonnegative, folded, alone)
-        try:
-            output = visit(call, *inputs) if visit else layer.forward(*inputs)
+            output = visit(call, *inputs) if visit else call.layer.forward(*inputs)
         except TraceError as error:
             raise TraceError(f"{call}: {error}") from None
         except ModbpError:
             raise
         except (RuntimeError, ValueError, IndexError, TypeError) as error:
             found = ", ".join(str(list(tensor.shape)) for tensor in inputs)
-            raise InputError(
-                f"{call} cannot take an input of shape {found}: {error}. Give the "
-                "network images of the size and channels that it was made for."
+            raise TraceError(
+                f"{call} works for one sample and not for {found}: {error}. Write it so"
+                " that the first dimension may be any number of samples."
             ) from error
-        if output.ndim < 2 or output.shape[0] != state.count:
+        if not output.ndim or output.shape[0] != x.shape[0]:
             raise TraceError(
                 f"{call}: {list(inputs[0].shape)} becomes {list(output.shape)}. Keep "
-                "the first dimension, which counts the samples, and one more, as in "
-                "x.flatten(1)."
+                "the first dimension, which counts the samples, as in x.flatten(1)."
             )
-        position = state.add(call, output)
-        if layer.in_place:
-            self._rebind(node, sources[0], position, state)
-        if folded:
-            state.values[norm] = _Ref(position)
-        return _Ref(position)
-
-    def _rebind(self, node, changed, position, state):
-        """After an in-place layer, its input's name means its output."""
-        here = self._order[node]
-        for other, value in state.values.items():
-            used_later = self._last_reader[other] > here
-            if isinstance(value, _Ref) and value == changed:
-                state.values[other] = _Ref(position)
-            elif used_later and state.root(value) == state.root(changed):
-                raise TraceError(
-                    f"layer {state.calls[position].name!r} changes in place a tensor "
-                    "that is also used later under another shape. Write it out of "
-                    "place."
-                )
+        return output
 
 
-def _evaluated(node, args, kwargs):
-    """Evaluate what is no layer: a size, or what does not depend on the input."""
-    if node.op == "call_module":
+class Plan:
+    """The calls of a trace, not yet told of signs, and their order."""
+
+    def __init__(self, entries, own):
+        self._own, self._count = own, entries[0].shape[0]
+        readers, last = {}, {}
+        for position, entry in enumerate(entries):
+            for source in entry.sources:
+                readers.setdefault(source, set()).add(position)
+                last[source] = position
+        self.unread = [[] for _ in entries]
+        for source, position in last.items():
+            self.unread[position].append(source)
+        self.calls = [
+            Call(e.name, e.layer, e.sources, False, e.folded, alone)
+            for position, e in enumerate(entries)
+            for alone in [all(readers[s] == {position} for s in e.sources)]
+        ]
+
+    def check(self, x, output, net):
+        """Compare the first output with what the model itself gave for that sample."""
+        own, self._own = self._own, None
+        if own is None:
+            return
+        found = output[: self._count]
+        if found.numel() != own.numel():
+            shapes = [list(each.shape) for each in (found, own)]
+            raise _differs(net, "shape {}, not {}".format(*shapes))
+        if not (own.isfinite().all() and found.isfinite().all()):
+            return  # said elsewhere, with the layer where it begins
+        gap = (found.reshape(own.shape) - own).abs().max().item()
+        if not gap <= TOLERANCE[x.dtype] * own.abs().max().item():
+            raise _differs(net, f"a logit that is off by {gap:.2g}")
+
+
+def _differs(net, what):
+    return TraceError(
+        f"{type(net).__name__} computes something else than the layers that modbp "
+        f"sees in it: {what}. A forward may depend on the batch, write to its weights "
+        "or use autocast: take that out, or use method='gradient'."
+    )
+
+
+def _check_module(module, path):
+    who = f"module {path or 'itself'!r} ({type(module).__name__})"
+    kind = type(module)
+    if isinstance(module, torch.jit.ScriptModule):
+        raise TraceError(f"{who} is scripted. Explain the module it was made from.")
+    if hasattr(module, "_orig_mod") or module._compiled_call_impl is not None:
         raise TraceError(
-            f"module {node.target!r} is called on something that does not depend on "
-            "the input. Compute it once and keep it as a buffer."
+            f"{who} is compiled. Explain the module as it was before: net._orig_mod, "
+            "or, after net.compile(), one that is built anew and loads its weights."
         )
-    if node.op == "call_method":
-        return getattr(args[0], node.target)(*args[1:], **kwargs)
-    return node.target(*args, **kwargs)
-
-
-class _Walk:
-    """What is known while walking: values of nodes, and the calls so far."""
-
-    def __init__(self, x):
-        self.count, self.values = len(x), {}
-        self.calls = [Call("input", INPUT, ())]
-        self.outputs = [x]
-        self.nonnegative = [bool((x >= 0).all())]
-        self.roots = [0]
-        self._seen = {"input": 1}
-
-    def name(self, path):
-        """Return a name that no earlier call has; the caller may drop it unused."""
-        count = self._seen.get(path, 0) + 1
-        return path if count == 1 else f"{path}:{count}"
-
-    def root(self, value):
-        """Return the position whose memory a value shares; None for plain values."""
-        return self.roots[value.position] if isinstance(value, _Ref) else None
-
-    def unread(self, last_reader, here):
-        """Return the positions that are kept and that nothing behind a step reads."""
-        read = {
-            value.position
-            for node, value in self.values.items()
-            if isinstance(value, _Ref) and last_reader[node] > here
-        }
-        kept = (n for n, output in enumerate(self.outputs) if output is not None)
-        return [position for position in kept if position not in read]
-
-    def readers(self, ref):
-        """Return the steps that read an output, under whatever name."""
-        known = self.values.items()
-        names = {n for n, value in known if isinstance(value, _Ref) and value == ref}
-        return {user for node in names for user in node.users} - names
-
-    def add(self, call, output):
-        self.calls.append(call)
-        self.outputs.append(output)
-        for name in filter(None, (call.name, call.folded)):
-            path = name.partition(":")[0]
-            self._seen[path] = self._seen.get(path, 0) + 1
-        sign = call.layer.output_sign
-        self.nonnegative.append(call.nonnegative if sign == "keeps" else sign == "≥ 0")
-        same = call.layer.shares_memory
-        self.roots.append(self.roots[call.sources[0]] if same else len(self.calls) - 1)
-        return len(self.calls) - 1
+    if "quantized" in kind.__module__:
+        raise TraceError(f"{who} is quantised. Explain the float model it came from.")
+    if module.training:
+        raise InputError(
+            "the model is in training mode (first found: "
+            f"{who.removeprefix('module ')}), where dropout and batch norm are random "
+            "or data dependent. Call net.eval() first."
+        )
+    if isinstance(module, nn.modules.lazy.LazyModuleMixin):
+        raise TraceError(f"{who} has no weights yet. Call the network once, net(x).")

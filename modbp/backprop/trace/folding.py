@@ -2,39 +2,44 @@
 
 from dataclasses import replace
 
-from modbp.backprop.trace.known import BATCH_NORMS, MODULES
-from modbp.backprop.trace.reading import is_question
-
-__all__ = ["absorb", "foldable"]
+__all__ = ["fold"]
 
 
-def foldable(nodes, modules):
-    """Return the steps that only a batch norm reads, each with that batch norm."""
-    found = {}
-    for node in nodes:
-        # A question about a tensor's size has the same answer behind the batch norm.
-        users = [u for u in node.users if not is_question(u.op, u.target, u.args)]
-        if len(users) != 1 or users[0].op != "call_module":
+def fold(entries):
+    """Return the entries with each batch norm in the layer that it alone reads."""
+    readers = {}
+    for entry in entries:
+        for source in entry.sources:
+            readers.setdefault(source, []).append(entry)
+    kept, new = [], {}
+    for position, entry in enumerate(entries):
+        below = entries[entry.sources[0]] if entry.sources else None
+        whole = None
+        if entry.layer.kind == "norm" and len(readers[entry.sources[0]]) == 1:
+            whole = _whole(below.layer, entry.layer, len(below.shape))
+        if whole is not None:
+            # The layer's entry, which comes earlier, is both; this one is gone.
+            below.layer, below.folded = whole, entry.name
+            new[position] = new[entry.sources[0]]
             continue
-        if type(modules[users[0].target]) in BATCH_NORMS:
-            found[node] = users[0]
-    return found
+        new[position] = len(kept)
+        kept.append(entry)
+    for entry in kept:
+        entry.sources = tuple(new[source] for source in entry.sources)
+    return kept
 
 
-def absorb(layer, module, rank):
+def _whole(layer, norm, rank):
     """Return a linear layer, ``W' = γ/σ W``, ``b' = γ/σ (b − μ) + β``, or None."""
-    if layer.scaled is None or module.running_mean is None:
+    if layer.scaled is None:
         return None
     if layer.kind == "dense" and rank != 2:
         return None  # its channels are the last dimension, those of the norm the second
-    norm = MODULES[type(module)](module)
-    try:
-        weight = layer.scaled(layer.weight, norm.weight)
-    except RuntimeError:
-        return None  # other channels; the batch norm's own step will say so
+    weight = layer.scaled(layer.weight, norm.weight).detach()
     bias = norm.bias
     if layer.bias is not None:
         bias = bias + layer.bias * norm.weight
+    bias = bias.detach()
 
     def forward(a):
         return layer.linear(a, weight, bias)

@@ -1,89 +1,402 @@
-"""The graph of a model as torch.fx sees it; nothing is left behind in the model."""
+"""The calls of a model, written down while it runs on one sample.
 
-import operator
-import os
-import traceback
-from contextlib import contextmanager
-from pathlib import Path
+The sample runs as any input does: hooks, branches and `__call__` are the user's own.
+Two modes of torch look on, which belong to the thread: one sees every function of torch
+that is called, the other every write. What the run changes in the model is put back.
+"""
 
+import inspect
+import random
+import threading
+from dataclasses import dataclass, field, replace
+from itertools import pairwise
+
+import numpy as np
 import torch
-from torch import fx
+from torch.overrides import TorchFunctionMode
+from torch.utils._python_dispatch import TorchDispatchMode
 
-from modbp.errors import TraceError
+from modbp.backprop.trace.places import Place, line_of_user, place
+from modbp.backprop.trace.untouched import memory, unchanged
+from modbp.errors import InputError, ModbpError, TraceError
 
-__all__ = ["constants_and_nodes", "name_of"]
+__all__ = ["Graph", "Node", "Piece", "entries", "mapped", "record"]
+
+# What tells Python the value of an entry; a branch by it would be that of one sample.
+_REVEALING = {
+    *("item", "tolist", "numpy", "equal", "allclose", "is_nonzero", "__contains__"),
+    *("__bool__", "__int__", "__float__", "__index__", "__complex__", "__array__"),
+    *("__dlpack__", "unique", "unique_consecutive", "nonzero", "argwhere"),
+}
+# Functions that write running statistics without telling so, and where these stand.
+_STATISTICS = {"batch_norm": slice(1, 3), "instance_norm": slice(1, 3)}
+# How often a model runs that may be random: one that tosses a coin is missed once in
+# a thousand times.
+_REPETITIONS = 10
+# The lists of a model can be put back only if one run after the other writes to them.
+_ONE_AT_A_TIME = threading.RLock()
 
 
-class _Proxy(fx.Proxy):
-    """A stand-in that sees ``+=``, where fx records ``+`` and forgets other names."""
+@dataclass(eq=False)
+class Node:
+    """One call of a function of torch on something that depends on the input."""
 
-    def __iadd__(self, other):
-        call = ("call_function", operator.iadd, (self, other), {})
-        return self.tracer.create_proxy(*call)
+    function: str
+    call: object = None
+    args: tuple = ()
+    kwargs: dict = field(default_factory=dict)
+    # Of the output for one sample; None if there are several.
+    shape: torch.Size | None = None
+    dtype: torch.dtype | None = None
+    place: Place = Place()
+    # Whether autograd sees something else than the call; what speaks against it; and
+    # whether it overwrites what it reads.
+    blocked: bool = False
+    why: str = ""
+    in_place: bool = False
+
+    @property
+    def name(self):
+        """The dotted path of the module; for a step of one, and its function."""
+        path, function = self.place.path, self.function.strip("_")
+        return path if self.place.type else f"{path}.{function}".lstrip(".")
+
+    @property
+    def type(self):
+        """What the user called it: "Conv2d", "relu", "add"."""
+        return self.place.type or self.function
 
 
-class _Tracer(fx.Tracer):
-    def proxy(self, node):
-        return _Proxy(node, self)
+@dataclass(frozen=True)
+class Piece:
+    """One of several outputs of a node."""
+
+    node: Node
+    key: object
+    shape: torch.Size
+    dtype: torch.dtype
 
 
-def constants_and_nodes(net):
-    """Return parameters and buffers by step, and all steps, of one run on no values."""
-    with _unchanged(net):
+@dataclass(frozen=True)
+class Graph:
+    """All calls in order of execution, and what the network gave for the sample."""
+
+    source: Node
+    nodes: list
+    result: Node | Piece
+    output: torch.Tensor
+
+
+def mapped(function, value):
+    """Apply a function to all that a nest of containers holds."""
+    if isinstance(value, (tuple, list)):
+        entries = [mapped(function, entry) for entry in value]
+        if hasattr(value, "_make"):
+            return value._make(entries)
+        return tuple(entries) if isinstance(value, tuple) else entries
+    if isinstance(value, dict):
+        return {key: mapped(function, entry) for key, entry in value.items()}
+    if isinstance(value, slice):
+        parts = (value.start, value.stop, value.step)
+        return slice(*(mapped(function, part) for part in parts))
+    return function(value)
+
+
+def entries(kind, *values):
+    """Return all of a type that a nest of containers holds."""
+    found = []
+    mapped(lambda v: found.append(v) if isinstance(v, kind) else None, values)
+    return found
+
+
+def _tensors(*values):
+    return entries(torch.Tensor, *values)
+
+
+def record(net, x):
+    """Run a network on a sample ``[1, …]`` and return the graph of its calls."""
+    second = _second_argument(net)
+    if second:
+        raise TraceError(
+            f"the network takes a second input {second!r}. Wrap it in a module whose "
+            "forward takes one tensor."
+        )
+    with _ONE_AT_A_TIME, unchanged(net) as kept:
+        run = _Run(net, x, kept)
         try:
-            nodes = list(_Tracer().trace(net).nodes)
-        except Exception as error:
-            raise TraceError(
-                f"{type(net).__name__} cannot be written as a list of layer calls: "
-                f"{error} ({_where(error)}). Replace what depends on the values "
-                "of a tensor there, or explain the part of the model before it."
-            ) from error
-        # Before fx's own notes, which hold constants, are taken off the model.
-        constants = {
-            node: operator.attrgetter(node.target)(net)
-            for node in nodes
-            if node.op == "get_attr"
-        }
-    return constants, nodes
+            with torch.enable_grad():
+                return run.graph()
+        except RuntimeError as error:
+            if isinstance(error, ModbpError):
+                raise
+            # Autograd forbids some changes in place that are fine without it.
+            again = _Run(net, x, kept)
+            try:
+                with torch.no_grad():
+                    return again.graph()
+            except RuntimeError:
+                raise run.told(error) from error
 
 
-@contextmanager
-def _unchanged(net):
-    """Take back what a forward and fx store on the modules while they are traced."""
-    before = [
-        (mutable, mutable.copy())
-        for module in net.modules()
-        for mutable in (vars(module), *vars(module).values())
-        if isinstance(mutable, (dict, list))
-    ]
+def _second_argument(net):
     try:
-        yield
-    finally:
-        for mutable, copy in before:
-            if isinstance(mutable, list):
-                mutable[:] = copy
-            elif [*map(id, mutable.values())] != [*map(id, copy.values())]:
-                mutable.clear()
-                mutable.update(copy)
+        parameters = inspect.signature(net.forward).parameters.values()
+    except (TypeError, ValueError):
+        return ""
+    needed = [
+        each.name
+        for each in parameters
+        if each.default is each.empty and each.kind not in (2, 4)
+    ]
+    return needed[1] if len(needed) > 1 else ""
 
 
-def name_of(node):
-    """Return a step's name: its module, or the calling module and the function."""
-    if node.op == "call_module":
-        return node.target
-    callers = [caller for caller, _ in node.meta.get("nn_module_stack", {}).values()]
-    target = node.args[1] if node.target is getattr else node.target
-    name = target if isinstance(target, str) else target.__name__
-    name = "add" if name == "iadd" else name.strip("_")
-    return ".".join([*callers[-1:], name]).lstrip(".")
+class _Run:
+    """What is known while the sample runs."""
+
+    def __init__(self, net, x, kept):
+        self.net, self.kept = net, kept
+        self.paths = {id(module): path for path, module in net.named_modules()}
+        self.sample = x.detach().clone()
+        self.source = Node("input", shape=x.shape, dtype=x.dtype)
+        self.nodes = []
+        # Tensors are held here, so that no other one gets their number or memory.
+        self.known, self.memory, self.stale = {}, {}, set()
+        self.written, self.is_random, self.failed = set(), False, None
+        self.name(self.sample, self.source)
+
+    def graph(self):
+        """Run the network and return what was seen."""
+        before = _states()
+        try:
+            with _Writes(self), _Functions(self):
+                result = self.net(self.sample)
+        except (ModbpError, RuntimeError):
+            raise
+        except Exception as error:
+            raise self.told(error) from error
+        if self.is_random or (_states() != before and self.varies(result)):
+            raise InputError(
+                "the model's forward is random: each call gives another output. Switch "
+                "the noise off in evaluation mode, as dropout(x, "
+                "training=self.training) does."
+            )
+        _name_steps(self.nodes)
+        return Graph(self.source, self.nodes, *self.found(result))
+
+    def told(self, error):
+        """Return what to say of an exception that the forward stopped with."""
+        if not self.failed or self.failed[0] is not error:
+            return TraceError(
+                f"the forward of {type(self.net).__name__} stops: {error!r} "
+                f"({line_of_user(error)}). Repair it, or explain a part of the model."
+            )
+        _, node, tensors = self.failed
+        shapes = ", ".join(str(list(tensor.shape)) for tensor in tensors)
+        return InputError(
+            f"layer {node.name!r} ({node.type}) cannot take an input of shape "
+            f"{shapes}: {error}. Give the network images of the size and channels that "
+            "it was made for, samples first, as in x[None]."
+        )
+
+    def varies(self, result):
+        """Return whether the network gives something else when it runs again."""
+        for _ in range(_REPETITIONS):
+            again = _tensors(self.net(self.sample.clone()))
+            pairs = zip(_tensors(result), again, strict=True)
+            if not all(torch.equal(*pair) for pair in pairs):
+                return True
+        return False
+
+    def found(self, result):
+        if not isinstance(result, torch.Tensor):
+            raise TraceError(
+                f"the network returns a {type(result).__name__} instead of one tensor. "
+                "Wrap it in a module that returns the logits alone."
+            )
+        source = self.value(result)
+        if source is None:
+            raise TraceError(
+                "the network's output does not depend on its input. Give a network "
+                "whose forward uses the input."
+            )
+        if id(result) in self.stale:
+            raise TraceError(
+                "the network returns a tensor that it changed in place under another "
+                "shape. Write that change out of place."
+            )
+        return source, result.detach()
+
+    # Names of tensors -----------------------------------------------------------------
+
+    def name(self, tensor, value):
+        """Let a tensor stand for a node or a piece of one."""
+        self.known[id(tensor)] = tensor, value
+        self.stale.discard(id(tensor))
+        self.memory.setdefault(memory(tensor), set()).add(id(tensor))
+
+    def value(self, tensor):
+        """Return what a tensor stands for: None if it does not depend on the input."""
+        if id(tensor) in self.known:
+            return self.known[id(tensor)][1]
+        if memory(tensor) in self.memory:
+            # Made out of our sight, as a view of something that was written to later.
+            node = Node("hidden", shape=tensor.shape, dtype=tensor.dtype)
+            node.why = "It shares memory with a layer's output in a hidden way."
+            self.nodes.append(node)
+            self.name(tensor, node)
+            return node
+        return None
+
+    # Calls ----------------------------------------------------------------------------
+
+    def call(self, function, args, kwargs):
+        """Do what the model asks for, and write it down if it depends on the input."""
+        name = _name(function)
+        if name in _STATISTICS:
+            for tensor in _tensors(args[_STATISTICS[name]]):
+                self.write(tensor)
+        tensors = _tensors(args, kwargs)
+        traced = [tensor for tensor in tensors if self.value(tensor) is not None]
+        if not traced:
+            return function(*args, **kwargs)
+        if getattr(function, "__name__", "") in _REVEALING:
+            raise TraceError(
+                f"{type(self.net).__name__} decides by the values of a tensor: "
+                f"{name}() ({line_of_user()}). Replace what depends on values there, "
+                "or explain the part of the model before it."
+            )
+        node = Node(name, function)
+        if any(id(tensor) in self.stale for tensor in traced):
+            node.why = (
+                "It reads a tensor that was changed in place under another shape; "
+                "write that change out of place."
+            )
+        # Names are looked up first: a change in place gives another meaning to them.
+        node.args, node.kwargs = mapped(self.named(name), (args, kwargs))
+        node.blocked = not torch.is_grad_enabled()
+        self.written.clear()
+        node.place = place(self.paths, _Run.graph.__code__)
+        try:
+            if name == "squeeze" and len(args) == 1 and not kwargs:
+                result = _squeezed(*args)
+            else:
+                result = function(*args, **kwargs)
+        except Exception as error:
+            self.failed = error, node, traced
+            raise
+        outputs = _tensors(result)
+        if not outputs and not self.written:
+            return result  # a size, a type, an answer
+        self.nodes.append(node)
+        node.in_place = bool(self.written)
+        # Other names of memory that was written to are not what they were.
+        for number in [n for m in self.written for n in self.memory.get(m, ())]:
+            self.stale.add(number)
+        if isinstance(result, torch.Tensor):
+            node.shape, node.dtype = result.shape, result.dtype
+            self.name(result, node)
+        else:
+            keys = result if isinstance(result, dict) else range(len(outputs))
+            for key, each in zip(keys, outputs, strict=True):
+                self.name(each, Piece(node, key, each.shape, each.dtype))
+        for tensor in tensors:
+            changed = memory(tensor) in self.written
+            if changed and not any(tensor is output for output in outputs):
+                self.overwritten(tensor, node)
+        return result
+
+    def named(self, name):
+        """Return a function that puts what tensors stand for in their place."""
+        overwrites = name in ("setitem",) or name.endswith("_")
+
+        def named(value):
+            if not isinstance(value, torch.Tensor):
+                return value
+            known = self.value(value)
+            if known is not None:
+                return known
+            # A constant that is read later as it is now, written to or not.
+            changes = overwrites or self.kept.is_written(value)
+            return value.detach().clone() if changes else value
+
+        return named
+
+    def overwritten(self, tensor, by):
+        """Note that a tensor holds something else than before."""
+        node = Node(by.function, place=by.place, shape=tensor.shape, dtype=tensor.dtype)
+        node.why = "It writes into a part of a tensor; put parts together with cat."
+        self.nodes.append(node)
+        self.name(tensor, node)
+
+    def write(self, tensor):
+        """Note that memory is written to; the model's own is kept first."""
+        self.written.add(memory(tensor))
+        self.kept.before_write(tensor)
 
 
-def _where(error):
-    """Return the line of the user's code that a traceback ends in."""
-    ours = tuple(
-        f"{Path(place).parent}{os.sep}" for place in (torch.__file__, __file__)
-    )
-    for frame in reversed(traceback.extract_tb(error.__traceback__)):
-        if not frame.filename.startswith(ours):
-            return f"{frame.filename}, line {frame.lineno}: {frame.line}"
-    return "no line of your own code was involved"
+class _Functions(TorchFunctionMode):
+    """Sees every function of torch that Python calls."""
+
+    def __init__(self, run):
+        super().__init__()
+        self.run = run
+
+    def __torch_function__(self, function, types, args=(), kwargs=None):
+        return self.run.call(function, args, kwargs or {})
+
+
+class _Writes(TorchDispatchMode):
+    """Sees every operator below them: what writes, and what draws random numbers."""
+
+    def __init__(self, run):
+        super().__init__()
+        self.run = run
+
+    def __torch_dispatch__(self, function, types, args=(), kwargs=None):
+        kwargs = kwargs or {}
+        if function._schema.is_mutable:
+            for place, argument in enumerate(function._schema.arguments):
+                if argument.alias_info and argument.alias_info.is_write:
+                    given = args[place : place + 1], kwargs.get(argument.name)
+                    for tensor in _tensors(given):
+                        self.run.write(tensor)
+        if torch.Tag.nondeterministic_seeded not in function.tags:
+            return function(*args, **kwargs)
+        # Attention has the tag, and draws nothing where its dropout is zero.
+        generator = kwargs.get("generator") or torch.default_generator
+        before = generator.get_state()
+        result = function(*args, **kwargs)
+        if not torch.equal(before, generator.get_state()):
+            self.run.is_random = True
+        return result
+
+
+def _name(function):
+    """Return a function's name; one that changes in place keeps its underscore."""
+    name = getattr(function, "__name__", type(function).__name__)
+    if name == "__get__":
+        return function.__self__.__name__
+    name = name.partition(".")[0]  # an operator's overload
+    return name.strip("_") if name.startswith("__") else name
+
+
+def _name_steps(nodes):
+    """Leave the name of a layer to the last of its steps, which is its output."""
+    for node, later in pairwise(nodes):
+        if node.place.type and node.place.invocation is later.place.invocation:
+            node.place = replace(node.place, type="")
+    for node in nodes:
+        node.place = replace(node.place, invocation=None)
+
+
+def _squeezed(a):
+    """Leave the dimension of the samples, of which there are more otherwise."""
+    dims = [dim for dim in range(1, a.ndim) if a.shape[dim] == 1]
+    return a.squeeze(dims) if a.ndim and len(a) == 1 else a.squeeze()
+
+
+def _states():
+    """Return the states of Python's and NumPy's random numbers."""
+    name, keys, *rest = np.random.get_state()  # noqa: NPY002 - the model's, not ours
+    return random.getstate(), name, keys.tobytes(), rest

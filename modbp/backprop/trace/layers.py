@@ -1,7 +1,7 @@
 """The layers a call can be: what each computes, and its adjoint where it is linear."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -19,13 +19,16 @@ class Layer:
     Attributes
     ----------
     kind, type : str
-        ``conv``, ``dense``, ``norm``, ``relu``, ``maxpool``, ``avgpool``, ``add``,
-        ``cat``, ``shape``, ``identity``, ``input``, or ``other``; and what the user
-        called it: "Conv2d", "relu", "add".
+        ``conv``, ``dense``, ``norm`` (batch norm), ``scale`` (times and plus
+        constants), ``relu``, ``activation`` (other functions of one entry),
+        ``layernorm`` (statistics of the sample), ``gate`` (signal times gate),
+        ``maxpool``, ``avgpool``, ``add``, ``cat``, ``shape`` (moves entries),
+        ``identity``, ``detach``, ``input``, or ``other``; and what the user called it:
+        "Conv2d", "relu", "add".
     forward, linear : callable
         The output from the inputs; ``linear(a, weight, bias)`` with other parameters.
     weight, bias : torch.Tensor or None
-        Parameters of ``conv``, ``dense`` and ``norm``.
+        Parameters of ``conv``, ``dense``, ``norm`` and ``scale``.
     adjoint : callable
         ``adjoint(s, weight, shape)``: the transpose of `linear`, applied to ``[B, …]``,
         for an input of the shape given.
@@ -35,13 +38,15 @@ class Layer:
     undo : callable
         For ``shape``: ``undo(r, shape)`` brings ``[K, N, …]`` to the input's shape.
     slope, overwrite : callable
-        For ``relu``: the derivative, from the input or from the output; the forward, in
-        the memory of its input.
-    in_place, output_sign
-        Whether the user's layer overwrites its input; the output's sign: "≥ 0", "any",
-        or "keeps" where a non-negative input gives such an output.
+        For ``relu`` and ``activation``: the derivative, from the input (or, for
+        ``relu``, from the output); the forward, in the memory of its input.
+    output_sign : str
+        The output's sign: "≥ 0", "any", or "keeps" where a non-negative input gives
+        such an output.
     dim : int
         For ``cat``: the dimension.
+    why : str
+        For ``other``: what speaks against it, and what to do.
 
     Examples
     --------
@@ -61,21 +66,21 @@ class Layer:
     undo: Callable | None = None
     slope: Callable | None = None
     overwrite: Callable | None = None
-    in_place: bool = False
     output_sign: str = "any"
     dim: int = 1
+    why: str = ""
 
     @property
-    def shares_memory(self):
-        """Whether the output is a view of the input in the user's model."""
-        return self.kind in ("shape", "identity")
+    def moves_or_scales(self):
+        """Whether each output is one input, moved, or times and plus constants."""
+        return self.kind in ("shape", "identity", "detach", "scale")
 
 
 def _same(a):
     return a
 
 
-INPUT = Layer("input", "input", _same)
+INPUT = Layer("input", "input", _same, output_sign="keeps")
 
 
 # Where numbers lie in memory ----------------------------------------------------------
@@ -140,24 +145,10 @@ def convolution(
     rank = weight.ndim - 2
     several = (stride, dilation, output_padding)
     stride, dilation, extra = (as_tuple(value, rank) for value in several)
-    if padding == "valid":
-        padding = 0
-    if padding == "same":
-        total = [d * (k - 1) for d, k in zip(dilation, weight.shape[2:], strict=True)]
-        if any(entry % 2 for entry in total):
-            raise TraceError(
-                f"{type} pads 'same' with an even kernel, which is one-sided. "
-                "Pad in a layer of its own and give an integer."
-            )
-        padding = [entry // 2 for entry in total]
-    padding = as_tuple(padding, rank)
+    padding = as_tuple(0 if padding == "valid" else padding, rank)
     static = (stride, padding, dilation, transposed, extra, groups)
 
     def linear(a, weight, bias=None):
-        if a.ndim != rank + 2:
-            raise TypeError(
-                f"it takes {rank + 2} dimensions, samples and channels first"
-            )
         return torch.convolution(a, weight, bias, *static)
 
     def adjoint(s, weight, shape):
@@ -203,7 +194,7 @@ def dense(type, weight, bias):
 # The other kinds ----------------------------------------------------------------------
 
 
-def relu(type, in_place=False, top=None):
+def relu(type, top=None):
     def forward(a):
         return a.relu() if top is None else a.clamp(0, top)
 
@@ -213,25 +204,33 @@ def relu(type, in_place=False, top=None):
     def slope(a):
         return a > 0 if top is None else (a > 0) & (a < top)
 
-    options = {"slope": slope, "overwrite": overwrite, "in_place": in_place}
+    options = {"slope": slope, "overwrite": overwrite}
     return Layer("relu", type, forward, output_sign="≥ 0", **options)
+
+
+def activation(type, forward, output_sign="keeps"):
+    def slope(a):
+        z, pull = torch.func.vjp(forward, a)
+        return pull(torch.ones_like(z))[0]
+
+    return Layer("activation", type, forward, slope=slope, output_sign=output_sign)
 
 
 def pooling(kind, type, forward):
     return Layer(kind, type, forward, output_sign="keeps")
 
 
-def reshape(type, forward):
+def reshape(type, shape):
     def undo(r, shape):
         return r.reshape(r.shape[0], *shape)
+
+    def forward(a):
+        return a.reshape(len(a), *shape)
 
     return Layer("shape", type, forward, undo=undo, output_sign="keeps")
 
 
 def permute(type, dims):
-    dims = [dim % len(dims) for dim in dims]
-    if dims[0] != 0:
-        raise TraceError(f"{type} moves the first dimension, which counts the samples.")
     back = [0, *(1 + dims.index(place) for place in range(len(dims)))]
 
     def undo(r, shape):
@@ -241,5 +240,49 @@ def permute(type, dims):
     return Layer("shape", type, lambda a: a.permute(dims), **options)
 
 
-def identity(type):
-    return Layer("identity", type, _same, output_sign="keeps")
+def selection(type, forward, linear=None, output_sign="keeps"):
+    """Each output is one of the inputs, or a constant; `linear` has zeros there."""
+
+    def undo(r, shape):
+        flat = r.flatten(0, 1)
+        zeros = flat.new_zeros(len(flat), *shape[1:])
+        pull = torch.func.vjp(linear or forward, zeros)[1]
+        return pull(flat)[0].unflatten(0, r.shape[:2])
+
+    options = {"undo": undo, "linear": linear, "output_sign": output_sign}
+    return Layer("shape", type, forward, **options)
+
+
+def scale(type, weight, bias=None):
+    """Times a constant and plus another, both ``[1, …]``."""
+
+    def linear(a, weight, bias=None):
+        z = a * weight
+        return z if bias is None else z + bias
+
+    def adjoint(s, weight, shape):
+        return s * weight
+
+    layer = parametrised("scale", type, weight, bias, linear, adjoint)
+    rising = bool((weight >= 0).all()) and (bias is None or bool((bias >= 0).all()))
+    return replace(layer, output_sign="keeps" if rising else "any")
+
+
+def identity(type, kind="identity"):
+    return Layer(kind, type, _same, output_sign="keeps")
+
+
+def cat(type, dim):
+    def forward(*inputs):
+        return torch.cat(inputs, dim)
+
+    return Layer("cat", type, forward, dim=dim, output_sign="keeps")
+
+
+def other(type, why="", forward=None):
+    """A layer that no rule is for, and why that is."""
+
+    def refused(*inputs):
+        raise TraceError(f"modbp cannot compute this layer. {why}")
+
+    return Layer("other", type, forward or refused, why=why)

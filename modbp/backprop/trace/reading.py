@@ -1,159 +1,412 @@
-"""Which layer a module, a function or a tensor method stands for."""
+"""Which layers the calls of a graph stand for."""
 
-import operator
+import math
+from dataclasses import dataclass
+from functools import partial
 
 import torch
-import torch.nn.functional as F
-from torch import nn
 
-from modbp.backprop.trace.known import FUNCTIONS, MODULES, NAMES
-from modbp.backprop.trace.layers import Layer, identity, permute, reshape
-from modbp.errors import InputError, TraceError
+from modbp.backprop.trace import layers
+from modbp.backprop.trace.graph import Node, Piece, entries, mapped
+from modbp.backprop.trace.known import (
+    SINGLE,
+    SQUASHING,
+    WHY,
+    constant,
+    expanded,
+    replayed,
+)
+from modbp.backprop.trace.layers import INPUT, Layer
+from modbp.errors import ModbpError
 
-__all__ = ["is_question", "read"]
+__all__ = ["Entry", "read"]
 
-_ADDITIONS = ("add", "add_", "iadd")
-_CONCATENATIONS = ("cat", "concat", "concatenate")
-_RESHAPINGS = ("flatten", "reshape", "view", "squeeze", "unsqueeze", "unflatten")
+_REFS = (Node, Piece)
+# Of these the second argument only tells a shape or a type.
+_LIKE_OTHERS = ("expand_as", "view_as", "reshape_as", "type_as", "to")
+_SPLITS = (
+    "split",
+    "chunk",
+    "unbind",
+    "tensor_split",
+    "split_with_sizes",
+    "unsafe_chunk",
+)
+_ATTENTION = ("scaled_dot_product_attention", "multi_head_attention_forward", "bmm")
+_ATTENTION += ("matmul", "einsum", "baddbmm", "_transformer_encoder_layer_fwd")
 
 
-def is_question(op, target, args):
-    """Return whether a step asks for a size or a type instead of computing."""
-    if op == "call_method":
-        # With an argument, `type` is a conversion.
-        return target in ("size", "dim", "numel") or (target == "type" and not args[1:])
-    return target is getattr and args[1] in ("shape", "ndim", "dtype", "device")
+@dataclass(eq=False)
+class Entry:
+    """A layer, the positions that it reads, and the shape of its output for one sample.
+
+    `folded` names the batch norm that it computes too.
+    """
+
+    name: str
+    layer: Layer
+    sources: tuple
+    shape: torch.Size
+    folded: str = ""
 
 
-def read(target, args, kwargs, shapes):
-    """Return a step's layer and what it reads; `shapes` has those of such outputs."""
-    kwargs = dict(kwargs)
-    if not args and "input" in kwargs:
-        args = (kwargs.pop("input"),)
-    if isinstance(target, nn.Module):
-        name, reader = type(target).__name__, MODULES.get(type(target))
-        if reader is None:
-            return _other(name), list(shapes)
-        if len(args) != 1 or kwargs:
-            raise TraceError(
-                f"{name} is called with more than its input. Call it with one tensor."
+def read(graph):
+    """Return the entries that the output needs, in order of execution, input first."""
+    reading = _Reading(graph)
+    for node in graph.nodes:
+        if node in reading.needed:
+            reading.read(node)
+    last = reading.position(graph.result)
+    return _pruned(reading.entries, last)
+
+
+def _pruned(found, last):
+    """Drop what the last entry does not need, and count anew."""
+    needed = {0, last}
+    for position in range(last, 0, -1):
+        if position in needed:
+            needed.update(found[position].sources)
+    order = sorted(needed)
+    new = {position: count for count, position in enumerate(order)}
+    kept = [found[position] for position in order]
+    for entry in kept:
+        entry.sources = tuple(new[source] for source in entry.sources)
+    if last == 0:  # a network that hands its input on
+        kept.append(Entry("output", layers.identity("output"), (0,), kept[0].shape))
+    return kept
+
+
+def _other(node, why="", forward=None):
+    if "softmax" in node.function:
+        why = WHY["softmax"]
+    elif node.function.startswith(_ATTENTION):
+        why = WHY["attention"]
+    elif node.function.startswith(("lstm", "gru", "rnn")):
+        why = WHY["recurrent"]
+    elif "with_indices" in node.function:
+        why = WHY["indices"]
+    return layers.other(node.type, why, forward)
+
+
+class _Reading:
+    """The entries so far, and where the output of each node is among them."""
+
+    def __init__(self, graph):
+        source = graph.source
+        self.entries = [Entry("input", INPUT, (), source.shape)]
+        self.samples = source.shape[:1]
+        self.positions, self.names = {source: 0}, {"input": 1}
+        self.needed, waiting = set(), [graph.result]
+        while waiting:
+            value = waiting.pop()
+            node = value.node if isinstance(value, Piece) else value
+            if node not in self.needed:
+                self.needed.add(node)
+                waiting += entries(_REFS, node.args, node.kwargs)
+
+    def position(self, value):
+        """Return where an output is; pieces of several get an entry when needed."""
+        if value not in self.positions:
+            self.positions[value] = self.piece(value)
+        return self.positions[value]
+
+    def emit(self, node, layer, *sources, shape=None, step=""):
+        """Add an entry, named after the node and, on the way there, after a step."""
+        path = f"{node.name}.{step}" if step else node.name
+        self.names[path] = count = self.names.get(path, 0) + 1
+        name = path if count == 1 else f"{path}:{count}"
+        shape = node.shape if shape is None else shape
+        self.entries.append(Entry(name, layer, sources, shape))
+        return len(self.entries) - 1
+
+    def read(self, node):
+        """Add the entries of a call, unless it has several outputs."""
+        if not node.args and "input" in node.kwargs:
+            node.args = (node.kwargs["input"],)
+            node.kwargs = {k: v for k, v in node.kwargs.items() if k != "input"}
+        if node.shape is None or node in self.positions:
+            return
+        place = None
+        if not node.why and node.shape[:1] == self.samples:
+            try:
+                place = JOINTS.get(node.function, self.single)(
+                    self, node, *node.args, **node.kwargs
+                )
+            except TypeError as error:  # arguments that are not known
+                if isinstance(error, ModbpError):
+                    raise
+        if place is None:
+            place = self.foreign(node, node.shape)
+        if node.blocked:
+            layer = layers.identity(node.type, "detach")
+            place = self.emit(node, layer, place, step="detach")
+        self.positions[node] = place
+
+    @staticmethod
+    def single(self, node, first=None, *rest, **kwargs):
+        """Add a call that reads one output."""
+        reader = SINGLE.get(node.function)
+        others = entries(_REFS, rest, kwargs)
+        if reader is None or not isinstance(first, _REFS):
+            return None
+        if others and node.function not in _LIKE_OTHERS:
+            return None
+        source = self.position(first)
+        layer = reader(node, *rest, **kwargs)
+        return None if layer is None else self.emit(node, layer, source)
+
+    def foreign(self, node, shape, key=None):
+        """Add a call that no rule is for; autograd computes it where that is enough."""
+        refs = list(dict.fromkeys(entries(_REFS, node.args, node.kwargs)))
+        sources = tuple(self.position(ref) for ref in refs)
+        why, call = node.why, node.call
+        if shape[:1] != self.samples:
+            why = why or WHY["samples"]
+
+        def forward(*inputs):
+            given = dict(zip(refs, inputs, strict=True))
+
+            def filled(value):
+                if not isinstance(value, _REFS):
+                    return value
+                return given[value].clone() if node.in_place else given[value]
+
+            args, kwargs = mapped(filled, (node.args, node.kwargs))
+            found = call(*args, **kwargs)
+            return found if key is None else found[key]
+
+        fits = call is not None and not node.why and shape[:1] == self.samples
+        layer = _other(node, why, forward if fits else None)
+        return self.emit(node, layer, *sources, shape=shape)
+
+    def piece(self, piece):
+        """Add one of several outputs of a call."""
+        node, key = piece.node, piece.key
+        first, *rest = node.args or [None]
+        plain = isinstance(first, _REFS) and not entries(_REFS, rest, node.kwargs)
+        place = None
+        if plain and not node.why and piece.shape[:1] == self.samples:
+            source = self.position(first)
+            if node.function in _SPLITS:
+                layer = layers.selection(node.type, replayed(node, key))
+                place = self.emit(node, layer, source, shape=piece.shape)
+            elif node.function == "max" and key == 0:
+                place = _amax(self, node, *node.args, shape=piece.shape, **node.kwargs)
+        if place is None:
+            place = self.foreign(node, piece.shape, key)
+        if node.blocked:
+            layer = layers.identity(node.type, "detach")
+            place = self.emit(node, layer, place, shape=piece.shape, step="detach")
+        return place
+
+    # Steps that a call is made of -----------------------------------------------------
+
+    def broad(self, node, position, step):
+        """Return the position of an output repeated up to the shape of the node's."""
+        if self.entries[position].shape == node.shape:
+            return position
+        shape, wanted = self.entries[position].shape, node.shape
+        if len(shape) != len(wanted):  # dimensions come before its own
+            missing = (1,) * (len(wanted) - len(shape))
+            if len(shape) > 1 or missing[1:]:
+                raise TypeError("samples would meet other dimensions")
+            shape = torch.Size((*shape, *missing))
+            layer = layers.reshape(node.type, shape[1:])
+            position = self.emit(node, layer, position, shape=shape, step="view")
+        layer = expanded(node.type, wanted[1:])
+        return self.emit(node, layer, position, shape=wanted, step=step)
+
+    def scaled(self, node, position, weight=1.0, bias=None, step=""):
+        """Add an entry that is a multiple of another, plus a constant."""
+        like = {"node": node}
+        weight = constant(weight, node)
+        bias = None if bias is None else constant(bias, **like)
+        layer = layers.scale(node.type, weight, bias)
+        position = self.broad(node, position, "expand")
+        return self.emit(node, layer, position, step=step)
+
+
+# Calls that read several outputs, or constants ----------------------------------------
+
+
+def _add(reading, node, first, other, *, alpha=1, sign=1, **more):
+    if more.keys() - {"out"} or isinstance(alpha, torch.Tensor):
+        return None
+    factor = sign * alpha
+    if not isinstance(other, _REFS):
+        if type(other) in (int, float) and not other:  # sum([a, b]) starts from 0
+            return reading.emit(
+                node, layers.identity(node.type), reading.position(first)
             )
-        return reader(target), [args[0]]
-    if target is getattr:  # a view of the tensor, as .T; a question would not be here
-        return _other(f".{args[1]}"), list(shapes)
-    name = _name(target)
-    try:
-        return _read_function(name, args, kwargs, shapes)
-    except TypeError as error:
-        if isinstance(error, TraceError):
-            raise
-        raise TraceError(
-            f"{name} is called with arguments that modbp does not know ({error}). Use "
-            "a module of torch.nn, or fewer arguments."
-        ) from None
+        bias = other if factor == 1 else factor * other
+        return reading.scaled(node, reading.position(first), 1.0, bias)
+    second = reading.position(other)
+    if not isinstance(first, _REFS):
+        return reading.scaled(node, second, factor, first)
+    one = reading.broad(node, reading.position(first), "expand")
+    if factor != 1:
+        second = reading.scaled(node, second, factor, step="neg")
+    two = reading.broad(node, second, "expand")
+    layer = Layer("add", "add", _plus, output_sign="keeps")
+    return reading.emit(node, layer, one, two)
 
 
-def _read_function(name, args, kwargs, shapes):
-    if name in _ADDITIONS:
-        return _add(name, args, kwargs, shapes)
-    if name in _CONCATENATIONS:
-        parts = args[0] if args else kwargs["tensors"]
-        dim = args[1] if len(args) > 1 else kwargs.get("dim", kwargs.get("axis", 0))
-        return _cat(name, list(parts), dim, shapes)
-    first, *rest = args or [None]
-    others = [*rest, *kwargs.values()]
-    if not _is_output(first, shapes) or any(_is_output(o, shapes) for o in others):
-        return _other(name), list(shapes)
-    if name == "transpose":
-        one, two = (*rest, *kwargs.values())
-        dims = list(range(len(shapes[first])))
-        dims[one], dims[two] = dims[two], dims[one]
-        return permute(name, dims), [first]
-    if name in _RESHAPINGS:
-        return _reshape(name, shapes[first], rest, kwargs), [first]
-    reader = FUNCTIONS.get(name)
-    if reader is None:
-        return _other(name), list(shapes)
-    return reader(first, *rest, **kwargs), [first]
+def _plus(one, two):
+    return one + two
 
 
-def _name(target):
-    """Return a function's name, marked as foreign unless it is one of torch's own."""
-    if isinstance(target, str):
-        return target
-    name = NAMES.get(target, target.__name__)
-    spaces = (torch, F, operator)
-    own = any(getattr(space, name, None) is target for space in spaces)
-    return name if own else f"{target.__module__}.{name}"
+def _rsub(reading, node, first, other, *, alpha=1):
+    return _add(reading, node, other, first, alpha=alpha, sign=-1)
 
 
-def _is_output(entry, shapes):
-    try:
-        return entry in shapes
-    except TypeError:  # a list or a slice, also inside a tuple
-        return False
+def _neg(reading, node, a):
+    return reading.scaled(node, reading.position(a), -1.0)
 
 
-def _other(name):
-    def forward(*inputs):
-        raise TraceError(
-            "modbp cannot compute this layer, so no rule can use it. Write it with "
-            "layers that modbp knows."
-        )
-
-    return Layer("other", name, forward)
-
-
-def _reshape(name, shape, args, kwargs):
-    """Bind the shape of one sample: a size that counts samples may be written out."""
-    try:
-        empty = torch.empty(shape, device="meta")
-        after = getattr(empty, name)(*args, **kwargs).shape
-    except RuntimeError as error:
-        raise InputError(
-            f"{name} cannot take an input of shape {list(shape)}: {error}. Give the "
-            "network images of the size and channels that it was made for."
-        ) from None
-    if after[:1] != shape[:1]:
-        raise TraceError(
-            f"{name} moves or removes the first dimension, which counts the samples: "
-            f"{list(shape)} becomes {list(after)}. Keep it first, as in x.flatten(1), "
-            "and give images of the size that the network was made for."
-        )
-    return reshape(name, lambda a: a.reshape(len(a), *after[1:]))
+def _mul(reading, node, first, other):
+    refs = [entry for entry in (first, other) if isinstance(entry, _REFS)]
+    if len(refs) == 1:
+        factor = other if refs[0] is first else first
+        return reading.scaled(node, reading.position(refs[0]), factor)
+    if first is other:
+        return None
+    pair = [reading.position(ref) for ref in (first, other)]
+    # What opens further or is broadcast is the gate; the signal comes first.
+    ranks = [
+        (_opens(reading.entries, place), reading.entries[place].shape != node.shape)
+        for place in pair
+    ]
+    if ranks[0] == ranks[1]:
+        return None
+    if ranks[0] > ranks[1]:
+        pair.reverse()
+    pair = [reading.broad(node, place, "expand") for place in pair]
+    layer = Layer("gate", node.type, torch.mul, output_sign="keeps")
+    return reading.emit(node, layer, *pair)
 
 
-def _add(name, args, kwargs, shapes):
-    if kwargs.get("alpha", 1) != 1 or kwargs.keys() - {"alpha", "other"}:
-        return _other(f"{name} with {' and '.join(kwargs)}"), list(shapes)
-    pair = [*args, *([kwargs["other"]] if "other" in kwargs else [])]
-    # sum([a, b]) starts from 0.
-    pair = [entry for entry in pair if not (type(entry) is int and entry == 0)]
-    if not all(_is_output(entry, shapes) for entry in pair):
-        raise TraceError(
-            f"{name} adds a constant to a layer's output. Make it the bias of a layer."
-        )
-    if len(pair) == 1:
-        return identity(name), pair
-    if shapes[pair[0]] != shapes[pair[1]]:
-        raise TraceError(
-            f"{name} adds shapes {list(shapes[pair[0]])} and {list(shapes[pair[1]])}; "
-            "relevance cannot be split over a broadcast. Give both the same shape."
-        )
-    options = {"in_place": name != "add", "output_sign": "keeps"}
-    return Layer("add", "add", operator.add, **options), pair
+def _opens(found, position):
+    """Return how clearly an output is a gate: 0 if it is not bounded."""
+    while found[position].layer.kind in ("shape", "scale", "identity", "detach", "cat"):
+        position = found[position].sources[0]
+    layer = found[position].layer
+    return SQUASHING.get(layer.type.lower().strip("_"), 0)
 
 
-def _cat(name, parts, dim, shapes):
-    if not all(_is_output(entry, shapes) for entry in parts):
-        raise TraceError(
-            f"{name} joins a constant to a layer's output. Give it outputs of layers."
-        )
-    dim = dim % len(shapes[parts[0]])
+def _div(reading, node, first, other, *, rounding_mode=None):
+    if rounding_mode is not None or isinstance(other, _REFS):
+        return None
+    other = torch.as_tensor(other, dtype=node.dtype)
+    return reading.scaled(node, reading.position(first), other.reciprocal())
+
+
+def _cat(reading, node, tensors, dim=0, axis=None):
+    dim = (dim if axis is None else axis) % len(node.shape)
+    return _joined(reading, node, tensors, dim)
+
+
+def _stack(reading, node, tensors, dim=0):
+    dim = dim % len(node.shape)
+    shape = torch.Size(n for d, n in enumerate(node.shape) if d != dim)
+    one = torch.Size((*shape[:dim], 1, *shape[dim:]))
+    return _joined(reading, node, tensors, dim, one)
+
+
+def _joined(reading, node, parts, dim, shape=None):
+    """Put outputs, and constants between them, side by side."""
     if dim == 0:
-        raise TraceError(f"{name} joins along the samples; join along the channels.")
+        return None
+    places = []
+    like = next(part for part in parts if isinstance(part, _REFS))
+    for part in parts:
+        if isinstance(part, _REFS):
+            place = reading.position(part)
+        else:  # a constant: nothing of the input, plus it
+            whole = torch.as_tensor(part, dtype=node.dtype)
+            if whole.shape[:1] != (1,):
+                return None
+            first = reading.position(like)
+            place = _of_constant(reading, node, first, whole)
+        if shape is not None:
+            layer = layers.reshape(node.type, shape[1:])
+            place = reading.emit(node, layer, place, shape=shape, step="view")
+        places.append(place)
+    return reading.emit(node, layers.cat(node.type, dim), *places)
 
-    def forward(*inputs):
-        return torch.cat(inputs, dim)
 
-    return Layer("cat", name, forward, dim=dim, output_sign="keeps"), parts
+def _of_constant(reading, node, source, whole):
+    """Add an entry that has the same values for every sample."""
+
+    def forward(a):
+        return whole.expand(len(a), *whole.shape[1:])
+
+    def zeros(a):
+        # Of the input, so that its derivative is there, and is zero.
+        return (
+            (a.flatten(1)[:, :1] * 0)
+            .reshape(-1, *(1,) * (whole.ndim - 1))
+            .expand(len(a), *whole.shape[1:])
+        )
+
+    layer = layers.selection(node.type, forward, zeros, "any")
+    return reading.emit(node, layer, source, shape=whole.shape, step="constant")
+
+
+def _amax(reading, node, a, dim=None, keepdim=False, shape=None):
+    """Take the largest over dimensions: these last, and in one, as a pooling."""
+    if not isinstance(a, _REFS) or dim is None or isinstance(dim, _REFS):
+        return None
+    rank, shape = len(a.shape), node.shape if shape is None else shape
+    dims = sorted(d % rank for d in layers.as_tuple(dim, 1))
+    if 0 in dims or not dims:
+        return None
+    place, order = reading.position(a), [d for d in range(rank) if d not in dims] + dims
+    emit = partial(reading.emit, node)
+    if order != list(range(rank)):
+        moved = torch.Size(a.shape[d] for d in order)
+        layer = layers.permute(node.type, order)
+        place = emit(layer, place, shape=moved, step="permute")
+    size = math.prod(a.shape[d] for d in dims)
+    flat = torch.Size((a.shape[0], math.prod(a.shape[1:]) // size, size))
+    layer = layers.reshape(node.type, flat[1:])
+    place = emit(layer, place, shape=flat, step="flatten")
+
+    def forward(a, return_indices=False):
+        z, index = a.max(2, keepdim=True)
+        return (z, index) if return_indices else z
+
+    layer = layers.pooling("maxpool", node.type, forward)
+    place = emit(layer, place, shape=torch.Size((*flat[:2], 1)))
+    return emit(layers.reshape(node.type, shape[1:]), place, shape=shape, step="view")
+
+
+def _glu(reading, node, a, dim=-1):
+    """Write a gated linear unit as the gate that it is."""
+    dim, source = dim % len(a.shape), reading.position(a)
+    half = a.shape[dim] // 2
+    emit = partial(reading.emit, node, shape=node.shape)
+    parts = [
+        layers.selection(
+            node.type, partial(torch.narrow, dim=dim, start=s, length=half)
+        )
+        for s in (0, half)
+    ]
+    signal = emit(parts[0], source, step="signal")
+    gate = emit(parts[1], source, step="gate")
+    layer = layers.activation("sigmoid", torch.sigmoid, "≥ 0")
+    gate = emit(layer, gate, step="sigmoid")
+    return emit(Layer("gate", node.type, torch.mul, output_sign="keeps"), signal, gate)
+
+
+JOINTS = {
+    **dict.fromkeys(("add", "add_", "radd"), _add),
+    **dict.fromkeys(("sub", "sub_", "subtract"), partial(_add, sign=-1)),
+    "rsub": _rsub,
+    **dict.fromkeys(("neg", "neg_", "negative"), _neg),
+    **dict.fromkeys(("mul", "mul_", "multiply", "rmul"), _mul),
+    **dict.fromkeys(("div", "div_", "true_divide", "truediv", "divide"), _div),
+    **dict.fromkeys(("cat", "concat", "concatenate"), _cat),
+    "stack": _stack,
+    "amax": _amax,
+    "glu": _glu,
+}

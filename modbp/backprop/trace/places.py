@@ -1,0 +1,61 @@
+"""Where in a model a function of torch is called: the module, and the user's line."""
+
+import os
+import sys
+import traceback
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import nn
+
+__all__ = ["Place", "line_of_user", "place"]
+
+_CALL = nn.Module._call_impl.__code__
+_OURS = tuple(
+    f"{folder}{os.sep}"
+    for folder in (Path(torch.__file__).parent, Path(__file__).parent)
+)
+
+
+@dataclass(frozen=True, eq=False)
+class Place:
+    """The module that makes a call; its type if it is a layer of torch itself."""
+
+    path: str = ""
+    type: str = ""
+    # The frame of that call of the module, to tell one call from the next.
+    invocation: object = None
+
+
+def place(paths, stop):
+    """Return where the running code is, below the frame whose code is given."""
+    frame, own = sys._getframe(1), set()
+    while frame is not None and frame.f_code is not stop:
+        if frame.f_code is _CALL:
+            module = frame.f_locals["self"]
+            if id(module) in paths:
+                kind = type(module)
+                # A hook runs outside of the forward, and is no part of the layer.
+                inside = kind.forward.__code__ in own if _is_layer(kind) else False
+                return Place(paths[id(module)], kind.__name__ if inside else "", frame)
+        own.add(frame.f_code)
+        frame = frame.f_back
+    return Place()
+
+
+def _is_layer(kind):
+    return kind.__module__.startswith("torch.nn.modules.")
+
+
+def line_of_user(error=None):
+    """Return the line of the user's code that runs, or that an exception came from."""
+    frames = (
+        traceback.extract_stack(sys._getframe(1))
+        if error is None
+        else traceback.extract_tb(error.__traceback__)
+    )
+    for frame in reversed(frames):
+        if not frame.filename.startswith(_OURS):
+            return f"{frame.filename}, line {frame.lineno}: {frame.line}"
+    return "no line of your own code was involved"
