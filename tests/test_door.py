@@ -9,7 +9,17 @@ import pytest
 import modbp
 
 NOUNS = {
-    *("chain", "explain", "csc", "sanity", "methods", "rules", "deeplift", "models"),
+    *(
+        "chain",
+        "explain",
+        "supported",
+        "csc",
+        "sanity",
+        "methods",
+        "rules",
+        "deeplift",
+        "models",
+    ),
     *("data", "figures", "widgets", "theory", "surrogate", "similarity", "patterns"),
     *("errors", "ModbpError", "Chain", "CSCResult", "__version__"),
 }

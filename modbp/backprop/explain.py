@@ -76,7 +76,7 @@ def supported(
     Examples
     --------
     >>> found = modbp.supported(net, x)
-    >>> found["gradient"], found["patternnet"][:34]
+    >>> found["gradient"], found["patternnet"][:35]
     ('', "layer 'fc1' (Linear) has no pattern")
     """
     check_input(net, x)
