@@ -176,20 +176,21 @@ class Derivative:
     def __call__(self, call, *inputs):
         def back(r):
             with torch.enable_grad():
-                leaves = [a.detach().requires_grad_() for a in inputs]
+                leaves = [a.detach() for a in inputs]
+                real = [leaf for leaf in leaves if leaf.is_floating_point()]
+                for leaf in real:
+                    leaf.requires_grad_()
                 z = call.layer.forward(*leaves)
-            if not z.requires_grad:
+            if not z.requires_grad:  # as of a comparison
                 return (None,) * len(inputs)
-            graded = [
-                torch.autograd.grad(
-                    z, leaves, each, retain_graph=True, allow_unused=True
-                )
-                for each in r
-            ]
-            parts = zip(*graded, strict=True)
+            more = {"retain_graph": True, "allow_unused": True}
+            each = [torch.autograd.grad(z, real, one, **more) for one in r]
+            found = iter(
+                None if part[0] is None else torch.stack(part)
+                for part in zip(*each, strict=True)
+            )
             return tuple(
-                None if any(p is None for p in part) else torch.stack(part)
-                for part in parts
+                next(found) if leaf.is_floating_point() else None for leaf in leaves
             )
 
         return call.layer.forward(*inputs), back

@@ -163,6 +163,7 @@ class _Run:
         # Tensors are held here, so that no other one gets their number or memory.
         self.known, self.memory, self.stale = {}, {}, set()
         self.written, self.is_random, self.failed = set(), False, None
+        self.noted = []  # the frames of hooks that looked at values
         self.name(self.sample, self.source)
 
     def graph(self):
@@ -260,13 +261,20 @@ class _Run:
         traced = [tensor for tensor in tensors if self.value(tensor) is not None]
         if not traced:
             return function(*args, **kwargs)
+        here = place(self.paths, _Run.graph.__code__)
         if getattr(function, "__name__", "") in _REVEALING:
-            raise TraceError(
-                f"{type(self.net).__name__} decides by the values of a tensor: "
-                f"{name}() ({line_of_user()}). Replace what depends on values there, "
-                "or explain the part of the model before it."
-            )
-        node = Node(name, function)
+            if here.hook is None:
+                raise TraceError(
+                    f"{type(self.net).__name__} decides by the values of a tensor: "
+                    f"{name}() ({line_of_user()}). Replace what depends on values "
+                    "there, or explain the part of the model before it."
+                )
+            # A hook may note values; only what it computes afterwards may not count.
+            self.noted.append(here.hook)
+            return function(*args, **kwargs)
+        node = Node(name, function, place=here)
+        if any(here.hook is hook for hook in self.noted):
+            node.why = "A hook computes it after it looked at values: remove the hook."
         if any(id(tensor) in self.stale for tensor in traced):
             node.why = (
                 "It reads a tensor that was changed in place under another shape; "
@@ -276,7 +284,6 @@ class _Run:
         node.args, node.kwargs = mapped(self.named(name), (args, kwargs))
         node.blocked = not torch.is_grad_enabled()
         self.written.clear()
-        node.place = place(self.paths, _Run.graph.__code__)
         try:
             if name == "squeeze" and len(args) == 1 and not kwargs:
                 result = _squeezed(*args)
@@ -387,7 +394,7 @@ def _name_steps(nodes):
         if node.place.type and node.place.invocation is later.place.invocation:
             node.place = replace(node.place, type="")
     for node in nodes:
-        node.place = replace(node.place, invocation=None)
+        node.place = replace(node.place, invocation=None, hook=None)
 
 
 def _squeezed(a):

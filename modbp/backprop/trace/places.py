@@ -24,28 +24,41 @@ class Place:
 
     path: str = ""
     type: str = ""
-    # The frame of that call of the module, to tell one call from the next.
+    # The frame of that call of the module, to tell one call from the next, and that of
+    # the hook if it is one that computes.
     invocation: object = None
+    hook: object = None
 
 
 def place(paths, stop):
     """Return where the running code is, below the frame whose code is given."""
-    frame, own = sys._getframe(1), set()
+    frame, above, codes = sys._getframe(1), None, set()
     while frame is not None and frame.f_code is not stop:
         if frame.f_code is _CALL:
             module = frame.f_locals["self"]
             if id(module) in paths:
                 kind = type(module)
                 # A hook runs outside of the forward, and is no part of the layer.
-                inside = kind.forward.__code__ in own if _is_layer(kind) else False
-                return Place(paths[id(module)], kind.__name__ if inside else "", frame)
-        own.add(frame.f_code)
+                inside = not codes.isdisjoint(_codes(module.forward))
+                is_layer = inside and kind.__module__.startswith("torch.nn.modules.")
+                name = kind.__name__ if is_layer else ""
+                return Place(paths[id(module)], name, frame, None if inside else above)
+        if frame.f_code.co_filename != _CALL.co_filename:
+            above = frame
+        codes.add(frame.f_code)
         frame = frame.f_back
     return Place()
 
 
-def _is_layer(kind):
-    return kind.__module__.startswith("torch.nn.modules.")
+def _codes(function):
+    """Return the code of a forward, which may be bound, partial or wrapped."""
+    found = set()
+    while function is not None:
+        function = getattr(function, "__func__", function)
+        if hasattr(function, "__code__"):
+            found.add(function.__code__)
+        function = getattr(function, "func", getattr(function, "__wrapped__", None))
+    return found
 
 
 def line_of_user(error=None):
