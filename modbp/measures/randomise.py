@@ -11,13 +11,18 @@ from modbp.measures.seeds import generator
 
 __all__ = ["randomise", "twins"]
 
+_DRAWN = (nn.Linear, nn.modules.conv._ConvNd)
+# These are what they are before training, which is no random draw.
+_RESET = (nn.modules.batchnorm._NormBase, nn.LayerNorm, nn.GroupNorm, nn.RMSNorm)
+_RESET += (nn.PReLU,)
+
 
 def randomise(net: nn.Module, layers: Sequence[str], seed: int = 0) -> None:
     """Draw the weights of some layers of a network anew, in place.
 
     Convolutions and dense layers get Glorot-uniform weights; convolutions of a network
-    with batch norm He-normal ones, as in the 2020 code. Biases are zero, and a batch
-    norm is what it is before training. A layer's draw depends on seed and name alone.
+    with batch norm He-normal ones, as in the 2020 code. Biases are zero, and norms
+    are what they are before training. A layer's draw depends on seed and name alone.
 
     Parameters
     ----------
@@ -38,18 +43,18 @@ def randomise(net: nn.Module, layers: Sequence[str], seed: int = 0) -> None:
     modules = dict(net.named_modules())
     norms = any(isinstance(m, nn.modules.batchnorm._BatchNorm) for m in net.modules())
     for path in layers:
-        path = path.partition(":")[0]
-        layer = modules.get(path)
-        if layer is None or not any(True for _ in layer.parameters()):
+        path = _owner(path, modules)
+        if path is None:
             continue
-        if isinstance(layer, nn.modules.batchnorm._BatchNorm):
+        layer = modules[path]
+        if isinstance(layer, _RESET):
             layer.reset_parameters()
             continue
         dense = isinstance(layer, nn.Linear)
-        if not dense and not isinstance(layer, nn.modules.conv._ConvNd):
+        if not isinstance(layer, _DRAWN):
             raise TraceError(
                 f"layer {path!r} is a {type(layer).__name__}; only convolutions, dense "
-                "layers and batch norms can be drawn anew. Choose stages above it."
+                "layers and norms can be drawn anew. Choose stages above it."
             )
         own = generator(seed, path)
         draw = torch.empty(layer.weight.shape, dtype=torch.float64)
@@ -61,6 +66,17 @@ def randomise(net: nn.Module, layers: Sequence[str], seed: int = 0) -> None:
             layer.weight.copy_(draw)
             if layer.bias is not None:
                 layer.bias.zero_()
+
+
+def _owner(path, modules):
+    """Return the module whose parameters a call uses: its own, or the one around it."""
+    path = path.partition(":")[0]
+    if path in modules and any(True for _ in modules[path].parameters(False)):
+        return path
+    # A heir of a layer calls a function, as with weights that are standardised first.
+    around = path.rpartition(".")[0]
+    heir = isinstance(modules.get(around), (*_RESET, *_DRAWN))
+    return around if around and heir else None
 
 
 def twins(net, calls, stages, seed, own):
@@ -95,7 +111,7 @@ def _weighted(net, calls):
     modules = dict(net.named_modules())
     found = [call for call in calls if call.kind in ("conv", "dense")]
     for call in found:
-        if not hasattr(modules.get(call.name.partition(":")[0]), "weight"):
+        if not hasattr(modules.get(_owner(call.name, modules)), "weight"):
             raise TraceError(
                 f"{call} has weights that belong to no layer of its own, so they "
                 "cannot be drawn anew. Write it as a module."

@@ -209,8 +209,10 @@ def cascade(
         return [found["labels"]]
 
     method = methods.get(method)
-    back = _with_trained_weights(method, net) if stale else method
+    if stale:
+        _check_stale(method)
     (maps,), rows = _maps(Trace(net, fold), x, method, choose), {}
+    back = _with_trained_weights(method, found["calls"]) if stale else method
     for stage, twin in twins(net, found["calls"], stages, seed, own):
         # A trace folds the weights as they are when it first runs.
         trace = Trace(twin, fold)
@@ -258,17 +260,22 @@ def _others(x, labels, count, seed):
     return others
 
 
-def _with_trained_weights(method, net):
-    """Return a method that goes back by A ⊙ W of the weights as they are now."""
+def _check_stale(method):
+    """Refuse what holds no patterns to multiply with weights."""
     rule = getattr(method, "rules", {}).get("linear")
     if not getattr(rule, "attribution", False) or rule.patterns is None:
         raise InputError(
             f"method {method.name!r} reads the weights when it explains, so none can "
             "be stale. Give modbp.methods.get('patternattribution', patterns=…)."
         )
+
+
+def _with_trained_weights(method, calls):
+    """Return a method that goes back by A ⊙ W of the weights that calls have."""
+    weights = {call.name: call.layer.weight for call in calls}
     kept = {
-        name: found * net.get_submodule(name).weight.detach().to(found)
-        for name, found in rule.patterns.items()
+        name: found * weights[name].detach().to(found)
+        for name, found in method.rules["linear"].patterns.items()
     }
     return methods.get("patternnet", patterns=kept, start=method.start)
 

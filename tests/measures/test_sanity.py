@@ -7,6 +7,7 @@ import pytest
 import torch
 from nets import Net, filled, fingerprint, uniform
 from torch import nn
+from torch.nn import functional as F
 
 import modbp
 from modbp import sanity
@@ -333,3 +334,58 @@ def test_stale_is_for_one_method():
     about = experiments.subject(count=1, folder="photographs")
     with pytest.raises(InputError, match="patternattribution alone"):
         experiments.Cascade(about, ["gradient"], stale=True)
+
+
+class Standardised(nn.Conv2d):
+    """A convolution whose weights are standardised first; a heir, not a module."""
+
+    def forward(self, x):
+        mean = self.weight.mean((1, 2, 3), keepdim=True)
+        return F.conv2d(x, self.weight - mean, self.bias, padding=1)
+
+
+class NormAct(nn.BatchNorm2d):
+    """Batch norm and ReLU in one module, both as functions."""
+
+    def forward(self, x):
+        own = (self.running_mean, self.running_var, self.weight, self.bias)
+        return F.relu(F.batch_norm(x, *own, False, 0.1, self.eps))
+
+
+def test_heirs_of_layers_are_drawn_anew_with_the_others():
+    torch.manual_seed(0)
+    parts = [Standardised(3, 4, 3), NormAct(4), nn.AdaptiveAvgPool2d(1), nn.Flatten()]
+    net = nn.Sequential(*parts, nn.Linear(4, 3)).eval()
+    for entry in net.parameters():
+        entry.data.add_(torch.rand_like(entry))
+    before = {name: entry.clone() for name, entry in net.named_parameters()}
+    x = torch.rand(2, 3, 8, 8)
+    assert [stage for stage, _ in sanity.randomised(net, x)] == ["4", "0.conv2d"]
+    *_, (_, twin) = sanity.randomised(net, x)
+    assert all(not torch.equal(p, before[n]) for n, p in twin.named_parameters())
+    assert torch.equal(twin[1].weight, torch.ones(4))
+    assert all(torch.equal(p, before[n]) for n, p in net.named_parameters())
+    found = sanity.cascade(net, x, "gradient")
+    assert found.stages == ("4", "0.conv2d") and (found.ssim < 1).all()
+
+
+def test_stale_weights_are_those_that_the_rule_saw_folded_batch_norm_included(images):
+    torch.manual_seed(0)
+    parts = [nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.ReLU(), nn.Flatten()]
+    net = nn.Sequential(*parts, nn.Linear(4 * 30 * 30, 3)).eval()
+    net[1].running_var.fill_(0.1)
+    x = images.x[:2]
+    patterns = modbp.patterns.fit(net, [x])
+    method = modbp.methods.get("patternattribution", patterns=patterns)
+    # A stage that draws nothing that the map depends on leaves it as it is.
+    found = sanity.cascade(net, x, method, [0, 1], ["4"], stale=True)
+    fresh = modbp.methods.get("patternnet", patterns={
+        call.name: patterns[call.name] * call.layer.weight
+        for call in Trace(net).run(x)[0] if call.name in patterns
+    })  # fmt: skip
+    ((_, twin),) = sanity.randomised(net, x, ["4"])
+    maps = [
+        reduce(modbp.explain(n, x, m, [0, 1]), m)
+        for n, m in ((net, method), (twin, fresh))
+    ]
+    assert found.ssim[0] == pytest.approx(ssim(*maps), abs=1e-5)
