@@ -10,6 +10,7 @@ from modbp.backprop.chain import Recording
 from modbp.backprop.checks import check_input, check_target
 from modbp.backprop.methods import get
 from modbp.backprop.methods import names as named_methods
+from modbp.backprop.methods.method import no_rule
 from modbp.backprop.trace import Trace
 from modbp.backprop.trace.untouched import unchanged
 from modbp.errors import InputError, MethodError, ModbpError, TraceError
@@ -114,6 +115,11 @@ def explain_each(trace, x, method, choose):
 def _recorded(trace, x, method):
     """Record a forward pass; autograd may do where gradients are asked for."""
     try:
+        if method.derivative:
+            calls = trace.plan(check_input(trace.net, x)).calls
+            foreign = [call for call in calls if call.kind == "other"]
+            if foreign:
+                raise no_rule(method, foreign)
         return Recording(trace, x, method, keep=False)
     except (TraceError, MethodError) as error:
         if not method.derivative:

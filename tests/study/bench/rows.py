@@ -210,10 +210,14 @@ def missing(network, row):
     return {who: action for who, action in each if isinstance(action, str)}
 
 
+def part(row, net, x):
+    """Return the part of a network that a row is about, and its input."""
+    return (net.features[:29].eval(), x[:1]) if row == "ten relevances" else (net, x)
+
+
 def contestants(network, row, net, x):
     """Return what to run for a row, by name; "unit" is the gradient of the same."""
-    if row == "ten relevances":
-        net, x = net.features[:29].eval(), x[:1]
+    net, x = part(row, net, x)
     found = {"unit": lambda: gradient(net, x)}
     for who, action in _actions(network, row).items():
         if not isinstance(action, str):

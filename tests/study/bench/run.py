@@ -49,11 +49,16 @@ def timed(network, row):
 
 
 def counted(network, row, who):
-    """Return the multiply-adds of one call."""
+    """Return the multiply-adds of one call, modbp's look at the model apart."""
     from measure import multiply_adds
-    from rows import contestants
+    from rows import contestants, part
 
-    return multiply_adds(contestants(network, row, *built(network))[who])
+    net, x = built(network)
+    whole = multiply_adds(contestants(network, row, net, x)[who])
+    if who != "modbp":
+        return whole
+    net, x = part(row, net, x)
+    return whole - multiply_adds(lambda: net(x[:1]))
 
 
 def weighed(network, row, who):
