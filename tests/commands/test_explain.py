@@ -47,7 +47,10 @@ def test_the_shell_gets_a_figure_and_is_told_what_was_done(here):
     status, out, error = shell(here, "explain", "cat.png", *options.split())
     assert (status, error) == (0, "")
     first, network, explained, wrote = out.splitlines()
-    assert first == "cat.png: 130×90, its middle resized to 64×64 pixels"
+    assert first == (
+        "cat.png: 130×90, resized to 73 by bilinear, middle 64×64, "
+        "minus (0.485, 0.456, 0.406), divided by (0.229, 0.224, 0.225)"
+    )
     title = "resnet18, random weights, seed 0"
     assert network.startswith(f"{title}: 1000 classes, predicts class ")
     assert explained.startswith("explained class 207 (logit ")
@@ -97,7 +100,7 @@ def test_a_function_in_a_file_gives_the_network(here, capsys):
         line = f"explain cat.png --network mine.py:{function} --size 20"
         assert main([*line.split(), "--mean", *"101", "--std", *"222"]) == 0
         out = capsys.readouterr().out.splitlines()
-        assert out[0].endswith("resized to 20×20 pixels")
+        assert out[0].endswith(", minus (1, 0, 1), divided by (2, 2, 2)")
         assert out[1].startswith(f"mine.py:{function}: 3 classes, predicts class ")
         assert out[2].endswith(" by gradient-x-input, lrp-a1b0")
         assert Path(f"cat-{function}.png").is_file()
@@ -139,7 +142,7 @@ MINE = "cat.png --network mine.py:build"
         ("cat.png --weights none --target true", "a picture has no label"),
         ("cat.png --weights none --size 0", "size is 0; give the side"),
         ("cat.png --weights none --size 3", "'pool4'"),
-        ("cat.png --weights none --std 1 0 1", "std is [1.0, 0.0, 1.0]; give"),
+        ("cat.png --weights none --std 1 0 1", "std is [1.0, 0.0, 1.0]; give three"),
         ("cat.png --weights none --output a.jpg", "a.jpg: the figure is a PNG"),
         ("cat.png --weights none --output no/a.png", "no: no such folder. Make it"),
         ("cat.png --weights none --seed -1", "seed is -1"),
