@@ -21,7 +21,7 @@ _running = threading.RLock()
 
 def call(path, function):
     """Return what a function in a file returns, and the files that were run for it."""
-    path, files = Path(path).resolve(), set()
+    name, path, files = f"{path}:{function}", Path(path).resolve(), set()
     places = [path.parent]
     if package := _package(path):
         places.append(path.parents[len(package) - 1])
@@ -38,14 +38,13 @@ def call(path, function):
         raise
     except SystemExit as error:
         raise InputError(
-            f"{path.name}:{function} ends the program. Keep what reads the command "
+            f"{name} ends the program. Keep what reads the command "
             'line below `if __name__ == "__main__":`.'
         ) from error
     except Exception as error:  # anything may happen in code of the user's
         told = " ".join(str(error).split())[:300]
         raise InputError(
-            f"{path.name}:{function} stopped with {type(error).__name__}: {told}. "
-            "Repair the function."
+            f"{name} stopped with {type(error).__name__}: {told}. Repair the function."
         ) from error
     return made, tuple(sorted({path, *files}))
 
@@ -82,12 +81,13 @@ def _run(path, package):
 @contextlib.contextmanager
 def _imports_from(places, files):
     """Import from folders first; afterwards take all back, and tell which files."""
-    path, before, written = sys.path, list(sys.path), sys.dont_write_bytecode
+    path, before = sys.path, list(sys.path)
+    words, written = sys.argv, sys.dont_write_bytecode
     importlib.invalidate_caches()  # a neighbour may be as new as this second
     hidden = {top for top in _tops() if _shadowed(top, places)}
     kept = {name: sys.modules.pop(name) for name in _below(hidden)}
     known = _tops()
-    sys.path[:0], sys.dont_write_bytecode = map(str, places), True
+    sys.path[:0], sys.argv, sys.dont_write_bytecode = map(str, places), words[:1], True
     try:
         yield
     finally:
@@ -98,7 +98,8 @@ def _imports_from(places, files):
             if file := getattr(sys.modules.pop(name), "__file__", None):
                 files.add(Path(file))
         sys.modules.update(kept)
-        sys.path, sys.path[:], sys.dont_write_bytecode = path, before, written
+        sys.path, sys.path[:] = path, before
+        sys.argv, sys.dont_write_bytecode = words, written
 
 
 def _tops():

@@ -48,6 +48,8 @@ def test_imagenet_weights_come_with_what_their_images_have_to_be(
     with torch.device("meta"):
         net = library.get_model(name, weights=None)
     net.to_empty(device="cpu")
+    for number, parameter in enumerate(net.parameters()):
+        parameter.data.fill_(number)  # what was in memory may be NaN
     asked = []
 
     def get_model(*name, weights):

@@ -96,11 +96,14 @@ class Subject:
         return self._coloured(listing.read().x)
 
     def _coloured(self, x):
-        like = next(self.net.parameters())
-        mean, std = (
-            torch.tensor(values).reshape(1, 3, 1, 1) for values in (self.mean, self.std)
-        )
-        return ((x * self.scale - mean) / std).to(like)
+        x = x * self.scale
+        if self.images.preparation.transform is None:
+            mean, std = (
+                torch.tensor(values).reshape(1, 3, 1, 1)
+                for values in (self.mean, self.std)
+            )
+            x = (x - mean) / std
+        return x.to(next(self.net.parameters()))
 
 
 def subject(

@@ -105,7 +105,7 @@ class Listing:
             )
         source = self.source
         if said:
-            told = "; ".join(f"{count} {what}" for what, count in said.items())
+            told = "; ".join(f"{count} {what}" for what, count in sorted(said.items()))
             source += f" ({told})"
         return Images(torch.stack(x), torch.tensor(y), self.names, source)
 

@@ -36,12 +36,12 @@ _FIRST = "of several frames, the first shown"
 _reading = threading.Lock()
 
 
-def is_picture(path):
-    """Say whether a file counts as a picture, by its name; hidden ones do not.
+def is_picture(name):
+    """Say whether a file of that name counts as a picture; hidden ones do not.
 
     A Mac leaves ``._cat.jpg`` beside ``cat.jpg`` wherever a disk is not its own.
     """
-    return path.suffix.lower() in _ENDINGS and not path.name.startswith(".")
+    return name.lower().endswith(_ENDINGS) and not name.startswith(".")
 
 
 def opened(path):
@@ -124,7 +124,7 @@ def _in_bytes(picture):
     if picture.mode == "F":
         top, kind = 1, "floats"
     elif picture.mode == "I" and picture.format != "PPM":
-        raise DataError("has 32 bits per pixel. Save it with 8 or 16.")
+        raise DataError("has integers with a sign or 32 bits. Save it with 8 bits.")
     else:  # of 12 bits Pillow keeps the values as they are
         bits = _tag(picture, _BITS) or 16
         top, kind = 2**bits - 1, f"{bits} bits"

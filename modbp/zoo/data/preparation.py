@@ -111,7 +111,7 @@ class Preparation:
         if self.transform is not None:
             # A copy, since some functions write into what they are given.
             made = self.transform(picture.copy())
-            return made.detach().as_subclass(torch.Tensor)
+            return made.detach().cpu().as_subclass(torch.Tensor)
         colours = stacked([self.square(picture)])[0].float().div(255)
         mean, std = (
             torch.tensor(values).reshape(3, 1, 1) for values in (self.mean, self.std)

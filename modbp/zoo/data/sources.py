@@ -72,34 +72,34 @@ def find(split, folder, download):
 def _in_folder(place, text, is_cifar10=False):
     """Return an image folder, one sub-folder per class, or with pictures alone."""
     if not place.is_dir():
+        found = "is a file" if place.exists() else "no such folder"
         raise DataError(
-            f"{place}: {'a file' if place.exists() else 'no such folder'}. Give a "
-            "folder of pictures, or one with a folder per class."
+            f"{place}: {found}. Give a folder of pictures, or one with a folder per "
+            "class."
         )
     try:
-        entries = sorted(place.iterdir())
-        loose = [path for path in entries if _is_in_sight(path, place)]
-        # A hidden folder, such as a notebook's checkpoints, is no class.
-        classes = [f for f in entries if f.is_dir() and not _is_hidden(f.name)]
+        _, folders, names = next(_walk(place))
         files = [
-            (path, label)
-            for label, folder in enumerate(classes)
-            for path in sorted(folder.rglob("*"))
-            if _is_in_sight(path, folder)
+            (Path(within, name), label)
+            for label, folder in enumerate(folders)
+            for within, _, inside in _walk(place / folder)
+            for name in inside
         ]
     except OSError as error:
-        raise DataError(f"{place}: cannot be read ({error}). Permit it.") from None
+        raise DataError(
+            f"{place}: cannot be read ({error}). Allow that, or give another folder."
+        ) from None
     has_classes = bool(files)
-    if has_classes and loose:
-        text += f" ({len(loose)} beside its sub-folders left out)"
-    files = files or [(path, NO_CLASS) for path in loose]
+    if has_classes and names:
+        text += f" ({len(names)} beside its sub-folders left out)"
+    files = files or [(place / name, NO_CLASS) for name in names]
     if not files:
         raise DataError(
-            f"{place}: no images in it or in sub-folders. Lay them out as <name>.jpg, "
-            "or as <class>/<name>.jpg."
+            f"{place}: no images, neither in it nor in sub-folders. Lay them out as "
+            "<name>.jpg, or as <class>/<name>.jpg."
         )
     if is_cifar10:
-        files = _by_number(place, files, [folder.name for folder in classes])
+        files = _by_number(place, files, folders)
 
     def read(index):
         path, label = files[index]
@@ -111,15 +111,18 @@ def _in_folder(place, text, is_cifar10=False):
     return Source(text, len(files), name, read, is_cifar10, has_classes)
 
 
-def _is_hidden(name):
-    # A Mac's archive has a folder of that name with nothing for others in it.
-    return name.startswith(".") or name == "__MACOSX"
+def _walk(place):
+    """Yield folders with the names of those in them, and of pictures, in order."""
 
+    def stop(error):
+        raise error
 
-def _is_in_sight(path, above):
-    """Say whether a path is a picture, and nothing on the way to it is hidden."""
-    on_the_way = path.relative_to(above).parts[:-1]
-    return is_picture(path) and not any(map(_is_hidden, on_the_way + ("",)))
+    for within, folders, names in os.walk(place, onerror=stop, followlinks=True):
+        # A hidden folder, such as a notebook's checkpoints, is no class; nor is what
+        # a Mac adds to an archive.
+        hidden = {name for name in folders if name.startswith(".")} | {"__MACOSX"}
+        folders[:] = sorted(set(folders) - hidden)
+        yield within, folders, sorted(filter(is_picture, names))
 
 
 def _by_number(place, files, classes):
