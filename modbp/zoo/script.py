@@ -127,5 +127,7 @@ def _home(module):
     inside = getattr(spec, "submodule_search_locations", None)
     if inside:
         return Path(next(iter(inside))).resolve().parent
-    file = getattr(spec, "origin", None) or getattr(module, "__file__", None)
+    # Of what is built in, the origin is a word.
+    located = getattr(spec, "has_location", False)
+    file = spec.origin if located else getattr(module, "__file__", None)
     return Path(file).resolve().parent if file else None

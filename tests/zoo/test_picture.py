@@ -185,6 +185,29 @@ def test_what_cannot_be_seen_is_refused_by_name_and_without_a_warning(
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    "wrong, told, mended",
+    [
+        (tiff(DEEP // 16), "Stretch them", tiff(DEEP // 16 * 16)),
+        (tiff(DEEP // 16), "or save it with 8 bits", tiff((DEEP // 257).astype("u1"))),
+        (tiff((RAMP * 255).astype("f4")), "Stretch", tiff(RAMP.astype("f4"))),
+        (tiff(DEEP.astype("u4")), "Save it with 8 bits", tiff(GREY)),
+        (
+            tiff(np.stack([DEEP] * 3), planes=2, meaning=2),
+            "Save it with 8 bits",
+            tiff(np.stack([GREY] * 3), planes=2, meaning=2),
+        ),
+        (tiff(RAMP), "convert it to PNG", encoded(GREY, "PNG")),
+        (png_of_size(12000, 9000), "Make it smaller", encoded(GREY, "PNG")),
+    ],
+)
+def test_what_a_refusal_asks_for_helps(read, wrong, told, mended):
+    with pytest.raises(DataError, match=told):
+        read(wrong)
+    picture = np.asarray(read(mended)).astype(float)
+    assert np.abs(picture - GREY[..., None]).max() <= 1
+
+
 def with_alpha(values):
     picture = Image.fromarray(SCENE).convert("RGBA")
     picture.putalpha(Image.fromarray(values.astype(np.uint8)))
