@@ -1,20 +1,20 @@
 """What becomes of a picture before a network sees it."""
 
 import math
+import random
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 import numpy as np
 import torch
 from PIL import Image
 
-from modbp.errors import DataError, InputError
+from modbp.errors import DataError, InputError, check_option
 
 __all__ = ["Preparation", "stacked"]
 
 _BLACK, _WHITE = (0.0, 0.0, 0.0), (1.0, 1.0, 1.0)
-# How often a transform is tried on one picture: half of them would flip it.
-_TRIALS = 8
 
 
 @dataclass(frozen=True)
@@ -48,28 +48,30 @@ class Preparation:
         if isinstance(transform, cls):
             return transform
         shades = np.random.default_rng(0).integers(0, 256, (480, 640, 3), np.uint8)
-        prepared = cls(transform=transform)
+        before = _drawn()
         try:
-            made = [transform(Image.fromarray(shades)) for _ in range(_TRIALS)]
+            x, again = (transform(Image.fromarray(shades)) for _ in range(2))
         except Exception as error:  # anything may happen in code of the user's
+            told = " ".join(str(error).split())
             raise InputError(
                 f"the transform of {owner} stopped with {type(error).__name__}: "
-                f"{error}. It is given a PIL image; repair it."
+                f"{told}. It is given a PIL image; repair it."
             ) from error
-        first = made[0]
-        if not isinstance(first, torch.Tensor) or not first.is_floating_point():
-            found = getattr(first, "dtype", type(first).__name__)
-        elif first.ndim != 3:
-            found = f"shape {list(first.shape)}"
-        elif not all(torch.equal(first, other) for other in made[1:]):
+        if not isinstance(x, torch.Tensor) or not x.is_floating_point():
+            found = getattr(x, "dtype", type(x).__name__)
+        elif x.ndim != 3:
+            found = f"shape {list(x.shape)}"
+        elif not x.isfinite().all():
+            found = "values that are not finite"
+        elif _drawn() != before or not torch.equal(x, again):
             raise InputError(
                 f"the transform of {owner} is random: one picture comes out in several "
                 "ways. Give the one for testing, without flips and random crops."
             )
         else:
-            height, width = first.shape[1:]
+            height, width = x.shape[1:]
             side = height if height == width else (height, width)
-            return replace(prepared, size=side)
+            return cls(side, transform=transform)
         raise InputError(
             f"the transform of {owner} gives {found}; it has to give a tensor of "
             "floats, [channels, height, width], as torchvision's ToTensor does."
@@ -85,20 +87,18 @@ class Preparation:
                 "pictures. Leave it out, or change the transform."
             )
         if size is not None:
-            if not isinstance(size, int) or not 1 <= size <= 4096:
-                raise InputError(
-                    f"size is {size!r}; give the side in pixels, from 1 to 4096."
-                )
+            remedy = "give the side in pixels, from 1 to 4096."
+            whole = isinstance(size, int)
+            check_option("size", size, lambda size: whole and 0 < size <= 4096, remedy)
             if self.shorter is not None:
                 given["shorter"] = round(self.shorter * size / self.size)
-        for key in given.keys() & {"mean", "std"}:
-            values = given[key] = tuple(map(float, given[key]))
-            least = 0 if key == "std" else -math.inf
-            if len(values) != 3 or not all(least < v < math.inf for v in values):
-                raise InputError(
-                    f"{key} is {list(values)}; give three numbers"
-                    f"{' above 0' if key == 'std' else ''}, one for each colour."
-                )
+        for key, kind in (("mean", "numbers"), ("std", "numbers above 0")):
+            if key in given:
+                least = 0 if key == "std" else -math.inf
+                fits = partial(_are_three, least=least)
+                remedy = f"give three {kind}, one for each colour."
+                check_option(key, given[key], fits, remedy)
+                given[key] = tuple(map(float, given[key]))
         return replace(self, **given)
 
     @property
@@ -123,10 +123,11 @@ class Preparation:
         size, shorter = self.size, self.shorter or self.size
         width, height = picture.size
         longer = int(shorter * max(picture.size) / min(picture.size))
-        if shorter * longer > (Image.MAX_IMAGE_PIXELS or math.inf):
+        millions = shorter * longer / 1e6
+        if millions > (Image.MAX_IMAGE_PIXELS or math.inf) / 1e6:
             raise DataError(
-                f"{width}×{height} pixels are too narrow a strip to be resized to "
-                f"{shorter}. Cut its middle out."
+                f"{width}×{height} pixels would be {millions:.0f} million when resized "
+                f"to {shorter}. Cut the middle out, or choose a smaller size."
             )
         whole = (shorter, longer) if width <= height else (longer, shorter)
         if picture.size != whole:
@@ -164,6 +165,17 @@ class Preparation:
             for values in (self.mean, self.std)
         )
         return words + f"minus ({minus}), divided by ({divided})"
+
+
+def _are_three(values, least):
+    return len(values) == 3 and all(least < value < math.inf for value in values)
+
+
+def _drawn():
+    """Return how far the generators of random numbers have come."""
+    kind, key, *rest = np.random.get_state()  # noqa: NPY002  what others may draw from
+    torchs = torch.random.get_rng_state().numpy().tobytes()
+    return torchs, random.getstate(), key.tobytes(), rest
 
 
 def stacked(pictures):
