@@ -163,8 +163,10 @@ def test_colours_of_sixteen_bits_lose_at_most_one_step(read):
         (tiff(np.where(RAMP > 0.5, np.nan, RAMP).astype("f4")), "floats from nan to"),
         (tiff(np.full((9, 9), np.inf, "f4")), "floats from inf to inf"),
         (tiff(DEEP // 16), "16 bits from 0 to 4095, where .* white is 65535. Stretch"),
-        (tiff(DEEP.astype("u4")), "integers with a sign or 32 bits. Save it with 8"),
-        (tiff((DEEP // 2).astype("i2")), "integers with a sign or 32 bits"),
+        (tiff(DEEP.astype("u4")), "integers of 32 bits. Save it with 8 bits"),
+        (tiff((DEEP // 2).astype("i2")), "integers with a sign. Save it with 8 bits"),
+        (tiff((GREY // 2).astype("i1")), "integers with a sign"),
+        (tiff((DEEP // 2).astype("i4")), "integers with a sign"),
         (
             tiff(np.stack([DEEP] * 3), planes=2, meaning=2),
             "16 bits per colour in separate planes. Save",

@@ -27,7 +27,7 @@ _TURNS = {
     8: Image.Transpose.ROTATE_90,
 }
 # TIFF's numbers for how values are stored.
-_BITS, _MEANING, _PLANES = 258, 262, 284
+_BITS, _MEANING, _PLANES, _KIND = 258, 262, 284, 339
 
 _CLEAR, _FINE = "transparent, laid on white", "finer than 8 bits, rounded"
 _FIRST = "of several frames, the first shown"
@@ -86,6 +86,8 @@ def _as_seen(picture):
     # First of all: Pillow turns a TIFF itself, but not before it is loaded.
     picture.load()
     turn = _TURNS.get(_orientation(picture))
+    if _tag(picture, _KIND) == 2:
+        raise DataError("has integers with a sign. Save it with 8 bits, from 0 to 255.")
     if picture.mode in ("F", "I") or picture.mode.startswith("I;16"):
         said.append(_FINE)
         picture = _in_bytes(picture)
@@ -124,7 +126,7 @@ def _in_bytes(picture):
     if picture.mode == "F":
         top, kind = 1, "floats"
     elif picture.mode == "I" and picture.format != "PPM":
-        raise DataError("has integers with a sign or 32 bits. Save it with 8 bits.")
+        raise DataError("has integers of 32 bits. Save it with 8 bits.")
     else:  # of 12 bits Pillow keeps the values as they are
         bits = _tag(picture, _BITS) or 16
         top, kind = 2**bits - 1, f"{bits} bits"
