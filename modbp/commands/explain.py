@@ -1,7 +1,6 @@
 """The verb ``explain``: a picture, a network by name, a figure."""
 
 import argparse
-import json
 from pathlib import Path
 
 from modbp.commands import words
@@ -41,18 +40,14 @@ def add(verbs: argparse._SubParsersAction) -> None:
 
 
 def run(options: argparse.Namespace) -> None:
-    """Explain the picture by each method, draw the maps, and say what was done.
-
-    Its middle square is resized to the network's size.
-    """
+    """Explain the picture by each method, draw the maps, and say what was done."""
     import torch
 
     from modbp import figures
     from modbp.backprop.checks import check_target
     from modbp.backprop.explain import explain, reduce
     from modbp.study.experiments import labels
-    from modbp.zoo import data
-    from modbp.zoo.data.sources import opened, square
+    from modbp.zoo.data.picture import notes, opened
     from modbp.zoo.named import find_network
 
     image, network = Path(options.image), options.network
@@ -64,21 +59,14 @@ def run(options: argparse.Namespace) -> None:
     stem = network.rpartition(":")[2] if ".py:" in network else network
     path = Path(options.output or f"{image.stem}-{stem}.png")
     _check_output(path)
-    size = found.size if options.size is None else options.size
-    if not 1 <= size <= 4096:
-        raise InputError(f"size is {size}; give the side in pixels, from 1 to 4096.")
-    mean, std = options.mean or found.mean, options.std or found.std
-    if min(std) <= 0:
-        raise InputError(f"std is {json.dumps(list(std))}; give numbers above 0.")
+    preparation = found.preparation.changed(options.size, options.mean, options.std)
     if isinstance(options.target, str) and options.target != "predicted":
         raise InputError(
             f"target is {options.target!r}; a picture has no label. Choose predicted, "
             "or the number of a class."
         )
 
-    colours = data.pixels([square(picture, size, found.part)])
-    mean, std = (torch.tensor(values).reshape(1, 3, 1, 1) for values in (mean, std))
-    x = (colours - mean) / std
+    colours, x = preparation.shown(picture), preparation(picture)[None]
     x = x.to(next((entry.dtype for entry in found.net.parameters()), x.dtype))
     target = None if options.target == "predicted" else options.target
     maps = {}
@@ -100,8 +88,9 @@ def run(options: argparse.Namespace) -> None:
     except OSError as error:
         raise InputError(f"{path}: cannot be written ({error}).") from None
     print(
-        f"{image}: {picture.width}×{picture.height}, its middle resized to "
-        f"{size}×{size} pixels"
+        f"{image}: {picture.width}×{picture.height}, "
+        + "".join(f"{note}, " for note in notes(picture))
+        + str(preparation)
     )
     guess = described(logits.argmax(1).item())
     print(f"{found.title}: {logits.shape[1]} classes, predicts {guess}")

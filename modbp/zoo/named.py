@@ -1,14 +1,14 @@
 """The network that a name means: one of the book, of torchvision, or of a file."""
 
-import importlib.util
 from dataclasses import dataclass, field
 from os import PathLike
 from pathlib import Path
 
 from torch import nn
 
-from modbp.errors import InputError, ModbpError, TraceError, unknown_name
-from modbp.zoo import data, models
+from modbp.errors import InputError, TraceError, unknown_name
+from modbp.zoo import data, models, script
+from modbp.zoo.data.preparation import Preparation
 from modbp.zoo.vision import classifier, load_torchvision
 
 __all__ = ["Named", "find_network"]
@@ -20,12 +20,26 @@ class Named:
 
     net: nn.Module
     title: str
-    # Of a network that does not say it.
-    size: int = 224
-    part: float = 1.0
-    mean: tuple = (0.0, 0.0, 0.0)
-    std: tuple = (1.0, 1.0, 1.0)
+    # Where nothing is said, colours stay in [0, 1].
+    preparation: Preparation = Preparation()
     classes: tuple = field(default=(), repr=False)
+    # Of a network from a file: that file, and those that it imports from beside it.
+    files: tuple = field(default=(), repr=False)
+
+    @property
+    def size(self):
+        """The side of its images in pixels; height and width where they differ."""
+        return self.preparation.size
+
+    @property
+    def mean(self):
+        """What is subtracted from colours in [0, 1]."""
+        return self.preparation.mean
+
+    @property
+    def std(self):
+        """What then divides them."""
+        return self.preparation.std
 
 
 def find_network(
@@ -37,7 +51,9 @@ def find_network(
     ----------
     name
         A network of :func:`modbp.models.names`, a classifier of torchvision, or
-        ``file.py:function``, where the function returns a model with its weights.
+        ``file.py:function``, where the function returns a model with its weights; or
+        a tuple of the model, its transform, which makes a tensor ``[3, H, W]`` of a PIL
+        image, and, if you like, the names of its classes.
     weights
         "cifar10" for ours, "imagenet" for torchvision's, which it may have to download,
         None for random ones, or a .safetensors file for a network of the book. If left
@@ -48,15 +64,15 @@ def find_network(
     -------
     Named
         With ``net``, in evaluation mode; ``title``, its name, and which weights it has;
-        ``size``, the side of its images in pixels; ``part``, which part of a picture's
-        middle square it was trained on, by side; ``mean`` and ``std``, what is
-        subtracted from colours in [0, 1], and what then divides them; and ``classes``,
-        their names, if known.
+        ``preparation``, which makes an image for it of a PIL image, and says how, when
+        printed; of that ``size``, the side in pixels, ``mean`` and ``std``, what is
+        subtracted from colours in [0, 1], and what then divides them; ``classes``,
+        their names, if known; and ``files``, where its code is, if it is from a file.
 
     Raises
     ------
     UnknownName: if there is no such network.
-    InputError: if the weights do not fit, or the file does not give a model.
+    InputError: if the weights do not fit, or the file does not give what it has to.
     WeightsError: if the weights cannot be had.
 
     Examples
@@ -64,6 +80,9 @@ def find_network(
     >>> found = modbp.zoo.named.find_network("squeezenet1_1", weights=None)
     >>> found.title, found.size
     ('squeezenet1_1, random weights, seed 0', 224)
+    >>> print(found.preparation)
+    resized to 256 by bilinear, middle 224×224, minus (0.485, 0.456, 0.406), divided by
+    (0.229, 0.224, 0.225)
     """
     if ".py:" in name:
         if weights != "trained":
@@ -71,7 +90,12 @@ def find_network(
                 f"weights is {weights!r}, but {name} comes with weights of its own. "
                 "Leave it out, and let the function choose."
             )
-        return Named(_from_file(name), name)
+        return _from_file(name)
+    if name.endswith(".py"):
+        raise InputError(
+            f"{name} is a file; say which function of it returns the model, as in "
+            f"{name}:build."
+        )
     ours, file = name in models.names(), str(weights).endswith(".safetensors")
     if weights == "trained":
         weights = "cifar10" if ours else "imagenet"
@@ -87,7 +111,7 @@ def find_network(
         given = weights is not None
         net = getattr(models, name)(weights) if given else models.build(name, seed)
         title = f"{name}, {Path(weights).name}" if file else title
-        return Named(net, title, size=32, classes=data.CLASSES)
+        return Named(net, title, Preparation(32), data.CLASSES)
     if weights == "cifar10":
         raise unknown_name("network with weights for CIFAR-10", name, models.names())
     library = load_torchvision().models
@@ -99,35 +123,46 @@ def find_network(
     best = library.get_model_weights(name).DEFAULT
     net = net if ours else classifier(name, best if weights else None, seed)
     wanted = best.transforms()
-    side, colours = wanted.crop_size[0], map(tuple, (wanted.mean, wanted.std))
+    preparation = Preparation(
+        size=wanted.crop_size[0],
+        shorter=wanted.resize_size[0],
+        interpolation=wanted.interpolation.value,
+        mean=tuple(wanted.mean),
+        std=tuple(wanted.std),
+    )
     # Random weights have no names for what they see.
     classes = tuple(best.meta["categories"]) if weights else ()
-    return Named(net, title, side, side / wanted.resize_size[0], *colours, classes)
+    return Named(net, title, preparation, classes)
 
 
 def _from_file(name):
     path, _, function = name.rpartition(":")
-    if not Path(path).is_file():
+    path = data.as_path(path)
+    if not path.is_file():
         raise InputError(
             f"{path}: no such file. Give FILE.py:FUNCTION, where the function returns "
             "a model."
         )
-    spec = importlib.util.spec_from_file_location(Path(path).stem, path)
-    module = importlib.util.module_from_spec(spec)
-    try:
-        spec.loader.exec_module(module)
-        known = [key for key, value in vars(module).items() if callable(value)]
-        if function not in known:
-            raise unknown_name(f"function of {path}", function, known)
-        net = getattr(module, function)()
-    except ModbpError:
-        raise
-    except Exception as error:  # anything may happen in code of the user's
-        raise InputError(
-            f"{name} stopped with {type(error).__name__}: {error}. Repair the function."
-        ) from error
+    made, files = script.call(path, function)
+    parts = list(made) if isinstance(made, (tuple, list)) else [made]
+    net, transform, classes = [*parts, None, None, None][:3]
     if not isinstance(net, nn.Module):
         raise TraceError(
-            f"{name} returns a {type(net).__name__}; return a torch.nn.Module."
+            f"{name} returns a {type(net).__name__}; return a torch.nn.Module, or a "
+            "tuple of one, its transform, and the names of its classes."
         )
-    return net.eval()
+    if len(parts) > 3 or not (transform is None or callable(transform)):
+        found = ", ".join(type(part).__name__ for part in parts)
+        raise InputError(
+            f"{name} returns ({found}); return a model, or a tuple of a model, its "
+            "transform or None, and the names of its classes."
+        )
+    classes = () if classes is None else classes
+    listed = isinstance(classes, (tuple, list))
+    if not listed or not all(isinstance(entry, str) for entry in classes):
+        raise InputError(
+            f"{name} returns {str(classes)[:60]!r} as the names of its classes; return "
+            "a list of strings, class 0 first."
+        )
+    prepared = Preparation() if transform is None else Preparation.by(transform, name)
+    return Named(net.eval(), name, prepared, tuple(classes), files)

@@ -25,6 +25,13 @@ def doubled():
 
 def broken():
     raise KeyError("oh")
+
+def whole():
+    import numpy as np, torch
+    def prepare(picture):
+        values = np.asarray(picture.resize((16, 16)), np.float32) / 255
+        return (torch.from_numpy(values).permute(2, 0, 1) - 0.5) / 0.25
+    return build(), prepare, ["ant", "bee", "cat"]
 """
 
 
@@ -47,7 +54,10 @@ def test_the_shell_gets_a_figure_and_is_told_what_was_done(here):
     status, out, error = shell(here, "explain", "cat.png", *options.split())
     assert (status, error) == (0, "")
     first, network, explained, wrote = out.splitlines()
-    assert first == "cat.png: 130×90, its middle resized to 64×64 pixels"
+    assert first == (
+        "cat.png: 130×90, resized to 73 by bilinear, middle 64×64, "
+        "minus (0.485, 0.456, 0.406), divided by (0.229, 0.224, 0.225)"
+    )
     title = "resnet18, random weights, seed 0"
     assert network.startswith(f"{title}: 1000 classes, predicts class ")
     assert explained.startswith("explained class 207 (logit ")
@@ -97,10 +107,42 @@ def test_a_function_in_a_file_gives_the_network(here, capsys):
         line = f"explain cat.png --network mine.py:{function} --size 20"
         assert main([*line.split(), "--mean", *"101", "--std", *"222"]) == 0
         out = capsys.readouterr().out.splitlines()
-        assert out[0].endswith("resized to 20×20 pixels")
+        assert out[0].endswith(", minus (1, 0, 1), divided by (2, 2, 2)")
         assert out[1].startswith(f"mine.py:{function}: 3 classes, predicts class ")
         assert out[2].endswith(" by gradient-x-input, lrp-a1b0")
         assert Path(f"cat-{function}.png").is_file()
+
+
+def test_a_network_that_says_nothing_of_colours_is_told_so_and_one_that_does_is_heard(
+    here, capsys, monkeypatch
+):
+    assert main("explain cat.png --network mine.py:build".split()) == 0
+    first = capsys.readouterr().out.splitlines()[0]
+    assert first.endswith("middle 224×224, colours in [0, 1], not normalised")
+
+    seen = {}
+    draw = figures.heatmaps
+    monkeypatch.setattr(
+        figures, "heatmaps", lambda x, *a, **k: seen.update(x=x) or draw(x, *a, **k)
+    )
+    assert main("explain cat.png --network mine.py:whole --target 1".split()) == 0
+    out = capsys.readouterr().out
+    assert out.startswith(
+        "cat.png: 130×90, prepared by a transform of its own, prepare"
+    )
+    assert "explained class 1 bee (logit " in out
+    with Image.open("cat.png") as picture:
+        plain = np.asarray(picture.resize((16, 16))).transpose(2, 0, 1) / 255
+    np.testing.assert_allclose(seen["x"][0], plain, atol=1e-6)
+    assert main("explain cat.png --network mine.py:whole --size 8".split()) == 2
+    assert "size cannot be chosen where a transform" in capsys.readouterr().err
+
+
+def test_a_transparent_picture_is_laid_on_white_and_that_is_said(here, capsys):
+    Image.new("RGBA", (40, 40), (9, 9, 9, 0)).save("clear.png")
+    assert main("explain clear.png --network mine.py:build --size 20".split()) == 0
+    first = capsys.readouterr().out.splitlines()[0]
+    assert first.startswith("clear.png: 40×40, transparent, laid on white, resized to")
 
 
 def test_methods_with_options_averages_and_batch_norm_apart_can_be_asked_for(
@@ -139,7 +181,7 @@ MINE = "cat.png --network mine.py:build"
         ("cat.png --weights none --target true", "a picture has no label"),
         ("cat.png --weights none --size 0", "size is 0; give the side"),
         ("cat.png --weights none --size 3", "'pool4'"),
-        ("cat.png --weights none --std 1 0 1", "std is [1.0, 0.0, 1.0]; give"),
+        ("cat.png --weights none --std 1 0 1", "std is [1.0, 0.0, 1.0]; give three"),
         ("cat.png --weights none --output a.jpg", "a.jpg: the figure is a PNG"),
         ("cat.png --weights none --output no/a.png", "no: no such folder. Make it"),
         ("cat.png --weights none --seed -1", "seed is -1"),

@@ -8,8 +8,10 @@ import pytest
 import torch
 from PIL import Image
 
+import modbp
 from modbp import data
-from modbp.errors import DataError
+from modbp.errors import DataError, InputError, ModbpError
+from modbp.study import experiments
 from modbp.zoo.data import photographs
 from modbp.zoo.vision import load_torchvision
 
@@ -89,6 +91,24 @@ def test_the_best_source_is_taken_and_named(here, monkeypatch):
     monkeypatch.setenv("MODBP_DATA", "")
     monkeypatch.setenv("HOME", str(here / "home"))
     assert data.root() == here / "home" / ".cache" / "modbp"
+
+
+def test_a_mistyped_data_folder_is_refused_and_a_tilde_is_the_home(here, monkeypatch):
+    monkeypatch.setenv("HOME", str(here))
+    write_cifar10(here / "mine" / "cifar10" / "test")
+    for told in (here / "mien", "~/mien", "~nobody-of-that-name/mine", "mine"):
+        monkeypatch.setenv("MODBP_DATA", str(told))
+        for call in (data.images, lambda: data.images(1, download=True), data.root):
+            with pytest.raises(
+                DataError, match=f"MODBP_DATA is {told}, where there is"
+            ):
+                call()
+        # Whoever names another place does not need it.
+        assert len(data.images(2, folder="photographs").x) == 2
+        assert len(data.images(2, folder="~/mine/cifar10/test").x) == 2
+    for told in ("~/mine", here / "mine"):
+        monkeypatch.setenv("MODBP_DATA", str(told))
+        assert data.images(1).source == "CIFAR-10 test images (JPEG)"
 
 
 def test_torchvisions_cifar10_is_read_with_its_labels(here, monkeypatch):
@@ -191,6 +211,87 @@ def test_a_folder_of_odd_sizes_is_cropped_square_in_the_middle_and_resized(tmp_p
     assert (images.x[:2].amax(1) > 0.1).all()
     assert torch.equal(images.x[2] * 255, channels_first(exact))
     assert data.images(folder=tmp_path, size=50).x.shape == (3, 3, 50, 50)
+
+
+def picture(place, value=0, size=(8, 8), mode="RGB"):
+    place.parent.mkdir(parents=True, exist_ok=True)
+    Image.new(mode, size, value).save(place)
+
+
+def test_pictures_alone_have_no_class_and_none_is_explained_for_them(tmp_path):
+    for number, name in enumerate(["b.png", "a.JPG", "c.webp"]):
+        picture(tmp_path / name, (80 * number,) * 3)
+    (tmp_path / "notes.txt").write_text("no picture", encoding="utf-8")
+    (tmp_path / "empty").mkdir()
+    images = data.images(folder=tmp_path)
+    assert images.names == ("a", "b", "c") and images.y.tolist() == [-1, -1, -1]
+    assert images.source == f"images in {tmp_path.name}"
+    assert images.x.mean((1, 2, 3)).mul(255).round().tolist() == [80, 0, 160]
+    with pytest.raises(ModbpError, match="target -1 is out of range"):
+        modbp.explain(modbp.models.cifar10(), images.x, "gradient", target=images.y)
+    with pytest.raises(InputError, match="have no classes. Choose predicted, or a n"):
+        experiments.subject(folder=tmp_path, target="true")
+    for target in ("predicted", 3):
+        about = experiments.subject(folder=tmp_path, target=target)
+        assert about.read([0, 1])[1].shape == (2,)
+    (tmp_path / "test").mkdir()
+    picture(tmp_path / "test" / "d.png")
+    with pytest.raises(DataError, match="test: pictures without classes. Lay them out"):
+        data.dataset("test", folder=tmp_path)
+
+
+def test_pictures_beside_classes_are_left_out_and_that_is_said(tmp_path):
+    for name in ("a/one.png", "b/deep/er/two.png", "loose.png", "other.png"):
+        picture(tmp_path / name)
+    images = data.images(folder=tmp_path)
+    assert images.names == ("one", "two") and images.y.tolist() == [0, 1]
+    assert images.source.endswith(" (2 beside its sub-folders left out)")
+
+
+def test_what_a_mac_leaves_is_no_picture_and_no_class(tmp_path, here):
+    write_cifar10(here / "cifar10" / "test")
+    for folder in (tmp_path / "mine" / "cat", here / "cifar10" / "test" / "cat"):
+        for name in ("._00003.png", ".DS_Store", ".hidden.jpg"):
+            folder.mkdir(parents=True, exist_ok=True)
+            (folder / name).write_bytes(b"Mac OS X")
+    picture(tmp_path / "mine" / "cat" / "one.png")
+    picture(tmp_path / "mine" / "__MACOSX" / "cat" / "one.png")
+    picture(tmp_path / "mine" / "cat" / ".thumbs" / "one.png")
+    images = data.images(folder=tmp_path / "mine")
+    assert images.names == ("one",) and images.y.tolist() == [0]
+    assert data.images(indices=[39]).names == ("00039",)
+    flat = tmp_path / "flat"
+    picture(flat / "two.png")
+    (flat / "._two.png").write_bytes(b"Mac OS X")
+    assert data.images(folder=flat).names == ("two",)
+
+
+def test_what_was_done_to_pictures_is_said_with_their_source(tmp_path):
+    picture(tmp_path / "a" / "clear.png", (0, 0, 0, 0), mode="RGBA")
+    picture(tmp_path / "a" / "half.png", (0, 0, 0, 51), mode="RGBA")
+    picture(tmp_path / "a" / "full.png", (9, 9, 9, 255), mode="RGBA")
+    picture(tmp_path / "a" / "fine.png", 65535, mode="I;16")
+    images = data.images(folder=tmp_path, size=8)
+    assert images.source == (
+        f"images in {tmp_path.name} (1 finer than 8 bits, rounded; "
+        "2 transparent, laid on white)"
+    )
+    assert repr(images).endswith("laid on white)")
+    x = dict(zip(images.names, images.x, strict=True))
+    assert (x["clear"] == 1).all() and (x["fine"] == 1).all()
+    assert (x["half"] == 204 / 255).all() and (x["full"] == 9 / 255).all()
+
+
+def test_a_photograph_that_was_taken_upright_is_upright(tmp_path):
+    wide = np.zeros((40, 60, 3), np.uint8)
+    wide[:20], wide[20:] = (250, 40, 40), (40, 40, 250)
+    exif = Image.Exif()
+    exif[274] = 6  # the first row of what is stored is the right side
+    Image.fromarray(wide).save(tmp_path / "0.png")
+    turned = Image.fromarray(np.rot90(wide).copy())
+    turned.save(tmp_path / "1.jpg", exif=exif, quality=95)
+    x, _ = data.images(folder=tmp_path)
+    assert (x[0] - x[1]).abs().mean() < 0.02
 
 
 # Photographs --------------------------------------------------------------------------

@@ -48,6 +48,8 @@ def test_imagenet_weights_come_with_what_their_images_have_to_be(
     with torch.device("meta"):
         net = library.get_model(name, weights=None)
     net.to_empty(device="cpu")
+    for number, parameter in enumerate(net.parameters()):
+        parameter.data.fill_(number)  # what was in memory may be NaN
     asked = []
 
     def get_model(*name, weights):
@@ -57,7 +59,7 @@ def test_imagenet_weights_come_with_what_their_images_have_to_be(
     monkeypatch.setattr(library, "get_model", get_model)
     found = find_network(name, weights)
     assert asked[0] == name and asked[1].startswith("IMAGENET1K")
-    assert found.size == 224 and found.part == 224 / 256
+    assert (found.size, found.preparation.shorter) == (224, 256)
     assert found.mean == (0.485, 0.456, 0.406) and found.std == (0.229, 0.224, 0.225)
     assert len(found.classes) == 1000 and found.classes[207] == "golden retriever"
     if name == "vgg16":  # with the layers of the paper, filled one by one

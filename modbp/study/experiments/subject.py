@@ -1,7 +1,7 @@
 """What an experiment is done on: a network with its weights, and images."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from os import PathLike
 
 import torch
@@ -11,6 +11,7 @@ from modbp.backprop.chain import Chain
 from modbp.errors import InputError, check_option
 from modbp.measures import patterns
 from modbp.zoo import data
+from modbp.zoo.data.preparation import Preparation
 from modbp.zoo.models.weights import weights_fingerprint
 from modbp.zoo.named import find_network
 
@@ -43,6 +44,11 @@ class Subject:
         """What is computed with, "float32" or "float64"."""
         return str(next(self.net.parameters()).dtype).removeprefix("torch.")
 
+    @property
+    def preparation(self) -> Preparation:
+        """What becomes of a picture, in words when printed, but for `scale`."""
+        return replace(self.images.preparation, mean=self.mean, std=self.std)
+
     def settings(self) -> dict:
         """Return what results depend on, as plain JSON values."""
         return {
@@ -65,7 +71,7 @@ class Subject:
         """Return images as the network takes them, and the classes to explain."""
         images = self.images
         picked = [images.indices[place] for place in places]
-        x, y = data.Listing(images.place, picked, images.size).read()
+        x, y = images.at(picked).read()
         x = self._coloured(x)
         if self.target == "predicted":
             y = self.chain(x, "gradient").logits.argmax(1)
@@ -77,8 +83,7 @@ class Subject:
         """Return the first images of the training set, in its own order."""
         if count < 1:
             raise InputError(f"patterns is {count!r}; fit them to at least one image.")
-        place, size = self.training.place, self.training.size
-        return data.Listing(place, list(range(min(count, place.count))), size)
+        return self.training.at(range(min(count, self.training.place.count)))
 
     def fit(self, listing: data.Listing, batch: int) -> dict[str, torch.Tensor]:
         """Return patterns of the network, fitted to images, so many at a time."""
@@ -91,11 +96,14 @@ class Subject:
         return self._coloured(listing.read().x)
 
     def _coloured(self, x):
-        like = next(self.net.parameters())
-        mean, std = (
-            torch.tensor(values).reshape(1, 3, 1, 1) for values in (self.mean, self.std)
-        )
-        return ((x * self.scale - mean) / std).to(like)
+        x = x * self.scale
+        if self.images.preparation.transform is None:
+            mean, std = (
+                torch.tensor(values).reshape(1, 3, 1, 1)
+                for values in (self.mean, self.std)
+            )
+            x = (x - mean) / std
+        return x.to(next(self.net.parameters()))
 
 
 def subject(
@@ -155,11 +163,18 @@ def subject(
     2 images, 32×32 pixels: photographs from scikit-image and scikit-learn
     """
     found = find_network(network, weights, seed)
-    images = data.listed(count, folder=folder, size=size or found.size)
+    # Colours as the experiments scale and normalise them themselves.
+    preparation = found.preparation.changed(size=size).unnormalised
+    images = data.listed(count, folder=folder, transform=preparation)
     if target is None:
         ours = folder in (None, "photographs") and found.classes == data.CLASSES
         target = "true" if ours else "predicted"
     check_option("target", target, _is_target, "choose true, predicted or a class.")
+    if target == "true" and not images.place.has_classes:
+        raise InputError(
+            f"target is 'true', but {images.source} have no classes. Choose predicted, "
+            "or a number."
+        )
     remedy = f"choose {' or '.join(_PRECISIONS)}."
     check_option("precision", precision, _PRECISIONS.__contains__, remedy)
     return Subject(
@@ -170,7 +185,7 @@ def subject(
         std=tuple(found.std),
         scale=scale,
         target=target,
-        training=data.listed(split="train", folder=folder, size=images.size),
+        training=data.listed(split="train", folder=folder, transform=preparation),
         fold=fold,
     )
 

@@ -1,8 +1,9 @@
 """Real images: CIFAR-10 where it is, and photographs that came with the libraries."""
 
 import operator
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from os import PathLike
 
 import numpy as np
@@ -10,10 +11,12 @@ import torch
 from tqdm import tqdm
 
 from modbp.errors import DataError, InputError
-from modbp.zoo.data.sources import CLASSES, PHOTOGRAPHS, as_path, find, root, square
+from modbp.zoo.data.picture import notes
+from modbp.zoo.data.preparation import Preparation, stacked
+from modbp.zoo.data.sources import CLASSES, PHOTOGRAPHS, as_path, find, root
 
 __all__ = ["CLASSES", "Images", "Listing", "dataset", "images", "listed"]
-__all__ += ["paper_indices", "pixels", "root"]
+__all__ += ["paper_indices", "root"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,10 +27,13 @@ class Images:
 
     Attributes
     ----------
-    x, y : ``[N, 3, S, S]`` float32 in [0, 1], and ``[N]`` int64 class indices
+    x, y
+        ``[N, 3, S, S]`` float32 in [0, 1], and ``[N]`` int64 class indices, which are
+        −1 where a folder has no classes.
     names, source
         One short name per image, for captions and seeds; and where the images come
-        from, as a figure's caption says it.
+        from, as a figure's caption says it, with what had to be done to some of them,
+        such as laying them on white.
 
     Examples
     --------
@@ -54,13 +60,22 @@ class Listing:
 
     place: object
     indices: list
-    size: int
+    preparation: Preparation
 
     def __len__(self):
         return len(self.indices)
 
     def __getitem__(self, part):
-        return Listing(self.place, self.indices[part], self.size)
+        return self.at(self.indices[part])
+
+    def at(self, indices):
+        """Return a listing of the same place and kind, of other images."""
+        return replace(self, indices=list(indices))
+
+    @property
+    def size(self):
+        """The side of the images in pixels; height and width where they differ."""
+        return self.preparation.size
 
     @property
     def names(self):
@@ -74,11 +89,29 @@ class Listing:
 
     def read(self):
         """Return the images."""
-        pictures, y = _read(self.place, self.indices, self.size)
-        return Images(pixels(pictures), y, self.names, self.source)
+        x, y, said = [], [], Counter()
+        for index in self.indices:
+            picture, label = self.place.read(index)
+            said.update(notes(picture))
+            try:
+                x.append(self.preparation(picture))
+            except DataError as error:
+                raise DataError(f"{self.place.name(index)}: {error}") from None
+            y.append(label)
+        if len(shapes := {tuple(each.shape) for each in x}) > 1:
+            raise DataError(
+                f"the transform gives images of {len(shapes)} shapes. Let it cut out "
+                "squares of one size, as torchvision's CenterCrop does."
+            )
+        source = self.source
+        if said:
+            told = "; ".join(f"{count} {what}" for what, count in sorted(said.items()))
+            source += f" ({told})"
+        return Images(torch.stack(x), torch.tensor(y), self.names, source)
 
     def __repr__(self):
-        return f"{len(self)} images, {self.size}×{self.size} pixels: {self.source}"
+        size = self.size if isinstance(self.size, tuple) else (self.size, self.size)
+        return f"{len(self)} images, {'×'.join(map(str, size))} pixels: {self.source}"
 
 
 def paper_indices(count: int = 200) -> list[int]:
@@ -112,7 +145,8 @@ def paper_indices(count: int = 200) -> list[int]:
 
 def images(
     n: int | None = None, *, indices: Sequence[int] | None = None, split: str = "test",
-    size: int = 32, folder: str | PathLike | None = None, download: bool = False,
+    size: int = 32, transform: Callable | None = None,
+    folder: str | PathLike | None = None, download: bool = False,
 ) -> Images:  # fmt: skip
     """Return real images, from the best source that this machine has.
 
@@ -126,10 +160,13 @@ def images(
         How many, or which ones; up to 8 if neither is given. CIFAR-10's test images
         come in the order of the paper, photographs repeat with other crops.
     split, download : "test" or "train"; and whether torchvision may fetch CIFAR-10
-    size : side of the images in pixels; others are cropped square and resized
+    size : side of the images in pixels; the middle of others is resized
+    transform
+        What makes a tensor of a PIL image, in place of `size`: torchvision's, or the
+        ``preparation`` of :func:`modbp.zoo.named.find_network`.
     folder
-        A folder of your own with one sub-folder per class, or "photographs" for the
-        built-in ones even where CIFAR-10 is present.
+        A folder of your own with one sub-folder per class, or with pictures alone, or
+        "photographs" for the built-in ones even where CIFAR-10 is present.
 
     Returns
     -------
@@ -138,27 +175,28 @@ def images(
     Raises
     ------
     DataError: if the folder holds no images, or an image cannot be read.
-    InputError: if `n`, `indices` or `size` is out of range.
+    InputError: if `n`, `indices` or `size` is out of range, or `transform` is random.
 
     Examples
     --------
     >>> modbp.data.images(2, folder="photographs")
     2 images, 32×32 pixels: photographs from scikit-image and scikit-learn
     """
-    found = listed(
-        n, indices=indices, split=split, size=size, folder=folder, download=download
-    )
+    place = {"split": split, "folder": folder, "download": download}
+    found = listed(n, indices=indices, size=size, transform=transform, **place)
     return (found[:8] if n is None and indices is None else found).read()
 
 
-def listed(n=None, *, indices=None, split="test", size=32, folder=None, download=False):
+def listed(
+    n=None, *, indices=None, split="test", size=32, transform=None, folder=None,
+    download=False,
+):  # fmt: skip
     """Return what `images` would read, unread; all there are if none are asked for."""
     if indices is not None and n is not None:
         raise InputError("give `n` or `indices`, not both.")
     if n is not None and (not isinstance(n, int) or n < 1):
         raise InputError(f"n is {n!r}; ask for at least one image, as in images(8).")
-    if not isinstance(size, int) or size < 1:
-        raise InputError(f"size is {size!r}; give the side in pixels, as in size=32.")
+    preparation = _preparation(size, transform)
     source = find(split, folder, download)
     if indices is None:
         n = source.count if n is None else n
@@ -177,18 +215,17 @@ def listed(n=None, *, indices=None, split="test", size=32, folder=None, download
                 f"image index {index} is out of range: {source.text} has indices "
                 f"0…{source.count - 1}. Ask for fewer images, or for others."
             )
-    return Listing(source, indices, size)
+    return Listing(source, indices, preparation)
 
 
-def _stack(pictures):
-    """Return RGB pictures of one size as ``[N, 3, S, S]`` uint8."""
-    stacked = np.stack([np.asarray(picture) for picture in pictures])
-    return torch.from_numpy(stacked).permute(0, 3, 1, 2).contiguous()
-
-
-def pixels(pictures):
-    """Return RGB pictures of one size as ``[N, 3, S, S]`` float32 in [0, 1]."""
-    return _stack(pictures).float().div(255)
+def _preparation(size, transform=None):
+    if not isinstance(size, int) or size < 1:
+        raise InputError(f"size is {size!r}; give the side in pixels, as in size=32.")
+    if transform is None:
+        return Preparation(size)
+    if size != 32:
+        raise InputError("give `size`, or `transform`, which decides it, but not both.")
+    return Preparation.by(transform)
 
 
 def dataset(split, *, size=32, folder=None, download=False):
@@ -201,13 +238,12 @@ def dataset(split, *, size=32, folder=None, download=False):
             f"no CIFAR-10 found in {root()}. Set MODBP_DATA to the folder that holds "
             f"cifar10/{split}/<class>/, or allow the download with --download."
         )
+    if not source.has_classes:
+        raise DataError(
+            f"{folder}: pictures without classes. Lay them out as <class>/<name>.jpg."
+        )
     progress = tqdm(range(source.count), desc=f"reading {split}", mininterval=1)
-    pictures, y = _read(source, progress, size)
-    return _stack(pictures), y, source.text
-
-
-def _read(source, indices, size):
-    """Return square pictures and their labels, ``[N]``."""
-    read = ((square(each, size), label) for each, label in map(source.read, indices))
+    square = _preparation(size).square
+    read = ((square(each), label) for each, label in map(source.read, progress))
     pictures, labels = zip(*read, strict=True)
-    return pictures, torch.tensor(labels)
+    return stacked(pictures), torch.tensor(labels), source.text

@@ -5,30 +5,39 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from PIL import Image
-
 from modbp.errors import DataError, InputError
 from modbp.zoo.data import photographs
+from modbp.zoo.data.picture import is_picture, opened
 from modbp.zoo.vision import load_torchvision
 
-__all__ = ["CLASSES", "PHOTOGRAPHS", "as_path", "find", "opened", "root", "square"]
+__all__ = ["CLASSES", "NO_CLASS", "PHOTOGRAPHS", "as_path", "find", "root"]
 
 CLASSES = tuple("airplane automobile bird cat deer dog frog horse ship truck".split())
 
-# The endings of files that count as images, as in torchvision.
-_ENDINGS = (".jpg", ".jpeg", ".png", ".ppm", ".bmp", ".pgm", ".tif", ".tiff", ".webp")
+# The label of a picture that has none. No logit has that number, so that whoever asks
+# for the explanation of that class is refused.
+NO_CLASS = -1
 
 
 def root():
     """Return the folder for data: ``$MODBP_DATA``, else ``~/.cache/modbp``."""
-    return Path(os.environ.get("MODBP_DATA") or Path.home() / ".cache" / "modbp")
+    named = os.environ.get("MODBP_DATA")
+    if not named:
+        return as_path("~/.cache/modbp")
+    place = as_path(named)
+    if not place.is_dir():
+        raise DataError(
+            f"MODBP_DATA is {named}, where there is no folder. Correct it, make the "
+            "folder, or unset it."
+        )
+    return place
 
 
 def as_path(folder):
     """Return a folder's name as a path, whether or not the folder exists."""
     if not isinstance(folder, (str, os.PathLike)):
         raise InputError(f"folder is {folder!r}; give a path.")
-    return Path(folder)
+    return Path(os.path.expanduser(folder))
 
 
 @dataclass(frozen=True)
@@ -40,6 +49,7 @@ class Source:
     name: Callable[[int], str]
     read: Callable[[int], tuple]
     is_cifar10: bool = False
+    has_classes: bool = True
 
 
 def find(split, folder, download):
@@ -50,7 +60,7 @@ def find(split, folder, download):
         return PHOTOGRAPHS
     if folder is not None:
         place = as_path(folder)
-        return _in_folder(place, f"images in {place.name}")
+        return _in_folder(place, f"images in {Path(os.path.abspath(place)).name}")
     place = root() / "cifar10" / split
     if place.is_dir():
         return _in_folder(place, f"CIFAR-10 {split} images (JPEG)", is_cifar10=True)
@@ -60,32 +70,59 @@ def find(split, folder, download):
 
 
 def _in_folder(place, text, is_cifar10=False):
-    """Return an image folder, one sub-folder per class, in order of name or number."""
+    """Return an image folder, one sub-folder per class, or with pictures alone."""
     if not place.is_dir():
-        raise DataError(f"{place}: no such folder. Give one with a folder per class.")
-    # A hidden folder, such as a notebook's checkpoints, is no class.
-    folders = (folder for folder in place.iterdir() if folder.is_dir())
-    classes = sorted(f for f in folders if not f.name.startswith("."))
-    files = [
-        (path, label)
-        for label, folder in enumerate(classes)
-        for path in sorted(folder.iterdir())
-        if path.suffix.lower() in _ENDINGS
-    ]
+        found = "is a file" if place.exists() else "no such folder"
+        raise DataError(
+            f"{place}: {found}. Give a folder of pictures, or one with a folder per "
+            "class."
+        )
+    try:
+        _, folders, names = next(_walk(place))
+        files = [
+            (Path(within, name), label)
+            for label, folder in enumerate(folders)
+            for within, _, inside in _walk(place / folder)
+            for name in inside
+        ]
+    except OSError as error:
+        raise DataError(
+            f"{place}: cannot be read ({error}). Allow that, or give another folder."
+        ) from None
+    has_classes = bool(files)
+    if has_classes and names:
+        text += f" ({len(names)} beside its sub-folders left out)"
+    files = files or [(place / name, NO_CLASS) for name in names]
     if not files:
         raise DataError(
-            f"{place}: no images in sub-folders. Lay them out as <class>/<name>.jpg."
+            f"{place}: no images, neither in it nor in sub-folders. Lay them out as "
+            "<name>.jpg, or as <class>/<name>.jpg."
         )
     if is_cifar10:
-        files = _by_number(place, files, [folder.name for folder in classes])
+        files = _by_number(place, files, folders)
 
     def read(index):
         path, label = files[index]
         return opened(path), label
 
-    return Source(
-        text, len(files), lambda index: files[index][0].stem, read, is_cifar10
-    )
+    def name(index):
+        return files[index][0].stem
+
+    return Source(text, len(files), name, read, is_cifar10, has_classes)
+
+
+def _walk(place):
+    """Yield folders with the names of those in them, and of pictures, in order."""
+
+    def stop(error):
+        raise error
+
+    for within, folders, names in os.walk(place, onerror=stop, followlinks=True):
+        # A hidden folder, such as a notebook's checkpoints, is no class; nor is what
+        # a Mac adds to an archive.
+        hidden = {name for name in folders if name.startswith(".")} | {"__MACOSX"}
+        folders[:] = sorted(set(folders) - hidden)
+        yield within, folders, sorted(filter(is_picture, names))
 
 
 def _by_number(place, files, classes):
@@ -125,24 +162,3 @@ def _photograph(index):
 
 _TEXT = "photographs from scikit-image and scikit-learn"
 PHOTOGRAPHS = Source(_TEXT, photographs.COUNT, photographs.title, _photograph)
-
-
-def opened(path):
-    """Return a picture from a file, as RGB."""
-    try:
-        with Image.open(path) as picture:
-            return picture.convert("RGB")
-    except (OSError, SyntaxError, ValueError) as error:
-        raise DataError(
-            f"{path}: cannot be read as an image ({error}). Restore or remove it."
-        ) from None
-
-
-def square(picture, size, part=1.0):
-    """Crop the middle square, `part` of the shorter side, and resize if need be."""
-    if picture.size == (size, size) and part == 1:
-        return picture
-    side = round(min(picture.size) * part)
-    left, top = (picture.width - side) // 2, (picture.height - side) // 2
-    box = (left, top, left + side, top + side)
-    return picture.resize((size, size), Image.Resampling.BICUBIC, box=box)
