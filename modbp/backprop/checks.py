@@ -5,6 +5,7 @@ import torch
 from modbp.errors import InputError, MethodError, UnknownName, unknown_name
 
 __all__ = ["check_input", "check_layer", "check_parts", "check_target", "check_vector"]
+__all__ += ["not_finite"]
 
 
 def check_input(net, x):
@@ -85,6 +86,8 @@ def check_vector(r, shape, like, who, more=""):
             f"{who} is {r.dtype} on {r.device}, the layer {like.dtype} on "
             f"{like.device}. Convert it with .to(...)."
         )
+    if not r.isfinite().all():
+        raise InputError(f"{who} holds NaN or infinite values. Remove them.")
     return (r if many else r[None]), many
 
 
@@ -132,3 +135,13 @@ def check_parts(parts, shapes, count, who):
             f"{who} hands down {found or 'a ' + type(parts).__name__}; it has to "
             f"return a tuple with one relevance per input, of shape {wanted}."
         )
+
+
+def not_finite(what, values):
+    """Return the error of values that a computation made NaN or infinite."""
+    remedy = (
+        "They may fit into float64: give net.double() and x.double()."
+        if values.dtype == torch.float32
+        else "Choose another method, or weights and options of a common size."
+    )
+    return InputError(f"{what} that are NaN or infinite. {remedy}")
