@@ -191,8 +191,8 @@ class Chain:
         The method.
     logits : torch.Tensor
         ``[N, C]``, the network's output.
-    layers : list of str
-        The names of the calls, input first.
+    calls, layers : list
+        The calls, input first, and their names.
 
     Examples
     --------
@@ -210,7 +210,8 @@ class Chain:
         self._pass = Recording(Trace(net, fold), x, self.method, keep=True)
         self._steps, self._frame = self._pass.steps, self.method.frame
         self.logits = self._pass.logits
-        self.layers = [step.call.name for step in self._steps]
+        self.calls = self._pass.calls
+        self.layers = [call.name for call in self.calls]
 
     def output(self, layer: str) -> torch.Tensor:
         """Return what a layer gave in the forward pass, to be read and not written.

@@ -3,7 +3,7 @@
 import numpy as np
 import torch
 
-from modbp.errors import InputError
+from modbp.errors import InputError, check_option
 
 __all__ = ["cosine", "pairwise", "random_floor", "ssim"]
 
@@ -42,15 +42,17 @@ def cosine(u: torch.Tensor, v: torch.Tensor, dim: int = -1) -> torch.Tensor:
     return (_unit(u, dim) * _unit(v, dim)).sum(dim).clamp(-1, 1)
 
 
-def pairwise(r: torch.Tensor) -> torch.Tensor:
+def pairwise(r: torch.Tensor, dim: int = 2) -> torch.Tensor:
     """Return the absolute cosine of all pairs among `K` relevances.
 
     A dense layer's relevance is one vector. A convolution's is one vector over the
-    channels at every location, so its pairs are compared location by location.
+    channels at every location, so its pairs are compared location by location; so is
+    that of a dense layer over tokens, ``[K, N, T, C]``, whose channels come last.
 
     Parameters
     ----------
     r : ``[K, N, C]`` or ``[K, N, C, H, W]``, with ``K ≥ 2``
+    dim : the dimension along which a vector runs
 
     Returns
     -------
@@ -70,7 +72,11 @@ def pairwise(r: torch.Tensor) -> torch.Tensor:
             f"relevance has shape {list(r.shape)}; give at least two per sample, as "
             "[K, N, channels, …]."
         )
+    fits = "choose one behind the first two, which count relevances and samples."
+    places = [*range(2, r.ndim), *range(2 - r.ndim, 0)]
+    check_option("dim", dim, places.__contains__, fits)
     # Vectors last and side by side: one small Gram matrix per sample and location.
+    r = r.movedim(dim, 2)
     vectors = r.reshape(*r.shape[:3], -1).permute(1, 3, 0, 2)
     unit = _unit(vectors.contiguous(), dim=-1)
     first, second = torch.triu_indices(len(r), len(r), offset=1)

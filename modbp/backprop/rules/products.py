@@ -164,6 +164,11 @@ def output(call, a, bias):
     return own + per_channel(call, layer.bias, own), own
 
 
-def per_channel(call, bias, z):
-    """Give a bias, one number per channel, the dimensions of `z`."""
-    return bias if call.kind == "dense" else bias.reshape(-1, *(1,) * (z.ndim - 2))
+def per_channel(call, values, z):
+    """Give values, one per channel, the dimensions of `z`."""
+    return values.reshape(-1, *(1,) * (z.ndim - 1 - channel_dim(call, z.ndim)))
+
+
+def channel_dim(call, rank):
+    """Return which dimension of ``[N, …]`` a layer with weights mixes or scales."""
+    return rank - 1 if call.kind == "dense" else 1
