@@ -55,8 +55,8 @@ _WORDS = {
     "each; zeros if None.",
     "maxpool": '"difference" or "winner", see :class:`modbp.deeplift.LargestChange`.',
     "convention": '"difference" or "winner".',
-    "small": "Smaller differences than this are no denominator at a ReLU; at least 0, "
-    "in units of its input.",
+    "small": "Differences below this share of the input of a ReLU are no denominator; "
+    "in [0, 1).",
     "readout": 'What is read below the start: "contribution" or "multiplier".',
 }
 
