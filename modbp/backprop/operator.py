@@ -4,7 +4,7 @@ import math
 
 import torch
 
-from modbp.backprop.checks import check_vector, not_finite
+from modbp.backprop.checks import check_vector, out_of_range
 from modbp.errors import InputError, MethodError, check_option
 
 __all__ = ["Operator"]
@@ -197,7 +197,7 @@ class Operator:
     def _finite(self, found):
         """Return what a product gave, unless it overflowed."""
         if not found.isfinite().all():
-            raise not_finite(f"{self._call}: its operator gives values", found)
+            raise out_of_range(f"{self._call}: a product is NaN or infinite", found)
         return found
 
     def _refuse_nonlinear(self):

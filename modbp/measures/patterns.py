@@ -9,7 +9,7 @@ from collections.abc import Iterable
 import torch
 from torch import nn
 
-from modbp.backprop.checks import check_input
+from modbp.backprop.checks import check_input, out_of_range
 from modbp.backprop.rules.products import channel_dim
 from modbp.backprop.trace import Trace
 from modbp.errors import InputError, MethodError, unknown_name
@@ -86,7 +86,12 @@ def fit(
             "there is nothing to fit: no batch, or no layer with weights. Give batches "
             "of inputs, as in [x] or a DataLoader."
         )
-    return {name: entry.pattern(estimator) for name, entry in sums.items()}
+    found = {name: entry.pattern(estimator) for name, entry in sums.items()}
+    for name, pattern in found.items():
+        if not pattern.isfinite().all():
+            told = f"layer {name!r}: its pattern is NaN or infinite"
+            raise out_of_range(told, pattern)
+    return found
 
 
 class _Sums:

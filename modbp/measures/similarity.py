@@ -34,6 +34,7 @@ def cosine(u: torch.Tensor, v: torch.Tensor, dim: int = -1) -> torch.Tensor:
     >>> modbp.similarity.cosine(torch.tensor([3, 4]), torch.tensor([4, 3])).item()
     0.96
     """
+    _check_finite(u, v)
     if u.shape != v.shape:
         raise InputError(
             f"vectors of shape {list(u.shape)} and {list(v.shape)} have no angle; give "
@@ -75,12 +76,21 @@ def pairwise(r: torch.Tensor, dim: int = 2) -> torch.Tensor:
     fits = "choose one behind the first two, which count relevances and samples."
     places = [*range(2, r.ndim), *range(2 - r.ndim, 0)]
     check_option("dim", dim, places.__contains__, fits)
+    _check_finite(r)
     # Vectors last and side by side: one small Gram matrix per sample and location.
     r = r.movedim(dim, 2)
     vectors = r.reshape(*r.shape[:3], -1).permute(1, 3, 0, 2)
     unit = _unit(vectors.contiguous(), dim=-1)
     first, second = torch.triu_indices(len(r), len(r), offset=1)
     return (unit @ unit.mT)[:, :, first, second].abs().clamp(max=1).mT
+
+
+def _check_finite(*tensors):
+    if not all(each.isfinite().all() for each in tensors):
+        raise InputError(
+            "what is compared holds NaN or infinite values. Find the layer where they "
+            "begin: modbp.explain and chain.pull name it."
+        )
 
 
 def _unit(r, dim):
@@ -170,6 +180,7 @@ def ssim(
         )
     if not 50 < percentile <= 100:
         raise InputError(f"percentile is {percentile!r}; choose one in (50, 100].")
+    _check_finite(*map(torch.from_numpy, (a, b)))
     a, b = (_scaled(maps, percentile) for maps in (a, b))
     return np.array([_ssim(*pair, paper) for pair in zip(a, b, strict=True)])
 

@@ -2,6 +2,7 @@
 
 import inspect
 from collections.abc import Callable
+from math import inf
 from typing import Literal, get_args
 
 from modbp.errors import check_option
@@ -76,7 +77,8 @@ def check_options(bias, **amounts):
     remedy = f"choose one of {', '.join(choices)}."
     check_option("bias", bias, choices.__contains__, remedy)
     for name, value in amounts.items():
-        check_option(name, value, lambda e: e >= 0, "it must be at least 0.")
+        remedy = "it must be at least 0, and finite."
+        check_option(name, value, lambda e: 0 <= e < inf, remedy)
 
 
 def check_alpha_beta(alpha, beta):
