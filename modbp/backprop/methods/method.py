@@ -258,7 +258,7 @@ def _in_order(calls):
 
 
 def check_places(method, calls):
-    """Refuse a method with a rule for layers that do not exist, or have another rule."""
+    """Refuse a method with a rule for layers that do not exist or have another one."""
     names = [name for call in calls for name in (call.name, call.folded) if name]
     used = {_place(method, *each) for each in _in_order(calls)}
     for where in method.rules:
