@@ -93,9 +93,13 @@ class Operator:
         # The derivative is the same everywhere; at zero a rule may take a short cut.
         r = self._random(1).expand(len(u), -1, -1).requires_grad_()
         with torch.enable_grad():
-            (out,) = torch.autograd.grad(self._forward(r), r, u)
-        self._finite(out)
-        return out if many else out[0]
+            down = self._forward(r)
+            up = torch.zeros_like(r)
+            if down.requires_grad:
+                (up,) = torch.autograd.grad(down, r, u)
+        self._finite(up)
+        self._check_pair(r.detach(), down.detach(), u, up)
+        return up if many else up[0]
 
     def column_sums(self) -> torch.Tensor:
         """Return what becomes of one unit of relevance at each output: ``Mᵀ 1``.
@@ -199,6 +203,17 @@ class Operator:
         if not found.isfinite().all():
             raise out_of_range(f"{self._call}: a product is NaN or infinite", found)
         return found
+
+    def _check_pair(self, r, down, u, up):
+        """Refuse what is no transpose, since autograd missed a part of the rule."""
+        r, down, u, up = (each.double() for each in (r, down, u, up))
+        off = ((down * u).sum(2) - (r * up).sum(2)).abs()
+        if not (off <= 1e-3 * down.norm(dim=2) * u.norm(dim=2)).all():
+            raise MethodError(
+                f"{self._call}: autograd cannot follow the rule, so that it has no "
+                "transpose here. Write its way back in torch, without detach() and "
+                "no_grad(), or take matrix() of one sample."
+            )
 
     def _refuse_nonlinear(self):
         """Refuse a rule that rectifies, cuts or selects relevance: it has no matrix."""

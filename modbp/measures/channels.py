@@ -45,8 +45,8 @@ def _carried(calls, shapes, dims):
 def _behind(call, below, rank):
     if call.kind in MIXING:
         return (channel_dim(call, rank),)
-    if rank == 2:
-        return (1,)
+    if rank <= 2:
+        return tuple(range(1, rank))
     same = [dims for dims, shape in below if len(shape) == rank]
     if same and call.kind != "shape":
         return same[0]
@@ -69,5 +69,7 @@ def _moved(call, below):
 
 def side_by_side(r, dims):
     """Bring relevance ``[K, N, …]`` to ``[K, N, C, …]``, with those channels first."""
+    if not dims:  # one number per sample
+        return r[:, :, None]
     moved = r.movedim([dim + 1 for dim in dims], [*range(2, 2 + len(dims))])
     return moved.flatten(2, 1 + len(dims))

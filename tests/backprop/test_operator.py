@@ -156,6 +156,39 @@ def test_a_short_cut_at_no_relevance_does_not_hide_an_operator():
     assert operator.column_sums().eq(3).all()
 
 
+def test_a_rule_that_autograd_cannot_follow_has_no_transpose_but_a_matrix():
+    def half_hidden(call, a):
+        return call.layer.forward(a), lambda r: (r + 2 * r.detach(),)
+
+    def nothing(call, a):
+        return call.layer.forward(a), lambda r: (torch.zeros_like(r),)
+
+    def operator(rule):
+        mine = Method("mine", {"linear": rules.Gradient(), "relu": rule})
+        return modbp.chain(mlp(4, 3, 2), normal(1, 1, 4), mine).operator("1")
+
+    with pytest.raises(MethodError, match="cannot follow.*matrix()"):
+        operator(half_hidden).column_sums()
+    assert operator(half_hidden).matrix().equal(3 * torch.eye(3).double())
+    assert operator(nothing).norm().tolist() == [0]
+
+
+@pytest.mark.parametrize(
+    ("layer", "shape"),
+    [
+        (nn.LayerNorm(5), (5,)),
+        (nn.GroupNorm(2, 4), (4, 3)),
+        (nn.SiLU(), (5,)),
+        (nn.Softmax(1), (5,)),
+        (nn.LeakyReLU(), (5,)),
+        (nn.Upsample(scale_factor=2), (2, 3)),
+    ],
+)
+def test_the_adjoint_of_the_derivative_is_the_transpose(layer, shape):
+    net, x = nn.Sequential(filled(layer)).eval(), normal(1, 2, *shape)
+    is_transposed(modbp.chain(net, x, "gradient").operator("0"), 3)
+
+
 def test_a_rule_that_selects_or_cuts_has_no_transpose():
     def largest(call, a):  # odd, and scales with relevance, but no matrix
         return call.layer.forward(a), lambda r: (r * (r.abs() == r.abs().max()),)

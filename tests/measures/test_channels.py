@@ -174,5 +174,12 @@ def test_neurons_and_central_weights_do_not_depend_on_the_spelling():
         assert (mats[0][layer] == mats[1][layer]).all()
 
 
+def test_one_number_per_sample_is_one_channel():
+    net = filled(Net(lambda n, x: n.fc(x).squeeze(1), fc=nn.Linear(6, 1)))
+    found = modbp.csc(net, normal(1, 2, 6), "gradient", "squeeze")
+    assert found.channels == {"squeeze": 1, "fc": 1, "input": 6}
+    assert [*found.median().values()] == pytest.approx([1, 1, 1])
+
+
 def test_everything_else_has_its_channels_second():
     assert dims(filled(Zoo()), uniform(1, 2, 2, 6, 6)) == {"turn.permute": (3,)}

@@ -185,6 +185,7 @@ class Derivative:
             if not z.requires_grad:  # as of a comparison
                 return (None,) * len(inputs)
             more = {"retain_graph": True, "allow_unused": True}
+            more["create_graph"] = torch.is_grad_enabled()  # for an operator's adjoint
             each = [torch.autograd.grad(z, real, one, **more) for one in r]
             found = iter(
                 None if part[0] is None else torch.stack(part)
