@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from numbers import Integral
 
 import torch
@@ -123,28 +124,37 @@ class Recording:
             self.steps[position].state = None
 
     @torch.no_grad()
-    def down(self, r, start, targets):
+    def down(self, r, start, targets, by=lambda step, r, who: step(r)):
         """Return relevance ``[K, N, …]`` at those positions of `targets` it reaches."""
         flowing, found = {start: self.frame.enter(each_channels_last(r))}, {}
         lowest, ours = min(targets, default=start), set()
+        self.spoken_for = checks.is_there(r)  # has something below, not only zeros
         for position in range(start, lowest - 1, -1):
             flow = flowing.pop(position, None)
             if flow is None:
                 continue
             step = self.steps[position]
             if position in targets:
-                found[position] = self.frame.leave(flow, step.state)
+
+                def read(flow, state=step.state):
+                    return self.frame.leave(flow, state)
+
+                found[position] = by(read, flow, str(step.call))
             if position == lowest:
                 break
             if step.back is None:
                 raise no_rule(self.method, [step.call])
             spend = getattr(step.back, "spend", None) if position in ours else None
-            parts = (spend or step.back)(flow)
+            who = f"{step.call}: rule {_name(step.rule)}"
+            parts = by(spend or step.back, flow, who)
             if not self.keep:
                 step.back = None
             shapes = [self.steps[source].shape for source in step.call.sources]
-            who = f"{step.call}: rule {_name(step.rule)}"
             checks.check_parts(parts, shapes, len(flow), who)
+            if position == start:
+                there = checks.is_there(parts)
+                there = there.unflatten(0, (-1, len(r))).any(0) if there.ndim else there
+                self.spoken_for = there
             for source, part in zip(step.call.sources, parts, strict=True):
                 if part is None:
                     continue
@@ -152,16 +162,33 @@ class Recording:
                 if not self.keep and _is_new(part, flow, step.rule):
                     ours.add(source)
         if self.method.times_input and 0 in found:
-            found[0] = found[0] * self.frame.value(self.steps[0].state)
+            x = self.frame.value(self.steps[0].state)
+            found[0] = by(x.mul, found[0], "the product with the input")
+        return found
+
+    def checked(self, r, start, targets):
+        """Do the same, and refuse relevance that leaves the range of its type."""
+        found = self.down(r, start, targets)
+        there = checks.is_there(r)
+        lost = [checks.is_lost(part, there) for part in found.values()]
+        lost = torch.stack(lost).any(0) if lost else torch.tensor(False)
+        if lost.any():  # once more, to see where
+            self.down(r, start, targets, partial(checks.watch, lost))
         return found
 
     @torch.no_grad()
     def explain(self, targets):
-        """Explain the logits of each of `targets` at once: ``[K, N, …]``."""
+        """Explain the logits of each of `targets` at once: ``[K, N, …]``.
+
+        One that keeps nothing returns None if relevance is lost, and cannot say where.
+        """
         targets = [checks.check_target(target, self.logits) for target in targets]
         r = torch.stack([self.method.begin(self.logits, target) for target in targets])
         r = r.reshape(len(r), *self.output.shape)
-        return self.down(r, self.last, {0})[0].contiguous()
+        if self.keep:
+            return self.checked(r, self.last, {0})[0].contiguous()
+        found = self.down(r, self.last, {0})[0].contiguous()
+        return None if checks.is_lost(found, self.spoken_for).any() else found
 
 
 def _name(rule):
@@ -191,8 +218,8 @@ class Chain:
         The method.
     logits : torch.Tensor
         ``[N, C]``, the network's output.
-    layers : list of str
-        The names of the calls, input first.
+    calls, layers : list
+        The calls, input first, and their names.
 
     Examples
     --------
@@ -210,7 +237,8 @@ class Chain:
         self._pass = Recording(Trace(net, fold), x, self.method, keep=True)
         self._steps, self._frame = self._pass.steps, self.method.frame
         self.logits = self._pass.logits
-        self.layers = [step.call.name for step in self._steps]
+        self.calls = self._pass.calls
+        self.layers = [call.name for call in self.calls]
 
     def output(self, layer: str) -> torch.Tensor:
         """Return what a layer gave in the forward pass, to be read and not written.
@@ -294,9 +322,7 @@ class Chain:
         targets = {name: self._position(name) for name in wanted}
         z, who = self.output(start), f"layer {start!r}: relevance"
         r, many = checks.check_vector(r, z.shape, z, who)
-        if not r.isfinite().all():
-            raise InputError(f"{who} holds NaN or infinite values.")
-        found = self._pass.down(r, first, set(targets.values()))
+        found = self._pass.checked(r, first, set(targets.values()))
         for name, position in targets.items():
             if position not in found:
                 raise InputError(

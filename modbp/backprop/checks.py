@@ -1,10 +1,13 @@
 """What a network and a chain may be given; everything else is refused by name."""
 
+from math import isfinite
+
 import torch
 
 from modbp.errors import InputError, MethodError, UnknownName, unknown_name
 
 __all__ = ["check_input", "check_layer", "check_parts", "check_target", "check_vector"]
+__all__ += ["is_broken", "is_lost", "is_there", "out_of_range", "watch"]
 
 
 def check_input(net, x):
@@ -85,6 +88,8 @@ def check_vector(r, shape, like, who, more=""):
             f"{who} is {r.dtype} on {r.device}, the layer {like.dtype} on "
             f"{like.device}. Convert it with .to(...)."
         )
+    if not r.isfinite().all():
+        raise InputError(f"{who} holds NaN or infinite values. Remove them.")
     return (r if many else r[None]), many
 
 
@@ -132,3 +137,64 @@ def check_parts(parts, shapes, count, who):
             f"{who} hands down {found or 'a ' + type(parts).__name__}; it has to "
             f"return a tuple with one relevance per input, of shape {wanted}."
         )
+
+
+# Relevance that leaves the range of its type ------------------------------------------
+
+
+def is_broken(value):
+    """Return whether an option is a tensor, or a number, that is NaN or infinite."""
+    if isinstance(value, torch.Tensor):
+        there = value.layout == torch.strided and not value.is_meta
+        return there and not value.isfinite().all()
+    return isinstance(value, float) and not isfinite(value)
+
+
+def is_lost(r, above):
+    """Return which of ``[K, N]`` are not finite, or zero with relevance above them."""
+    return ~_flat(r).isfinite().all(2) | above & ~is_there(r)
+
+
+def is_there(found):
+    """Return where a rule's parts, or a relevance, are not zero throughout."""
+    there = [_flat(part).any(2) for part in _parts(found)]
+    return torch.stack(there).any(0) if there else torch.tensor(False)
+
+
+def _flat(r):
+    return r.reshape(*r.shape[:2], -1)
+
+
+def _parts(found):
+    """Return the relevances that a rule hands down, of which None is none."""
+    parts = found if type(found) is tuple else (found,)
+    return [part for part in parts if part is not None]
+
+
+def watch(lost, step, r, who):
+    """Take a step down, and refuse it where it leaves the range.
+
+    What is `lost`, ``[K, N]``, may be zero for other reasons: then it is for relevance
+    of any size.
+    """
+    found = step(r)
+    if not all(part.isfinite().all() for part in (r, *_parts(found))):
+        raise out_of_range(f"{who} gives relevance that is NaN or infinite", r)
+    gone = lost.repeat(len(r) // len(lost), 1) & is_there(r) & ~is_there(found)
+    if gone.any():
+        sizes = _flat(r).abs().amax(2).where(gone, 1.0)
+        larger = step(r / sizes.reshape(*sizes.shape, *(1,) * (r.ndim - 2)))
+        if (gone & is_there(larger)).any():
+            told = "so small that nothing but zeros is left"
+            raise out_of_range(f"{who} gives relevance {told}", r)
+    return found
+
+
+def out_of_range(what, values):
+    """Return the error of values that left the range of their type."""
+    remedy = (
+        "It may fit into float64: give net.double() and x.double()."
+        if values.dtype == torch.float32
+        else "Choose another method, or options and weights of a common size."
+    )
+    return InputError(f"{what}. {remedy}")

@@ -7,7 +7,7 @@ from torch import nn
 
 from modbp.backprop import methods
 from modbp.backprop.chain import Recording
-from modbp.backprop.checks import check_input, check_target
+from modbp.backprop.checks import check_input, check_target, out_of_range
 from modbp.backprop.methods import get
 from modbp.backprop.methods import names as named_methods
 from modbp.backprop.methods.method import no_rule
@@ -99,17 +99,30 @@ def supported(
 def explain_each(trace, x, method, choose):
     """Explain the `K` targets of ``choose(recording)`` in one pass: ``[K, N, …]``."""
     if not isinstance(method, methods.Averaged):
-        recording = _recorded(trace, x, method)
-        return recording.explain(choose(recording))
-
+        return _explained(trace, x, method, choose)
     own = _recorded(trace, x, method.method)  # whose classes count for all inputs
     targets = [check_target(target, own.logits)[:, 0] for target in choose(own)]
     del own
 
     def explained(point):
-        return _recorded(trace, point, method.method).explain(targets)
+        return _explained(trace, point, method.method, lambda _: targets)
 
-    return method.average(x, explained)
+    return _finite(method.average(x, explained), f"the average of {method.name!r}")
+
+
+def _explained(trace, x, method, choose):
+    recording = _recorded(trace, x, method)
+    targets = choose(recording)
+    found = recording.explain(targets)
+    if found is None:  # where it is lost, only a recording that keeps all can say
+        return Recording(trace, x, method, keep=True).explain(targets)
+    return found
+
+
+def _finite(r, who):
+    if not r.isfinite().all():
+        raise out_of_range(f"{who} is NaN or infinite", r)
+    return r
 
 
 def _recorded(trace, x, method):
@@ -162,7 +175,7 @@ class _Autograd:
             if each is None:
                 raise self._error
             found.append(each * self._x.detach() if self._method.times_input else each)
-        return torch.stack(found)
+        return _finite(torch.stack(found), f"the result of {self._method.name!r}")
 
 
 def reduce(
@@ -194,6 +207,6 @@ def reduce(
             f"relevance has shape {list(r.shape)}; a map needs [N, channels, height, "
             "width]."
         )
-    if methods.get(method).reduction == "max-abs":
-        return r.abs().amax(1)
-    return r.sum(1)
+    largest = methods.get(method).reduction == "max-abs"
+    found = r.abs().amax(1) if largest else r.sum(1)
+    return _finite(found, "a map of this relevance")

@@ -4,13 +4,15 @@ import math
 
 import torch
 
-from modbp.backprop.checks import check_vector
-from modbp.errors import InputError, MethodError
+from modbp.backprop.checks import check_vector, out_of_range
+from modbp.errors import InputError, MethodError, check_option
 
 __all__ = ["Operator"]
 
 # An explicit matrix beyond this many entries (0.5 GB in float64) is refused.
 _LARGEST_MATRIX = 2**26
+# How much larger relevance is that shows whether a rule has a limit.
+_SCALE = 1e6
 
 
 class Operator:
@@ -67,7 +69,7 @@ class Operator:
         torch.Tensor : ``[N, in]`` or ``[K, N, in]``.
         """
         r, many = self._checked(r, self.shape[1])
-        r_in = self._forward(r)
+        r_in = self._finite(self._forward(r))
         return r_in if many else r_in[0]
 
     @torch.no_grad()
@@ -88,10 +90,16 @@ class Operator:
         """
         u, many = self._checked(u, self.shape[0])
         self._refuse_nonlinear()
+        # The derivative is the same everywhere; at zero a rule may take a short cut.
+        r = self._random(1).expand(len(u), -1, -1).requires_grad_()
         with torch.enable_grad():
-            r = u.new_zeros(*u.shape[:2], self.shape[1], requires_grad=True)
-            (out,) = torch.autograd.grad(self._forward(r), r, u)
-        return out if many else out[0]
+            down = self._forward(r)
+            up = torch.zeros_like(r)
+            if down.requires_grad:
+                (up,) = torch.autograd.grad(down, r, u)
+        self._finite(up)
+        self._check_pair(r.detach(), down.detach(), u, up)
+        return up if many else up[0]
 
     def column_sums(self) -> torch.Tensor:
         """Return what becomes of one unit of relevance at each output: ``Mᵀ 1``.
@@ -129,19 +137,22 @@ class Operator:
         ModbpError
             If the tolerance is not met in so many steps, or the rule is not linear.
         """
+        remedy = "give a number above 0 and below 1, as in 1e-6."
+        check_option("tolerance", tolerance, lambda value: 0 < value < 1, remedy)
         v = self._random(seed)
         worst = math.inf
         for _ in range(steps):
-            v = v / v.norm(dim=1, keepdim=True)
+            v = v / _length(v)
             once = self.apply(v)
-            square = once.square().sum(1, keepdim=True)
-            twice = self.adjoint(once)
-            residual = (twice - square * v).norm(dim=1, keepdim=True)
-            if (residual <= tolerance * square).all():
-                return square.sqrt().flatten()
-            worst = (residual / square).nan_to_num().max().item()
+            size = _length(once)
+            # MᵀM v / σ: the square of a small number would be zero.
+            twice = self.adjoint(once / size.where(size > 0, 1.0))
+            residual = _length(twice - size * v)
+            if (residual <= tolerance * size).all():
+                return size.flatten()
+            worst = (residual / size).nan_to_num().max().item()
             # Where M is zero, any v will do.
-            v = torch.where(twice.norm(dim=1, keepdim=True) > 0, twice, v)
+            v = torch.where(twice.abs().amax(1, keepdim=True) > 0, twice, v)
         raise InputError(
             f"{self._call}: after {steps} steps of power iteration the residual is "
             f"{worst:.1e} instead of {tolerance:.1e}; two singular values may be "
@@ -187,15 +198,44 @@ class Operator:
         own, shape = torch.Generator().manual_seed(seed), (self._count, self.shape[1])
         return torch.randn(shape, generator=own, dtype=torch.float64).to(self._like)
 
+    def _finite(self, found):
+        """Return what a product gave, unless it overflowed."""
+        if not found.isfinite().all():
+            raise out_of_range(f"{self._call}: a product is NaN or infinite", found)
+        return found
+
+    def _check_pair(self, r, down, u, up):
+        """Refuse what is no transpose, since autograd missed a part of the rule."""
+        r, down, u, up = (each.double() for each in (r, down, u, up))
+        off = ((down * u).sum(2) - (r * up).sum(2)).abs()
+        if not (off <= 1e-3 * down.norm(dim=2) * u.norm(dim=2)).all():
+            raise MethodError(
+                f"{self._call}: autograd cannot follow the rule, so that it has no "
+                "transpose here. Write its way back in torch, without detach() and "
+                "no_grad(), or take matrix() of one sample."
+            )
+
     def _refuse_nonlinear(self):
-        """Refuse a rule that rectifies or cuts relevance, which no matrix does."""
+        """Refuse a rule that rectifies, cuts or selects relevance: it has no matrix."""
         if self._is_linear is None:
-            r = self._random(1)
-            forth, back = self.apply(r), self.apply(-r)
-            self._is_linear = torch.equal(forth, -back)
+            r, s = self._random(1), self._random(2)
+            one, two = self.apply(r), self.apply(s)
+            off = torch.maximum(
+                (self.apply(r + s) - one - two).abs(),
+                (self.apply(-_SCALE * r) / _SCALE + one).abs(),
+            )
+            size = torch.maximum(one.abs(), two.abs()).max()
+            self._is_linear = bool(off.max() <= 1e-3 * size)
         if not self._is_linear:
             raise MethodError(
                 f"{self._call}: the rule is not linear in relevance, so it is no "
                 "matrix and has no transpose. Use apply() or pull() alone, or another "
                 "method."
             )
+
+
+def _length(vectors):
+    """Return the lengths of ``[N, size]``, as ``[N, 1]``, whatever their size."""
+    largest = vectors.abs().amax(1, keepdim=True)
+    scale = largest.where(largest > 0, 1.0)
+    return scale * (vectors / scale).norm(dim=1, keepdim=True)

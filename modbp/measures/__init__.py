@@ -5,7 +5,7 @@ import lazy_loader as _lazy
 __getattr__, __dir__, __all__ = _lazy.attach(
     __name__,
     submodules=[
-        *("csc", "neurons", "patterns", "randomise", "sanity", "seeds", "similarity"),
-        "spectra",
+        *("channels", "csc", "neurons", "patterns", "randomise", "sanity", "seeds"),
+        *("similarity", "spectra"),
     ],
 )

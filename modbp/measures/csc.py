@@ -16,6 +16,7 @@ from torch import nn
 from modbp.backprop.chain import Chain
 from modbp.backprop.methods import Method
 from modbp.errors import InputError
+from modbp.measures.channels import channel_dims, side_by_side
 from modbp.measures.seeds import per_image
 from modbp.measures.similarity import pairwise, random_floor
 
@@ -131,7 +132,8 @@ def csc(
 
     Equation: the median of ``|cos(r_i, r_j)|`` over pairs, locations and samples, with
     every ``r_k`` pulled down from independent normal relevance at `start`, as in
-    section 4.1 of :cite:t:`sixt2020lie`.
+    section 4.1 of :cite:t:`sixt2020lie`. A vector runs along a layer's channels: a
+    dense layer over tokens has one per token, as a convolution has one per place.
 
     Parameters
     ----------
@@ -170,7 +172,12 @@ def measure(chain, start, to=None, relevances=5, seed=0):
         )
     r = random_relevance(chain, start, relevances, seed)
     layers = chain.below(start) if to is None else to
-    found = chain.pull(r, start, layers)
+    shapes = [chain.output(layer).shape for layer in chain.layers]
+    dims = dict(zip(chain.layers, channel_dims(chain.calls, shapes), strict=True))
+    found = {
+        layer: side_by_side(each, dims[layer])
+        for layer, each in chain.pull(r, start, layers).items()
+    }
     cosines = {k: pairwise(v).to(v.dtype).cpu().numpy() for k, v in found.items()}
     channels = {k: v.shape[2] for k, v in found.items()}
     return CSCResult(chain.method.name, start, cosines, channels)

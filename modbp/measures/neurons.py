@@ -7,8 +7,10 @@ import torch
 from torch import nn
 
 from modbp.backprop.checks import check_input
+from modbp.backprop.rules.products import channel_dim
 from modbp.backprop.trace import Trace
 from modbp.errors import InputError, MethodError
+from modbp.measures.channels import MIXING, channel_dims, side_by_side
 
 __all__ = ["Seen", "seen", "taps"]
 
@@ -72,7 +74,7 @@ def seen(
     check_input(net, x)
 
     def visit(call, *inputs):
-        if call.kind in ("conv", "dense"):
+        if call.kind in MIXING:
             found[call.name] = Seen(call.layer, _patches(call, *inputs, most, rng))
         return call.layer.forward(*inputs)
 
@@ -82,8 +84,8 @@ def seen(
 
 def _patches(call, a, most, rng):
     """Return what is seen at each location, ``[locations, d]``."""
-    layer, channels = call.layer, 1 if a.ndim > 2 else a.ndim - 1
-    if "ranspose" in layer.type or layer.weight.shape[1] != a.shape[channels]:
+    layer, channels = call.layer, a.shape[channel_dim(call, a.ndim)]
+    if "ranspose" in layer.type or layer.weight.shape[1] != channels:
         raise MethodError(
             f"{call}: its neurons see different channels, so they share no covariance. "
             "Choose a network without groups and transposed convolutions."
@@ -108,24 +110,23 @@ def taps(net, x, weights=None):
     As in the 2020 code they are a convolution's central taps, and behind a flattened
     picture the central position. Of `x` only the shape counts.
     """
-    found, shapes = {}, []
-
-    def visit(call, a, *more):
-        shapes.append(a.shape[1:])
-        if call.kind in ("conv", "dense"):
-            W = (call.layer.weight if weights is None else weights[call.name]).double()
-            # Of a picture that was flattened on the way from the layer below.
-            flat = [shape for shape in shapes if len(shape) > 1]
-            if call.kind == "dense" and flat and flat[-1].numel() == W.shape[1]:
-                W = W.unflatten(1, flat[-1])
-            for _ in range(W.ndim - 2):
-                W = W[:, :, (W.shape[2] - 1) // 2]
-            shapes.clear()
-            found[call.name] = W.T.cpu().numpy()
-        return call.layer.forward(a, *more)
-
     check_input(net, x)
-    Trace(net).run(x[:1], visit)
+    calls, outputs, _ = Trace(net).run(x[:1])
+    dims, found = channel_dims(calls, [z.shape for z in outputs]), {}
+    for call in calls:
+        if call.kind not in MIXING:
+            continue
+        W = (call.layer.weight if weights is None else weights[call.name]).double()
+        read = call.sources[0]
+        # Of a picture that was flattened on the way from the layer below.
+        while outputs[read].ndim < 3 and calls[read].kind not in (*MIXING, "input"):
+            read = calls[read].sources[0]
+        shape = outputs[read].shape[1:]
+        if outputs[call.sources[0]].ndim == 2 and shape.numel() == W.shape[1]:
+            W = side_by_side(W[None].unflatten(2, shape), dims[read])[0]
+        for _ in range(W.ndim - 2):
+            W = W[:, :, (W.shape[2] - 1) // 2]
+        found[call.name] = W.T.cpu().numpy()
     for below, above in pairwise(found):
         gives, reads = found[below].shape[1], found[above].shape[0]
         if gives != reads:

@@ -9,9 +9,11 @@ from collections.abc import Iterable
 import torch
 from torch import nn
 
-from modbp.backprop.checks import check_input
+from modbp.backprop.checks import check_input, out_of_range
+from modbp.backprop.rules.products import channel_dim
 from modbp.backprop.trace import Trace
 from modbp.errors import InputError, MethodError, unknown_name
+from modbp.measures.channels import MIXING
 
 __all__ = ["fit"]
 
@@ -64,7 +66,7 @@ def fit(
     trace, sums = Trace(net, fold), {}
 
     def visit(call, *inputs):
-        if call.kind in ("conv", "dense"):
+        if call.kind in MIXING:
             sums.setdefault(call.name, _Sums(call)).add(call, *inputs, kind)
         return call.layer.forward(*inputs)
 
@@ -84,7 +86,12 @@ def fit(
             "there is nothing to fit: no batch, or no layer with weights. Give batches "
             "of inputs, as in [x] or a DataLoader."
         )
-    return {name: entry.pattern(estimator) for name, entry in sums.items()}
+    found = {name: entry.pattern(estimator) for name, entry in sums.items()}
+    for name, pattern in found.items():
+        if not pattern.isfinite().all():
+            told = f"layer {name!r}: its pattern is NaN or infinite"
+            raise out_of_range(told, pattern)
+    return found
 
 
 class _Sums:
@@ -127,5 +134,5 @@ class _Sums:
 
 
 def _per_neuron(call, values):
-    axis = values.ndim - 1 if call.kind == "dense" else 1
-    return values.double().movedim(axis, 0).flatten(1).sum(1)
+    dim = channel_dim(call, values.ndim)
+    return values.double().movedim(dim, 0).flatten(1).sum(1)

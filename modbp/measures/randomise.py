@@ -7,6 +7,7 @@ import torch
 from torch import nn
 
 from modbp.errors import InputError, TraceError, unknown_name
+from modbp.measures.channels import MIXING
 from modbp.measures.seeds import generator
 
 __all__ = ["randomise", "twins"]
@@ -109,7 +110,7 @@ def _place(stage, names, own):
 def _weighted(net, calls):
     """Return the layers with weights in order; they are modules of their own."""
     modules = dict(net.named_modules())
-    found = [call for call in calls if call.kind in ("conv", "dense")]
+    found = [call for call in calls if call.kind in MIXING]
     for call in found:
         if not hasattr(modules.get(_owner(call.name, modules)), "weight"):
             raise TraceError(

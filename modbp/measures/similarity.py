@@ -3,7 +3,7 @@
 import numpy as np
 import torch
 
-from modbp.errors import InputError
+from modbp.errors import InputError, check_option
 
 __all__ = ["cosine", "pairwise", "random_floor", "ssim"]
 
@@ -34,6 +34,7 @@ def cosine(u: torch.Tensor, v: torch.Tensor, dim: int = -1) -> torch.Tensor:
     >>> modbp.similarity.cosine(torch.tensor([3, 4]), torch.tensor([4, 3])).item()
     0.96
     """
+    _check_finite(u, v)
     if u.shape != v.shape:
         raise InputError(
             f"vectors of shape {list(u.shape)} and {list(v.shape)} have no angle; give "
@@ -42,15 +43,17 @@ def cosine(u: torch.Tensor, v: torch.Tensor, dim: int = -1) -> torch.Tensor:
     return (_unit(u, dim) * _unit(v, dim)).sum(dim).clamp(-1, 1)
 
 
-def pairwise(r: torch.Tensor) -> torch.Tensor:
+def pairwise(r: torch.Tensor, dim: int = 2) -> torch.Tensor:
     """Return the absolute cosine of all pairs among `K` relevances.
 
     A dense layer's relevance is one vector. A convolution's is one vector over the
-    channels at every location, so its pairs are compared location by location.
+    channels at every location, so its pairs are compared location by location; so is
+    that of a dense layer over tokens, ``[K, N, T, C]``, whose channels come last.
 
     Parameters
     ----------
     r : ``[K, N, C]`` or ``[K, N, C, H, W]``, with ``K ≥ 2``
+    dim : the dimension along which a vector runs
 
     Returns
     -------
@@ -70,11 +73,24 @@ def pairwise(r: torch.Tensor) -> torch.Tensor:
             f"relevance has shape {list(r.shape)}; give at least two per sample, as "
             "[K, N, channels, …]."
         )
+    fits = "choose one behind the first two, which count relevances and samples."
+    places = [*range(2, r.ndim), *range(2 - r.ndim, 0)]
+    check_option("dim", dim, places.__contains__, fits)
+    _check_finite(r)
     # Vectors last and side by side: one small Gram matrix per sample and location.
+    r = r.movedim(dim, 2)
     vectors = r.reshape(*r.shape[:3], -1).permute(1, 3, 0, 2)
     unit = _unit(vectors.contiguous(), dim=-1)
     first, second = torch.triu_indices(len(r), len(r), offset=1)
     return (unit @ unit.mT)[:, :, first, second].abs().clamp(max=1).mT
+
+
+def _check_finite(*tensors):
+    if not all(each.isfinite().all() for each in tensors):
+        raise InputError(
+            "what is compared holds NaN or infinite values. Find the layer where they "
+            "begin: modbp.explain and chain.pull name it."
+        )
 
 
 def _unit(r, dim):
@@ -164,6 +180,7 @@ def ssim(
         )
     if not 50 < percentile <= 100:
         raise InputError(f"percentile is {percentile!r}; choose one in (50, 100].")
+    _check_finite(*map(torch.from_numpy, (a, b)))
     a, b = (_scaled(maps, percentile) for maps in (a, b))
     return np.array([_ssim(*pair, paper) for pair in zip(a, b, strict=True)])
 

@@ -44,12 +44,18 @@ def leading(x: np.ndarray, count: int = 2) -> tuple[np.ndarray, np.ndarray]:
     >>> values
     array([4.5, 0.5])
     """
+    _check_finite(x, "what is decomposed")
     if min(x.shape) <= _SMALL:
         _, s, vectors = np.linalg.svd(x, full_matrices=False)
     else:
         _, s, vectors = _lanczos(x, count)
     order = np.argsort(s)[::-1][:count]
     return s[order].astype(np.float64) ** 2 / len(x), vectors[order].T
+
+
+def _check_finite(x, who):
+    if not np.isfinite(x).all():
+        raise InputError(f"{who} holds NaN or infinite values. Remove them.")
 
 
 def _lanczos(M, count, **options):
@@ -138,6 +144,8 @@ def ratio(M: np.ndarray | Operator) -> float:
     >>> modbp.measures.spectra.ratio(np.diag([6.0, 3.0, 1.0]))
     2.0
     """
+    if isinstance(M, np.ndarray):
+        _check_finite(M, "a matrix")
     if min(M.shape) < 2:
         raise InputError(
             f"a matrix of shape {list(M.shape)} has one singular value. Give one with "

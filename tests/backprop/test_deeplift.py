@@ -1,6 +1,7 @@
 """DeepLIFT: by hand, beside Captum, and by what contributions must sum to."""
 
 import warnings
+from dataclasses import replace
 
 import pytest
 import torch
@@ -14,6 +15,7 @@ from nets import (
     filled,
     fingerprint,
     mlp,
+    none,
     normal,
     photographs,
     relative,
@@ -93,12 +95,29 @@ def test_the_ablation_on_two_units_by_hand():
     assert found.tolist() == [[2, 0]]
 
 
-def test_a_small_difference_takes_the_derivative_at_the_reference():
+@pytest.mark.parametrize("size", [1e-30, 1, 1e30])
+def test_a_small_difference_takes_the_derivative_at_the_reference(size):
+    # Small beside the unit itself; of the third it is all there is, and the quotient 1.
+    # Of the last one 3/4 of the way is above the kink.
     net = nn.Sequential(nn.Dropout(), nn.ReLU()).eval()
-    reference, step = row(1, -1, 0), row(5e-8, 5e-8, 5e-8)
+    reference = size * row(1, -1, 0, -1e-8)
+    step = size * row(5e-8, 5e-8, 5e-8, 4e-8)
     method = methods.get("deeplift-rescale", reference=reference, readout="multiplier")
     chain = modbp.chain(net, reference + step, method)
-    assert chain.pull(row(1, 1, 1), "1")["input"].tolist() == [[1, 0, 0]]
+    found = chain.pull(row(1, 1, 1, 1), "1")["input"]
+    assert found.tolist() == [pytest.approx([1, 0, 1, 0.75])]
+
+
+def test_smooth_functions_take_the_derivative_before_the_quotient_is_rounding():
+    class Square:  # a layer with a slope of its own everywhere
+        forward, slope = torch.square, staticmethod(lambda a: 2 * a)
+
+    entry = call(nn.ReLU(), row(1, 1))
+    layer = replace(entry.layer, forward=Square.forward, slope=Square.slope)
+    reference, delta = row(1, 3), row(1e-12, 1)
+    pair = deeplift.Pair(reference + delta, reference, (delta,))
+    (found,) = deeplift.Rescale()(replace(entry, layer=layer), pair)[1](row(1, 1))
+    assert found.tolist() == [[2, 7]]
 
 
 # Each rule against its equation, written out ------------------------------------------
@@ -314,15 +333,57 @@ def test_contributions_sum_on_networks_of_torchvision(name, network):
         normal(1, 1, 3, 64, 64),
         uniform(2, 3, 64, 64),
     )
-    assert spread(net, x, reference[None], name, 3, small=0) < 1e-9
+    assert spread(net, x, reference[None], name, 3) < 1e-9
+
+
+@pytest.mark.parametrize("network", ["mobilenet_v2", "mnasnet1_0"])
+@pytest.mark.parametrize("name", SUMMING)
+def test_contributions_sum_where_activations_fade(name, network):
+    # In these networks with random weights they fade to 1e-7 and less.
+    net, x = torchvisions(network), normal(1, 1, 3, 64, 64)
+    assert spread(net, x, x * 0, name, 3) < 1e-9
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("scale", [1e-6, 1e-3, 1e3])
+@pytest.mark.parametrize("name", SUMMING)
+def test_the_size_of_layers_changes_nothing(name, scale, dtype):
+    # Weights times s and biases times s, s², s³: the l-th layer's output is sˡ times
+    # as large, and so is everything that is explained.
+    x, reference = normal(1, 3, 3, 8, 8).to(dtype), normal(2, 1, 3, 8, 8).to(dtype)
+    maps, depth = [], 0
+    for factor in (1, scale):
+        net, depth = conv_net(nn.ReLU(), nn.MaxPool2d(2)).to(dtype), 0
+        for layer in net:
+            if hasattr(layer, "weight"):
+                depth += 1
+                layer.weight.data *= factor
+                layer.bias.data *= factor**depth
+        method = methods.get(name, reference=reference)
+        maps.append(modbp.explain(net, x, method, 1) / factor**depth)
+        with torch.no_grad():
+            wanted = (net(x) - net(reference))[:, 1] / factor**depth
+        off = maps[-1].flatten(1).sum(1) - wanted
+        assert off.abs().max() < (1e-12 if dtype == torch.float64 else 1e-4)
+    assert relative(maps[1], maps[0]) < (1e-10 if dtype == torch.float64 else 1e-3)
 
 
 @pytest.mark.parametrize("name", SUMMING)
-def test_differences_below_the_threshold_are_missing_in_the_sum(name):
-    # In this network with random weights, activations fade to 1e-7 and less.
-    net, x = torchvisions("mobilenet_v2"), normal(1, 1, 3, 64, 64)
-    assert spread(net, x, x * 0, name, 3, small=0) < 1e-9
-    assert spread(net, x, x * 0, name, 3) > 1e-3
+def test_a_small_sample_is_explained_as_well_beside_a_large_one(name):
+    net, x = mlp(6, 8, 8, 3, bias=none), normal(1, 2, 6)
+    pair = torch.stack([x[0], 1e9 * x[1]])
+    found = modbp.explain(net, pair, name, 1)
+    assert relative(found[:1], modbp.explain(net, x[:1], name, 1)) < 1e-12
+    assert relative(found[1:] / 1e9, modbp.explain(net, x[1:], name, 1)) < 1e-12
+
+
+@pytest.mark.parametrize("name", SUMMING)
+def test_contributions_sum_from_a_reference_that_is_near(name):
+    net, x = zoo(), normal(1, 2, 2, 6, 6)
+    reference = x[:1] + 1e-9 * normal(2, 1, 2, 6, 6)
+    chain = modbp.chain(net, x[:1], methods.get(name, reference=reference))
+    exact = modbp.chain(net, x[:1], "gradient").explain(1) * (x[:1] - reference)
+    assert relative(chain.explain(1), exact) < 1e-4
 
 
 def test_by_the_winner_max_pooling_misses_what_the_reference_had_more():
@@ -482,8 +543,8 @@ def test_an_option_that_does_not_exist_is_refused_with_those_that_do(name, optio
 
 
 @pytest.mark.parametrize("name", NAMES)
-@pytest.mark.parametrize("small", [-1e-7, float("nan")])
-def test_a_threshold_below_zero_is_refused(name, small):
+@pytest.mark.parametrize("small", [-1e-7, float("nan"), 1, float("inf")])
+def test_a_threshold_that_is_no_share_is_refused(name, small):
     with pytest.raises(InputError, match="small is .*at least 0"):
         methods.get(name, small=small)
 

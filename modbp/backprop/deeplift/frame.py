@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import torch
 
+from modbp.backprop.checks import is_broken
 from modbp.backprop.trace.layers import channels_last
 from modbp.errors import InputError, check_option
 
@@ -51,6 +52,8 @@ class Differences:
     def __post_init__(self):
         remedy = "choose 'contribution' or 'multiplier'."
         check_option("readout", self.readout, _READOUTS.__contains__, remedy)
+        if is_broken(self.reference):
+            raise InputError("the reference holds NaN or infinite values. Remove them.")
         if self.count == 2 and self.readout == "multiplier":
             raise InputError(
                 "readout is 'multiplier', but with a positive and a negative part a "
@@ -126,6 +129,4 @@ def _fit(reference, x):
             f"the reference has shape {list(reference.shape)}; give [{shape}] or "
             f"[1, {shape}] for all samples, or [{len(x)}, {shape}], one for each."
         )
-    if not each.isfinite().all():
-        raise InputError("the reference holds NaN or infinite values. Remove them.")
     return each.detach()

@@ -18,7 +18,7 @@ from modbp.errors import MethodError, check_option
 __all__ = ["SMALL", "Ablated", "Along", "BySign", "LargestChange", "Rescale"]
 __all__ += ["Product", "RevealCancel", "ScaleParts", "SumBySign", "Weighted"]
 
-# Smaller differences than this are no denominator; the value of the 2020 code.
+# Relatively smaller differences are no denominator. In the 2020 code it is absolute.
 SMALL = 1e-7
 # Linear layers whose output for a sum is the sum of their outputs, without more ado.
 _WITHOUT_WEIGHTS = ("avgpool", "add", "cat", "shape", "identity", "detach")
@@ -177,13 +177,22 @@ class Product(OnPairs):
 
 @dataclass(frozen=True)
 class _Quotients(OnPairs):
-    """Divide by differences, those below `small` excepted."""
+    """Divide what a step does by the step, unless that is small."""
 
     small: float = SMALL
 
     def __post_init__(self):
-        remedy = "it must be at least 0."
-        check_option("small", self.small, lambda small: small >= 0, remedy)
+        remedy = "it must be at least 0, and below 1, where nothing is divided."
+        check_option("small", self.small, lambda small: 0 <= small < 1, remedy)
+
+    def _slope(self, layer, start, end, step, rise):
+        """Return how much a layer rises from start to end, per unit of the step."""
+        # Beside the unit itself: layers and samples may be of any size, and a step
+        # across the kink of a ReLU is never small.
+        size = torch.maximum(start.abs(), end.abs()).mul_(self.small)
+        small = (step.abs() < size) | (step == 0)
+        ratio = rise / step.masked_fill(small, 1.0)
+        return torch.where(small, layer.slope(start).to(rise), ratio)
 
 
 @described
@@ -191,8 +200,8 @@ class _Quotients(OnPairs):
 class Rescale(_Quotients):
     """Multiply by the slope of the line from the reference: ``m_in = m Δz/Δa``.
 
-    Where ``|Δa| < small`` or ``Δa = 0``, by the derivative at the reference instead.
-    Contributions do not sum there.
+    Where ``|Δa| < small · max(|a|, |a0|)`` or ``Δa = 0``, by the derivative at the
+    reference instead.
     Source: :cite:t:`shrikumar2017learning`, section 3.5.2.
 
     >>> modbp.methods.get("deeplift-rescale", small=1e-9).rules["relu"]
@@ -200,11 +209,9 @@ class Rescale(_Quotients):
     """
 
     def __call__(self, call, pair):
-        layer, (delta,) = call.layer, pair.parts
-        z, z0 = layer.forward(pair.value), layer.forward(pair.reference)
-        small = (delta.abs() < self.small) | (delta == 0)
-        ratio = (z - z0) / delta.masked_fill(small, 1.0)
-        slope = torch.where(small, layer.slope(pair.reference).to(z), ratio)
+        layer, (delta,), (a0, a) = call.layer, pair.parts, (pair.reference, pair.value)
+        z, z0 = layer.forward(a), layer.forward(a0)
+        slope = self._slope(layer, a0, a, delta, z - z0)
         return Pair(z, z0, (z - z0,)), lambda m: (m * slope,)
 
 
@@ -215,8 +222,7 @@ class RevealCancel(_Quotients):
 
     Equation: ``Δz⁺ = ½[f(a0 + Δa⁺) − f(a0)] + ½[f(a0 + Δa⁺ + Δa⁻) − f(a0 + Δa⁻)]``,
     `Δz⁻` with the signs exchanged, and ``m⁺_in = m⁺ Δz⁺/Δa⁺``, ``m⁻_in = m⁻ Δz⁻/Δa⁻``.
-    Parts below ``small/2`` in size are moved away from zero by `small` before they
-    divide; where they are not zero, contributions fall short of a sum there.
+    For a part that is small, as in `Rescale`, derivatives replace the quotients.
     Source: :cite:t:`shrikumar2017learning`, section 3.5.3.
 
     >>> modbp.methods.get("deeplift-revealcancel").rules["relu"]
@@ -224,26 +230,24 @@ class RevealCancel(_Quotients):
     """
 
     def __call__(self, call, pair):
-        f, (plus, minus) = call.layer.forward, pair.parts
-        none, both = f(pair.reference), f(pair.value)
-        only_plus, only_minus = f(pair.reference + plus), f(pair.reference + minus)
-        parts = (
-            (only_plus - none + both - only_minus) / 2,
-            (only_minus - none + both - only_plus) / 2,
-        )
-        into = self._away(plus, self.small), self._away(minus, -self.small)
-        slopes = [out / part for out, part in zip(parts, into, strict=True)]
+        layer, (a0, a) = call.layer, (pair.reference, pair.value)
+        plus, minus = pair.parts
+        up, down = a0 + plus, a0 + minus
+        none, both, only_plus, only_minus = map(layer.forward, (a0, a, up, down))
+        parts, slopes = [], []
+        for part, end, other, alone, beside in (
+            (plus, up, down, only_plus - none, both - only_minus),
+            (minus, down, up, only_minus - none, both - only_plus),
+        ):
+            parts.append((alone + beside) / 2)
+            slope = self._slope(layer, a0, end, part, alone)
+            slopes.append((slope + self._slope(layer, other, a, part, beside)) / 2)
 
         def back(m):
             each = zip(m.chunk(2), slopes, strict=True)
             return (torch.cat([part * slope for part, slope in each]),)
 
-        return Pair(both, none, parts), back
-
-    def _away(self, part, shift):
-        """Move a part away from zero; what is zero itself has no effect to divide."""
-        moved = torch.where(part.abs() < self.small / 2, part + shift, part)
-        return moved.masked_fill(moved == 0, 1.0)
+        return Pair(both, none, tuple(parts)), back
 
 
 @described

@@ -2,11 +2,13 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from math import inf
 from numbers import Integral
 
 import numpy as np
 import torch
 
+from modbp.backprop.checks import is_broken, out_of_range
 from modbp.backprop.methods.gradients import gradient
 from modbp.backprop.methods.method import Method
 from modbp.backprop.methods.named import named
@@ -91,14 +93,16 @@ def smoothgrad(
     tensor([[-4., -2.]], dtype=torch.float64)
     """
     _check_count("samples", samples)
-    remedy = "it must be at least 0, as in 0.15."
-    check_option("noise", noise, lambda value: value >= 0, remedy)
+    remedy = "it must be at least 0 and finite, as in 0.15."
+    check_option("noise", noise, lambda value: 0 <= value < inf, remedy)
     check_option("seed", seed, _is_whole, "give a whole number.")
 
     def points(x):
         generator = torch.Generator().manual_seed(int(seed))
         low, high = x.flatten(1).aminmax(dim=1)
         size = (noise * (high - low)).reshape(-1, *(1,) * (x.ndim - 1))
+        if not size.isfinite().all():
+            raise out_of_range("the noise is infinite", x)
         for _ in range(samples):
             draw = torch.randn(x.shape[1:], generator=generator, dtype=torch.float64)
             yield 1 / samples, x + size * draw.to(x)
@@ -140,6 +144,8 @@ def integrated_gradients(
     if quadrature not in _QUADRATURES:
         raise unknown_name("quadrature", quadrature, _QUADRATURES)
     places, weights = _QUADRATURES[quadrature](steps)
+    if is_broken(baseline):
+        raise InputError("the baseline holds NaN or infinite values. Remove them.")
 
     def difference(x):
         try:
@@ -153,7 +159,7 @@ def integrated_gradients(
                 "one number, or one image [1, …]."
             ) from None
         if not way.isfinite().all():
-            raise InputError("the baseline holds NaN or infinite values. Remove them.")
+            raise out_of_range("the way from the baseline is NaN or infinite", x)
         return way
 
     def points(x):

@@ -39,11 +39,10 @@ def deeplift_rescale(
 
     Equation: ``m_in = m Δz/Δa`` at a ReLU, the derivative elsewhere; the contribution
     ``m Δa`` is read. Source: :cite:t:`shrikumar2017learning`. Contributions sum to
-    ``f(x) − f(x0)``, apart from ``|Δa| < small``, where the derivative at the reference
-    replaces the quotient: networks whose activations are small need a smaller one.
-    Without biases, with a zero reference, and with max pooling only behind ReLUs, it
-    equals gradient × input. The 2020 code has ``maxpool="winner"``, with which
-    contributions do not sum.
+    ``f(x) − f(x0)``, whatever the size of activations: the derivative replaces the
+    quotient only where `Δa` is small beside `a` or `a0` themselves. Without biases,
+    with a zero reference, and with max pooling only behind ReLUs, it equals gradient ×
+    input. The 2020 code has ``maxpool="winner"``, with which contributions do not sum.
 
     >>> modbp.explain(net, x, "deeplift-rescale", 0)
     tensor([[-4., -4.]], dtype=torch.float64)

@@ -23,6 +23,7 @@ _STRUCTURE = {
 _LINEAR = ("conv", "dense", "norm")
 _KINDS = (*_LINEAR, "linear", "scale", "relu", "activation", "layernorm", "gate")
 _KINDS += ("avgpool", "add", "detach", "other", *_STRUCTURE)
+_FIRST = object()  # where the rule for pixels stands, which is not in the table
 _STARTS, _REDUCTIONS = get_args(Start), ("sum", "max-abs")
 
 
@@ -171,13 +172,9 @@ def rules_of(method, calls):
 
     Calls that it does not reach need no rule, and have None if there is none.
     """
-    raw, before, found = {0}, [calls[0].name], [None]
-    for position, call in enumerate(calls[1:], 1):
-        first = all(source in raw for source in call.sources)
-        if first and call.layer.moves_or_scales:
-            raw.add(position)
+    found = [None]
+    for call, first, before in _in_order(calls):
         found.append(_rule(method, call, first, before))
-        before.append(call.name)
     reached, missing = {len(calls) - 1}, []
     for position in range(len(calls) - 1, 0, -1):
         if position not in reached:
@@ -228,24 +225,42 @@ def _rule(method, call, is_first, before):
 
 
 def _find(method, call, is_first, before):
+    where = _place(method, call, is_first, before)
+    return method.first if where == _FIRST else method.rules.get(where)
+
+
+def _place(method, call, is_first, before):
+    """Return where in the table a call's rule stands, None if nowhere, or `_FIRST`."""
     table = method.rules
     if call.name in table and call.name not in _KINDS:
-        return table[call.name]
+        return call.name
     if call.kind not in _LINEAR:
-        return table.get(call.kind)
+        return call.kind
     if is_first and method.first is not None:
-        return method.first
-    for where, rule in table.items():
+        return _FIRST
+    for where in table:
         if not isinstance(where, str):
             low, high = where
             if low in (call.name, *before) and high not in before:
-                return rule
-    return table.get(call.kind, table.get("linear"))
+                return where
+    return call.kind if call.kind in table else "linear"
+
+
+def _in_order(calls):
+    """Yield each call, whether it reads the input alone, and the names before it."""
+    raw, before = {0}, [calls[0].name]
+    for position, call in enumerate(calls[1:], 1):
+        first = raw.issuperset(call.sources)
+        if first and call.layer.moves_or_scales:
+            raw.add(position)
+        yield call, first, before
+        before.append(call.name)
 
 
 def check_places(method, calls):
-    """Refuse a table that names layers which the network does not have."""
+    """Refuse a method with a rule for layers that do not exist or have another one."""
     names = [name for call in calls for name in (call.name, call.folded) if name]
+    used = {_place(method, *each) for each in _in_order(calls)}
     for where in method.rules:
         if where in _KINDS:
             continue
@@ -262,6 +277,20 @@ def check_places(method, calls):
                 f"{_label(where)}. Give the first and the last in order of execution, "
                 "the one that is nearer to the input first."
             )
+        if where not in used:
+            raise MethodError(
+                f"method {method.name!r}: the rule at {_label(where)} is used nowhere, "
+                "since every layer there has one by its own name, by `first` or by an "
+                "earlier range. Remove it, or put it before the others in the table "
+                "and leave out `first`."
+            )
+    reading = [call for call, first, _ in _in_order(calls) if first]
+    if method.first and not any(call.kind in _LINEAR for call in reading):
+        raise MethodError(
+            f"method {method.name!r}: {method.first}, the rule for pixels, is used "
+            f"nowhere: no layer with weights reads the input, but {reading[-1]}. Leave "
+            "it out, with first=None, or let a convolution read the input."
+        )
 
 
 def is_rule(value):

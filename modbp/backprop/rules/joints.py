@@ -1,6 +1,7 @@
 """Rules of pooling, joining and reshaping."""
 
 from dataclasses import dataclass
+from math import inf
 
 import torch
 
@@ -113,8 +114,8 @@ class AlphaBetaSplit:
 
     def __post_init__(self):
         check_alpha_beta(self.alpha, self.beta)
-        remedy = "give a number above 0, or None for none."
-        check_option("limit", self.limit, lambda n: n is None or n > 0, remedy)
+        remedy = "give a number above 0, and finite, or None for none."
+        check_option("limit", self.limit, lambda n: n is None or 0 < n < inf, remedy)
 
     def __call__(self, call, *inputs):
         def back(r):
@@ -184,6 +185,7 @@ class Derivative:
             if not z.requires_grad:  # as of a comparison
                 return (None,) * len(inputs)
             more = {"retain_graph": True, "allow_unused": True}
+            more["create_graph"] = torch.is_grad_enabled()  # for an operator's adjoint
             each = [torch.autograd.grad(z, real, one, **more) for one in r]
             found = iter(
                 None if part[0] is None else torch.stack(part)

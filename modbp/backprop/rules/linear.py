@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from functools import cache
 from math import inf
 
+from modbp.backprop.checks import is_broken
 from modbp.backprop.rules.options import (
     BIAS,
     check_alpha_beta,
@@ -21,7 +22,7 @@ from modbp.backprop.rules.products import (
     summed,
     transpose,
 )
-from modbp.errors import MethodError, check_option
+from modbp.errors import InputError, MethodError, check_option
 
 __all__ = ["EPSILON", "GAMMA", "AlphaBeta", "Epsilon", "Excitation", "Gamma"]
 __all__ += ["Gradient", "Pattern"]
@@ -219,6 +220,18 @@ class Pattern:
     patterns: Mapping | None = field(repr=False, compare=False)
     attribution: bool = False
     keeps_output = False
+
+    def __post_init__(self):
+        remedy = "give a dict, as modbp.patterns.fit does."
+        is_dict = self.patterns is None or isinstance(self.patterns, Mapping)
+        check_option("patterns", self.patterns, lambda _: is_dict, remedy)
+        for name, found in (self.patterns or {}).items():
+            if is_broken(found):
+                raise InputError(
+                    f"the pattern of layer {name!r} holds NaN or infinite values. Fit "
+                    "patterns to this network, modbp.patterns.fit(net, batches), in "
+                    "float64 if need be: net.double()."
+                )
 
     def __call__(self, call, a):
         weight, shape = self._of(call), a.shape[1:]

@@ -2,6 +2,7 @@
 
 import inspect
 from collections.abc import Callable
+from math import inf
 from typing import Literal, get_args
 
 from modbp.errors import check_option
@@ -55,8 +56,8 @@ _WORDS = {
     "each; zeros if None.",
     "maxpool": '"difference" or "winner", see :class:`modbp.deeplift.LargestChange`.',
     "convention": '"difference" or "winner".',
-    "small": "Smaller differences than this are no denominator at a ReLU; at least 0, "
-    "in units of its input.",
+    "small": "Differences below this share of the input of a ReLU are no denominator; "
+    "in [0, 1).",
     "readout": 'What is read below the start: "contribution" or "multiplier".',
 }
 
@@ -76,7 +77,8 @@ def check_options(bias, **amounts):
     remedy = f"choose one of {', '.join(choices)}."
     check_option("bias", bias, choices.__contains__, remedy)
     for name, value in amounts.items():
-        check_option(name, value, lambda e: e >= 0, "it must be at least 0.")
+        remedy = "it must be at least 0, and finite."
+        check_option(name, value, lambda e: 0 <= e < inf, remedy)
 
 
 def check_alpha_beta(alpha, beta):

@@ -5,7 +5,13 @@ from dataclasses import dataclass
 import torch
 
 from modbp.backprop.rules.options import described
-from modbp.backprop.rules.products import negative, positive, share
+from modbp.backprop.rules.products import (
+    channel_dim,
+    negative,
+    per_channel,
+    positive,
+    share,
+)
 from modbp.errors import InputError, MethodError
 
 __all__ = ["Box", "Flat", "WSquare"]
@@ -33,7 +39,8 @@ class Box:
     def __post_init__(self):
         try:
             low, high = torch.as_tensor(self.low), torch.as_tensor(self.high)
-            fits = max(low.ndim, high.ndim) < 2 and bool((low < high).all())
+            ends = low.isfinite().all() & high.isfinite().all()
+            fits = max(low.ndim, high.ndim) < 2 and bool(ends & (low < high).all())
         except (RuntimeError, TypeError, ValueError):
             fits = False
         if not fits:
@@ -60,13 +67,13 @@ def _per_channel(value, call, a):
     value = torch.as_tensor(value, dtype=a.dtype, device=a.device)
     if not value.ndim:
         return value
-    axis = a.ndim - 1 if call.kind == "dense" else 1
-    if len(value) not in (1, a.shape[axis]):
+    count = a.shape[channel_dim(call, a.ndim)]
+    if len(value) not in (1, count):
         raise MethodError(
-            f"{call} has {a.shape[axis]} channels, the box {len(value)}. Give one "
-            "number per channel, or one for all."
+            f"{call} has {count} channels, the box {len(value)}. Give one number per "
+            "channel, or one for all."
         )
-    return value.reshape(-1, *(1,) * (a.ndim - 1 - axis))
+    return per_channel(call, value, a)
 
 
 @dataclass(frozen=True)

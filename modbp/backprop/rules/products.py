@@ -5,8 +5,10 @@ from functools import reduce
 
 import torch
 
+from modbp.backprop.checks import out_of_range
 from modbp.backprop.rules.options import check_options
 from modbp.backprop.trace import Call
+from modbp.errors import InputError
 
 __all__ = ["negative", "positive", "share", "stabilize"]
 
@@ -20,6 +22,7 @@ def stabilize(z: torch.Tensor, stabilizer: float = 0.0) -> torch.Tensor:
     For ``s = 0`` only exact zeros are replaced, by 1e-7. Of a sum, -0.0 is the rounding
     of a negative number, or all terms are zero; it counts as negative.
     """
+    check_options("ignore", stabilizer=stabilizer)
     return stabilize_(z.clone(), stabilizer)
 
 
@@ -136,6 +139,7 @@ def share(
     check_options(bias, stabilizer=stabilizer)
     if len(pairs) == 1 and pairs[0][0] is a and pairs[0][1] is None:
         z, own = output(call, a, bias)
+        _check_range(call, own, stabilizer)
         # The denominator is neither kept nor named, so that it is gone before the
         # product: `own` is there already, and this is quick.
         return z, lambda r: (carry(call, pairs, r / stabilize(own, stabilizer)),)
@@ -150,8 +154,22 @@ def dividing(call, pairs, part, bias, stabilizer):
         change = pairs[0][1]
         b = change(b) if bias == "unit" and change is not None else b
         part += per_channel(call, b, part)
+    _check_range(call, part, stabilizer)
     denominator = stabilize_(part, stabilizer)
     return lambda r: carry(call, pairs, r / denominator)
+
+
+def _check_range(call, z, stabilizer):
+    """Refuse denominators that are infinite: they would take relevance to zero."""
+    # The sum is not finite if an entry is not, and takes a thousandth of a product.
+    large = stabilizer > torch.finfo(z.dtype).max / 2
+    if large or not z.sum().isfinite() and not z.isfinite().all():
+        if not call.layer.weight.isfinite().all():
+            raise InputError(
+                f"{call} has weights that are not finite. Check the network's weights, "
+                "and what they were read from or trained with."
+            )
+        raise out_of_range(f"{call}: its rule would divide by infinity or NaN", z)
 
 
 def output(call, a, bias):
@@ -164,6 +182,11 @@ def output(call, a, bias):
     return own + per_channel(call, layer.bias, own), own
 
 
-def per_channel(call, bias, z):
-    """Give a bias, one number per channel, the dimensions of `z`."""
-    return bias if call.kind == "dense" else bias.reshape(-1, *(1,) * (z.ndim - 2))
+def per_channel(call, values, z):
+    """Give values, one per channel, the dimensions of `z`."""
+    return values.reshape(-1, *(1,) * (z.ndim - 1 - channel_dim(call, z.ndim)))
+
+
+def channel_dim(call, rank):
+    """Return which dimension of ``[N, …]`` a layer with weights mixes or scales."""
+    return rank - 1 if call.kind == "dense" else 1
