@@ -4,7 +4,6 @@ import errno
 import json
 import os
 import signal
-import tempfile
 import time
 from functools import partial
 from pathlib import Path
@@ -15,7 +14,7 @@ import torch
 from commands.shell import shell, start
 
 import modbp
-from modbp import models
+from modbp import files, models
 from modbp.errors import InputError, ResultError
 from modbp.study import experiments
 from modbp.study.runs import provenance
@@ -216,19 +215,19 @@ def test_a_name_is_the_books_and_a_path_is_the_users(tmp_path, monkeypatch):
 
 def test_a_full_disk_is_told_and_what_is_finished_is_kept(tmp_path, monkeypatch):
     output = tmp_path / "a"
-    real, written = tempfile.mkstemp, []
+    written = []
 
-    def mkstemp(**options):
-        handle, name = real(**options)
-        written.append(name)
-        if len(written) == 4:  # the plan and two units fit
-            os.close(handle)
-            handle = os.open("/dev/full", os.O_WRONLY)  # no space left, says the kernel
-        return handle, name
+    def full(path, mode):
+        stream = open(path, mode)
+        written.append(path)
+        if len(written) == 5:  # the lock, the plan and two units fit
+            stream.close()
+            stream = open("/dev/full", "wb")  # no space left, says the kernel
+        return stream
 
     if not Path("/dev/full").exists():
         pytest.skip("needs /dev/full")
-    monkeypatch.setattr(tempfile, "mkstemp", mkstemp)
+    monkeypatch.setattr(files, "open", full, raising=False)
     with pytest.raises(ResultError) as caught:
         finish(output)
     message = str(caught.value)
@@ -277,7 +276,7 @@ def test_other_weights_are_another_run(tmp_path):
     models.save(models.build("cifar10", 3), mine)
     experiments.run(experiments.CSC(about(), ["gradient"]), tmp_path / "a")
     other = experiments.CSC(about(weights=mine), ["gradient"])
-    with pytest.raises(ResultError, match="another weights_sha256"):
+    with pytest.raises(ResultError, match="made with another weights. Move it"):
         experiments.run(other, tmp_path / "a")
 
 

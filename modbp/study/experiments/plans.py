@@ -7,7 +7,7 @@ from torch import nn
 
 from modbp.backprop.chain import Chain
 from modbp.backprop.trace import Trace
-from modbp.errors import InputError
+from modbp.errors import InputError, check_once
 from modbp.study.experiments import labels
 from modbp.study.experiments.subject import Subject
 
@@ -42,6 +42,10 @@ class Plan:
     # Methods whose convergence is measured, and whose maps are compared.
     methods: tuple = _CSC
     maps: tuple = _MAPS
+
+    def __post_init__(self):
+        for name in ("starts", "layers"):
+            check_once(name, getattr(self, name))
 
 
 # The networks of the book, as figures call them.

@@ -5,6 +5,7 @@ from functools import cached_property
 import numpy as np
 
 from modbp import theory
+from modbp.errors import check_count, check_seed
 from modbp.measures import neurons
 from modbp.study.experiments.images import CHUNK
 from modbp.study.experiments.subject import Subject
@@ -44,6 +45,8 @@ class Simulation(Experiment):
     name = "simulation"
 
     def __init__(self, *, repetitions: int = 20, seed: int = 0):
+        check_count("repetitions", repetitions)
+        check_seed(seed)
         self.parts = {
             name: _described(theory.PROTOCOLS[name]) for name in ("code", "text")
         }
@@ -115,7 +118,9 @@ class Learned(Simulation):
         return {
             "network": about["network"],
             "weights_sha256": about["weights_sha256"],
+            "code_sha256": about["code_sha256"],
             "images": self.images.source,
+            "pixels_sha256": self.subject.look(self.images)[0],
             "count": len(self.images),
             "widths": widths,
             "vectors": {"code": 32, "text": min(32, widths[-1])},

@@ -1,15 +1,19 @@
 """What an experiment is done on: a network with its weights, and images."""
 
-from collections.abc import Iterable
+import math
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from os import PathLike
 
 import torch
 from torch import nn
 
 from modbp.backprop.chain import Chain
-from modbp.errors import InputError, check_option
+from modbp.errors import InputError, check_count, check_option, check_seed, is_number
 from modbp.measures import patterns
+from modbp.study.experiments import identity
+from modbp.study.runs.workers import check_device
 from modbp.zoo import data
 from modbp.zoo.models.weights import weights_fingerprint
 from modbp.zoo.named import find_network
@@ -43,13 +47,42 @@ class Subject:
         """What is computed with, "float32" or "float64"."""
         return str(next(self.net.parameters()).dtype).removeprefix("torch.")
 
+    @property
+    def preprocessing(self) -> str:
+        """What pictures become before the network gets them, in words."""
+        size, top = self.images.size, f"{self.scale:g}"
+        minus, by = (" ".join(map("{:g}".format, v)) for v in (self.mean, self.std))
+        return (
+            f"{size}×{size} pixels, colours in [0, {top}], minus {minus}, divided by "
+            f"{by}"
+        )
+
+    @cached_property
+    def shown(self) -> tuple[str, list[int]]:
+        """SHA-256 of the images' pixels, and their labels."""
+        return self.look(self.images)
+
+    def look(self, listing: data.Listing) -> tuple[str, list[int]]:
+        """Read images; return SHA-256 of their pixels, and their labels."""
+        labels = []
+
+        def batches():
+            for first in range(0, len(listing), 20):
+                x, y = listing[first : first + 20].read()
+                labels.extend(y.tolist())
+                yield self._colours(x)
+
+        return identity.pixels(batches()), labels
+
     def settings(self) -> dict:
         """Return what results depend on, as plain JSON values."""
         return {
             "network": self.network,
             "weights_sha256": weights_fingerprint(self.net),
+            "code_sha256": identity.code(self.net, self.prepared(self.images[:1])),
             "images": self.images.source,
             "image_names": list(self.images.names),
+            "pixels_sha256": self.shown[0],
             "size": self.images.size,
             "mean": list(self.mean),
             "std": list(self.std),
@@ -75,8 +108,7 @@ class Subject:
 
     def fitting(self, count: int) -> data.Listing:
         """Return the first images of the training set, in its own order."""
-        if count < 1:
-            raise InputError(f"patterns is {count!r}; fit them to at least one image.")
+        check_count("patterns", count)
         place, size = self.training.place, self.training.size
         return data.Listing(place, list(range(min(count, place.count))), size)
 
@@ -91,11 +123,13 @@ class Subject:
         return self._coloured(listing.read().x)
 
     def _coloured(self, x):
-        like = next(self.net.parameters())
+        return self._colours(x).to(next(self.net.parameters()))
+
+    def _colours(self, x):
         mean, std = (
             torch.tensor(values).reshape(1, 3, 1, 1) for values in (self.mean, self.std)
         )
-        return ((x * self.scale - mean) / std).to(like)
+        return (x * self.scale - mean) / std
 
 
 def subject(
@@ -105,6 +139,8 @@ def subject(
     count: int | None = None,
     folder: str | PathLike | None = None,
     size: int | None = None,
+    mean: Sequence[float] | None = None,
+    std: Sequence[float] | None = None,
     seed: int = 0,
     scale: float = 1.0,
     target: str | int | None = None,
@@ -125,6 +161,9 @@ def subject(
     count : How many images; 200, or as many as there are, if left out.
     folder : As for :func:`modbp.data.images`.
     size : Side of the images in pixels, instead of the network's own.
+    mean, std
+        What is subtracted from the colours of images, one number each for red, green
+        and blue, and what then divides them, instead of the network's own.
     seed : Of random weights.
     scale
         What colours in [0, 1] are multiplied by. The 2020 code fed the CIFAR-10 network
@@ -154,20 +193,34 @@ def subject(
     >>> about.images
     2 images, 32×32 pixels: photographs from scikit-image and scikit-learn
     """
+    check_option("network", network, lambda name: name + "", "give its name.")
+    check_seed(seed)
+    remedy = f"choose {' or '.join(_PRECISIONS)}."
+    check_option("precision", precision, _PRECISIONS.__contains__, remedy)
+    fits = lambda fold: isinstance(fold, bool)
+    check_option("fold", fold, fits, "choose True or False.")
+    fits, remedy = (
+        lambda scale: is_number(scale) and scale > 0,
+        "give a number above 0.",
+    )
+    check_option("scale", scale, fits, remedy)
+    place = check_device(device)
+    if place.type == "mps" and precision == "float64":
+        raise InputError("precision is float64, which mps lacks; choose device cpu.")
     found = find_network(network, weights, seed)
-    images = data.listed(count, folder=folder, size=size or found.size)
+    images = data.listed(
+        count, folder=folder, size=found.size if size is None else size
+    )
     if target is None:
         ours = folder in (None, "photographs") and found.classes == data.CLASSES
         target = "true" if ours else "predicted"
     check_option("target", target, _is_target, "choose true, predicted or a class.")
-    remedy = f"choose {' or '.join(_PRECISIONS)}."
-    check_option("precision", precision, _PRECISIONS.__contains__, remedy)
     return Subject(
         network=network,
-        net=found.net.to(device, getattr(torch, precision)),
+        net=found.net.to(place, getattr(torch, precision)),
         images=images if count else images[:_IMAGES],
-        mean=tuple(found.mean),
-        std=tuple(found.std),
+        mean=_colour("mean", found.mean if mean is None else mean),
+        std=_colour("std", found.std if std is None else std),
         scale=scale,
         target=target,
         training=data.listed(split="train", folder=folder, size=images.size),
@@ -176,4 +229,18 @@ def subject(
 
 
 def _is_target(value):
-    return value in ("true", "predicted") or isinstance(value, int)
+    number = isinstance(value, int) and not isinstance(value, bool)
+    return value in ("true", "predicted") or number
+
+
+def _colour(name, values):
+    """Return three numbers, which are above 0 where they divide."""
+    least, remedy = -math.inf, "give three numbers: red, green, blue."
+    if name == "std":
+        least, remedy = 0, "give three numbers above 0: red, green, blue."
+
+    def fits(values):
+        return len(values) == 3 and all(is_number(v) and v > least for v in values)
+
+    check_option(name, values, fits, remedy)
+    return tuple(map(float, values))

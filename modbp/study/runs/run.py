@@ -4,6 +4,7 @@ import math
 import sys
 import time
 from collections.abc import Callable, Iterable
+from contextlib import nullcontext
 from pathlib import Path
 
 import numpy as np
@@ -22,8 +23,8 @@ _LONG = 4
 
 
 def rounded(value: float, digits: int = 5) -> float | None:
-    """Return a number as results keep it, None if it is none."""
-    return None if math.isnan(value) else float(f"{value:.{digits}g}")
+    """Return a number as results keep it, None if it is none or infinite."""
+    return None if not math.isfinite(value) else float(f"{value:.{digits}g}")
 
 
 class Experiment:
@@ -73,7 +74,8 @@ def run(
     Raises
     ------
     ResultError
-        If a file cannot be written, is damaged, or was made with other settings.
+        If a file cannot be written, is damaged, or was made with other settings, or
+        another run is writing into the folder.
 
     Examples
     --------
@@ -85,17 +87,20 @@ def run(
     """
     worker = worker or Worker()
     store = Store(output, experiment.settings, experiment.parts)
-    finished = store.finished()
-    todo = [part for part in experiment.parts if part not in finished]
-    if plan := store.plan():
-        refuse_others(store.work, plan["settings"], store.settings)
-    worker.wait()
-    if worker.first and todo:
-        store.note_plan(experiment.counts)
-    worker.wait()
-    _compute(experiment, store, todo, facts(command=command), worker)
-    worker.wait()
-    return read(store.output)
+    with store.alone() if worker.first else nullcontext():
+        worker.wait()
+        finished = store.finished()
+        todo = [part for part in experiment.parts if part not in finished]
+        # A plan of which nothing was done, such as a mistyped one, is in nobody's way.
+        if (plan := store.plan()) and store.started():
+            refuse_others(store.work, plan["settings"], store.settings)
+        worker.wait()
+        if worker.first and todo:
+            store.note_plan(experiment.counts)
+        worker.wait()
+        _compute(experiment, store, todo, facts(command=command), worker)
+        worker.wait()
+        return read(store.output)
 
 
 def _compute(experiment, store, todo, made, worker):
@@ -130,7 +135,7 @@ def _missing(store, part, mine):
         if store.has(part, unit):
             print(
                 f"modbp: unit {unit} of {part} in {store.work} is damaged or of "
-                "another run; it is computed again.",
+                "another run or unit; it is computed again.",
                 file=sys.stderr,
             )
     return missing

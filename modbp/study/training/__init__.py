@@ -9,9 +9,10 @@ import torch
 import torch.nn.functional as F
 from tqdm import tqdm
 
-from modbp.errors import DataError, InputError, WeightsError
+from modbp.errors import DataError, InputError, WeightsError, check_count
 from modbp.files import fingerprint, write_bytes
 from modbp.study.runs.provenance import facts
+from modbp.study.runs.workers import Worker, check_device
 from modbp.study.training import recipes
 from modbp.study.training.recipes import RECIPES, Recipe
 from modbp.zoo import data, models
@@ -98,8 +99,8 @@ def train(
     """
     recipe = recipes.chosen(name, changes)
     if limit is not None:
-        recipes.check_count("limit", limit)
-    device = _device(device)
+        check_count("limit", limit)
+    device = check_device(device or Worker().device)
     net = models.build(name, seed, training=True)
     checkpoint = Path(output) / "checkpoint.pt"
     if checkpoint.exists() and not resume:
@@ -156,16 +157,6 @@ def _check_labels(logits, y):
             f"the images have {y.max() + 1} classes, the network {logits.shape[1]}. "
             "Remove class folders, or choose another network."
         )
-
-
-def _device(name):
-    name = name or ("cuda" if torch.cuda.is_available() else "cpu")
-    try:
-        return torch.empty(0, device=name).device
-    except (AssertionError, RuntimeError):
-        raise InputError(
-            f"device {name!r} is not there. Choose cpu, or leave it out."
-        ) from None
 
 
 def _epoch(net, x, y, recipe, state, seed, epoch):
