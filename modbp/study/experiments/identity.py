@@ -15,7 +15,7 @@ __all__ = ["code", "pixels"]
 
 @torch.no_grad()
 def code(net: nn.Module, x: torch.Tensor) -> str:
-    """Return SHA-256 of the functions that a forward of one image calls.
+    """Return SHA-256 of the functions that a forward of one image calls, in order.
 
     Of each its name and what it is given: plain values, earlier outputs, weights by
     name, and the values of tensors that are no weights. So what computes counts, from
@@ -27,14 +27,15 @@ def code(net: nn.Module, x: torch.Tensor) -> str:
     steps = _Steps(names, x)
     try:
         with steps:
-            net(x)
+            output = net(x)
     except Exception as error:  # anything may happen in code of the user's
         raise InputError(
             f"{type(net).__name__} stopped with {type(error).__name__}: {error}. Give "
             f"images of the size that it was made for, not {list(x.shape[2:])}, or "
             "repair its forward."
         ) from error
-    return fingerprint("\n".join(steps.told).encode())
+    told = [*steps.told, steps.describe(output)]
+    return fingerprint("\n".join(told).encode())
 
 
 class _Steps(TorchFunctionMode):
@@ -46,7 +47,7 @@ class _Steps(TorchFunctionMode):
         self._kept = [x]  # what is forgotten would give its id to another
 
     def __torch_function__(self, function, types, args=(), kwargs=None):
-        given = self._describe([args, kwargs or {}])
+        given = self.describe([args, kwargs or {}])
         name = resolve_name(function) or getattr(function, "__qualname__", "")
         outputs = function(*args, **(kwargs or {}))
         self.told.append(f"{name} {given}")
@@ -56,13 +57,14 @@ class _Steps(TorchFunctionMode):
                 self._kept.append(output)
         return outputs
 
-    def _describe(self, value):
+    def describe(self, value):
+        """Return a value as text: a tensor that was made here as a number."""
         if isinstance(value, dict):
             value = [entry for pair in value.items() for entry in pair]
         if isinstance(value, slice):
             value = ["slice", value.start, value.stop, value.step]
         if isinstance(value, (list, tuple)):
-            return f"[{', '.join(map(self._describe, value))}]"
+            return f"[{', '.join(map(self.describe, value))}]"
         if isinstance(value, np.ndarray):
             value = torch.from_numpy(value)
         if isinstance(value, torch.Tensor):

@@ -1,6 +1,5 @@
 """What an experiment is done on: a network with its weights, and images."""
 
-import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -197,13 +196,8 @@ def subject(
     check_seed(seed)
     remedy = f"choose {' or '.join(_PRECISIONS)}."
     check_option("precision", precision, _PRECISIONS.__contains__, remedy)
-    fits = lambda fold: isinstance(fold, bool)
-    check_option("fold", fold, fits, "choose True or False.")
-    fits, remedy = (
-        lambda scale: is_number(scale) and scale > 0,
-        "give a number above 0.",
-    )
-    check_option("scale", scale, fits, remedy)
+    check_option("fold", fold, _is_flag, "choose True or False.")
+    check_option("scale", scale, _divides, "give a number above 0.")
     place = check_device(device)
     if place.type == "mps" and precision == "float64":
         raise InputError("precision is float64, which mps lacks; choose device cpu.")
@@ -233,14 +227,17 @@ def _is_target(value):
     return value in ("true", "predicted") or number
 
 
+def _is_flag(value):
+    return isinstance(value, bool)
+
+
+def _divides(value):
+    return is_number(value) and value > 0
+
+
 def _colour(name, values):
     """Return three numbers, which are above 0 where they divide."""
-    least, remedy = -math.inf, "give three numbers: red, green, blue."
-    if name == "std":
-        least, remedy = 0, "give three numbers above 0: red, green, blue."
-
-    def fits(values):
-        return len(values) == 3 and all(is_number(v) and v > least for v in values)
-
-    check_option(name, values, fits, remedy)
+    fits, which = (_divides, " above 0") if name == "std" else (is_number, "")
+    remedy = f"give three numbers{which}: red, green, blue."
+    check_option(name, values, lambda v: len(v) == 3 and all(map(fits, v)), remedy)
     return tuple(map(float, values))
