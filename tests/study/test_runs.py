@@ -379,8 +379,8 @@ def test_two_runs_into_one_folder_do_not_mix(tmp_path):
     toy.compute = meanwhile
     whole = experiments.run(toy, tmp_path / "a", command="toy")
     assert set(told) == {
-        f"{tmp_path / 'a'}: another run is writing it. Wait until that one ends, or "
-        "choose another --output."
+        f"{tmp_path / 'a.work' / 'lock'}: another run is writing here. Wait until that "
+        "one ends, or choose another --output."
     }
     assert finish(tmp_path / "a") == (whole, [])
     assert len(finish(tmp_path / "a", ["3"])[1]) == 4
@@ -535,7 +535,7 @@ def test_five_kills_at_random_moments_change_no_byte(tmp_path, whole):
 def test_of_two_processes_one_runs_and_the_other_is_refused_by_name(tmp_path, whole):
     both = [start(tmp_path, *LINE) for _ in range(2)]
     said = [process.communicate()[1] for process in both]
-    refused = [each for each in said if "csc: another run is writing it. Wait" in each]
+    refused = [each for each in said if "another run is writing here. Wait" in each]
     codes = sorted(process.returncode for process in both)
     # On a busy machine the second may begin when the first has ended.
     assert codes == [0, 2] and len(refused) == 1 or codes == [0, 0]

@@ -22,7 +22,8 @@ from modbp.backprop import methods
 from modbp.errors import InputError, ResultError, check_option
 from modbp.files import fingerprint, hold, read_json, write_bytes, write_json
 
-__all__ = ["RESULTS", "Result", "Store", "read", "refuse_others"]
+__all__ = ["RESULTS", "Result", "Store", "as_path", "read", "refuse_others"]
+__all__ += ["written"]
 
 # The book's own.
 RESULTS = Path(__file__).parents[1] / "results"
@@ -80,7 +81,7 @@ def read(source: str | Path) -> Result:
     >>> round(stored["results"]["lrp-a1b0"]["fc6"]["conv1"]["median"], 4)
     0.9999
     """
-    path = _as_path("source", source)
+    path = as_path("source", source)
     if isinstance(source, str) and not source.startswith("."):
         for name in (source, f"{source}.json"):
             if (RESULTS / name).exists():
@@ -97,7 +98,8 @@ def read(source: str | Path) -> Result:
     return Result(config={**settings, "parts": parts}, provenance=made, results=results)
 
 
-def _as_path(name, value):
+def as_path(name: str, value: object) -> Path:
+    """Return a path that was given as an option."""
     check_option(name, value, lambda each: [Path(each)], "give a path.")
     return Path(value)
 
@@ -212,7 +214,7 @@ class Store:
     """The files of one run: the settings and tables that its parts depend on."""
 
     def __init__(self, output: str | Path, settings: dict, parts: dict[str, str]):
-        self.output = _as_path("output", output)
+        self.output = as_path("output", output)
         if self.output.name in ("", ".."):
             raise InputError(
                 f"output is {str(output)!r}; give the name of a folder for the result "
@@ -228,15 +230,7 @@ class Store:
                 f"{self.output}: is a file, and cannot be written as a folder of "
                 "results. Move it away, or choose another --output."
             )
-        try:
-            return self._write(hold, self.work / "lock")
-        except ResultError as error:
-            if isinstance(error.__cause__, BlockingIOError):
-                raise ResultError(
-                    f"{self.output}: another run is writing it. Wait until that one "
-                    "ends, or choose another --output."
-                ) from None
-            raise
+        return self._write(hold, self.work / "lock")
 
     def finished(self) -> set[str]:
         """Return the parts that are there as the code would make them now."""
@@ -341,14 +335,24 @@ class Store:
         return fingerprint(text.encode())
 
     def _write(self, write, path, *content):
-        try:
-            return write(path, *content)
-        except OSError as error:
-            raise ResultError(
-                f"{path}: cannot be written ({error.strerror or error}). What is "
-                f"finished stays in {self.work}. Make room, or allow writing there, "
-                "and give the same command again."
-            ) from error
+        return written(write, path, *content, kept=self.work)
+
+
+def written(write, path, *content, kept: Path, **more):
+    """Return ``write(path, …)``, or refuse by saying where what is finished stays."""
+    try:
+        return write(path, *content, **more)
+    except BlockingIOError:  # while the file is held
+        raise ResultError(
+            f"{path}: another run is writing here. Wait until that one ends, or choose "
+            "another --output."
+        ) from None
+    except OSError as error:
+        raise ResultError(
+            f"{path}: cannot be written ({error.strerror or error}). What is finished "
+            f"stays in {kept}. Make room, or allow writing there, and give the same "
+            "command again."
+        ) from error
 
 
 def _plain(part):

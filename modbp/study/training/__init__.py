@@ -3,15 +3,17 @@
 import io
 import time
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 
 import torch
 import torch.nn.functional as F
 from tqdm import tqdm
 
-from modbp.errors import DataError, InputError, WeightsError, check_count
-from modbp.files import fingerprint, write_bytes
+from modbp.errors import DataError, InputError, WeightsError, check_count, check_seed
+from modbp.files import fingerprint, hold, write_bytes
 from modbp.study.runs.provenance import facts
+from modbp.study.runs.store import as_path, written
 from modbp.study.runs.workers import Worker, check_device
 from modbp.study.training import recipes
 from modbp.study.training.recipes import RECIPES, Recipe
@@ -102,11 +104,10 @@ def train(
         check_count("limit", limit)
     device = check_device(device or Worker().device)
     net = models.build(name, seed, training=True)
-    checkpoint = Path(output) / "checkpoint.pt"
-    if checkpoint.exists() and not resume:
-        raise InputError(
-            f"{checkpoint} exists: go on with --resume, or choose another --output."
-        )
+    check_seed(seed)
+    output = as_path("output", output)
+    checkpoint = output / "checkpoint.pt"
+    _refuse_unasked(checkpoint, resume)
     # Both at once: what is missing shows now, not after the last epoch.
     x, y, source = data.dataset("train", folder=folder, download=download)
     test_x, test_y, _ = data.dataset("test", folder=folder, download=download)
@@ -120,35 +121,46 @@ def train(
     steps = -(-len(x) // recipe.batch)
     settings = {"name": name, "seed": seed, "images": len(x), **asdict(recipe)}
     state = {"net": net, "optimizer": optimizer}
-    identity = {**settings, "data_sha256": pixels}
+    labels = fingerprint(y.cpu().numpy().tobytes())
+    identity = {**settings, "data_sha256": pixels, "labels_sha256": labels}
 
     def cycle(epoch):
         return recipes.schedule(optimizer, recipe, steps, epoch)
 
-    log = _restore(checkpoint, identity, state, cycle, device) if resume else []
-    cycles = recipes.cycles(recipe)
-    for epoch in range(len(log), len(cycles)):
-        if epoch == cycles[epoch][0]:
-            state["schedule"] = cycle(epoch)
-        log.append(_epoch(net, x, y, recipe, state, seed, epoch))
-        _store(checkpoint, identity, state, log)
-    net = models.finished(name, net)
-    # What is shipped is rounded to float16, so that is what is measured.
-    net.load_state_dict(models.rounded(net.state_dict()))
-    history = facts(
-        network=name,
-        command=command,
-        settings=settings,
-        data=source,
-        data_sha256=pixels,
-        threads=torch.get_num_threads(),
-        device=str(device),
-        seconds=round(sum(entry["seconds"] for entry in log)),
-        log=log,
-        **evaluate(net, test_x, test_y),
-    )
-    models.save(net, Path(output) / f"{name}.safetensors", **history)
-    return history
+    with written(hold, checkpoint.with_name("lock"), kept=output):
+        _refuse_unasked(checkpoint, resume)
+        log = _restore(checkpoint, identity, state, cycle, device) if resume else []
+        cycles = recipes.cycles(recipe)
+        for epoch in range(len(log), len(cycles)):
+            if epoch == cycles[epoch][0]:
+                state["schedule"] = cycle(epoch)
+            log.append(_epoch(net, x, y, recipe, state, seed, epoch))
+            _store(checkpoint, identity, state, log)
+        net = models.finished(name, net)
+        # What is shipped is rounded to float16, so that is what is measured.
+        net.load_state_dict(models.rounded(net.state_dict()))
+        history = facts(
+            network=name,
+            command=command,
+            settings=settings,
+            data=source,
+            data_sha256=pixels,
+            threads=torch.get_num_threads(),
+            device=str(device),
+            seconds=round(sum(entry["seconds"] for entry in log)),
+            log=log,
+            **evaluate(net, test_x, test_y),
+        )
+        save = partial(models.save, net)
+        written(save, output / f"{name}.safetensors", kept=output, **history)
+        return history
+
+
+def _refuse_unasked(checkpoint, resume):
+    if checkpoint.exists() and not resume:
+        raise InputError(
+            f"{checkpoint} exists: go on with --resume, or choose another --output."
+        )
 
 
 def _check_labels(logits, y):
@@ -182,6 +194,11 @@ def _epoch(net, x, y, recipe, state, seed, epoch):
         with torch.autocast(x.device.type, torch.bfloat16, enabled=recipe.bfloat16):
             logits = net(pictures)
         loss = F.cross_entropy(logits.float(), y[chunk])
+        if not loss.isfinite():
+            raise InputError(
+                f"the loss is {loss.item()} in {description}: training diverged. "
+                "Choose a smaller learning_rate, or a larger batch."
+            )
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
         optimizer.step()
@@ -201,7 +218,7 @@ def _store(path, settings, state, log):
     stream = io.BytesIO()
     entries = {key: value.state_dict() for key, value in state.items()}
     torch.save({"settings": settings, "log": log, **entries}, stream)
-    write_bytes(path, stream.getvalue())
+    written(write_bytes, path, stream.getvalue(), kept=path.parent)
 
 
 def _restore(path, settings, state, cycle, device):
