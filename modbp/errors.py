@@ -9,8 +9,8 @@ import difflib
 import math
 
 __all__ = ["DataError", "InputError", "MethodError", "ModbpError", "ResultError"]
-__all__ += ["TraceError", "UnknownName", "WeightsError", "check_count", "check_once"]
-__all__ += ["check_option", "check_seed", "is_number", "unknown_name"]
+__all__ += ["TraceError", "UnknownName", "WeightsError", "check_count", "check_flag"]
+__all__ += ["check_once", "check_option", "check_seed", "is_number", "unknown_name"]
 
 
 class ModbpError(Exception):
@@ -52,6 +52,12 @@ class ResultError(ModbpError, OSError):
     """A result that cannot be written or read, or does not fit what is asked for."""
 
 
+def check_flag(name, value):
+    """Refuse what is neither True nor False."""
+    fits = isinstance(value, bool)
+    check_option(name, value, lambda _: fits, "choose True or False.")
+
+
 def check_option(name, value, fits, remedy):
     """Refuse the option of that name with an `InputError`, unless its value fits.
 
@@ -90,7 +96,8 @@ def check_seed(value):
 
 def is_number(value):
     """Return whether a value is a finite number."""
-    return isinstance(value, (int, float)) and math.isfinite(value)
+    number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    return number and math.isfinite(value)
 
 
 def unknown_name(kind, name, known):

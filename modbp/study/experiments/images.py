@@ -5,7 +5,7 @@ from functools import cached_property
 
 from modbp.errors import check_count, check_once, check_seed
 from modbp.study.experiments import labels, plans
-from modbp.study.experiments.subject import Subject
+from modbp.study.experiments.subject import Subject, check_subject
 from modbp.study.runs.run import Experiment
 
 __all__ = ["CHUNK", "OnImages"]
@@ -31,13 +31,14 @@ class OnImages(Experiment):
         batch: int = CHUNK,
         patterns: int = 500,
     ):
+        check_subject(subject)
         for key, value in {"batch": batch, "patterns": patterns}.items():
             check_count(key, value)
         check_seed(seed)
         if methods is not None:
             check_once("methods", methods)
         self.subject, self.seed, self.batch = subject, seed, batch
-        self.plan = plan or plans.of(subject)
+        self.plan = plans.of(subject, plan)
         names = list(methods or getattr(self.plan, self.default))
         needy = [label for label in names if labels.needs_patterns(label)]
         self._methods = {label: labels.method(label) for label in names}

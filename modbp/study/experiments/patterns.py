@@ -16,7 +16,7 @@ from modbp.measures import spectra
 from modbp.measures.csc import measure
 from modbp.measures.neurons import Seen, seen, taps
 from modbp.study.experiments.images import CHUNK
-from modbp.study.experiments.subject import Subject
+from modbp.study.experiments.subject import Subject, check_subject
 from modbp.study.runs.run import Experiment, rounded
 
 __all__ = ["ESTIMATORS", "KINDS", "Patterns", "backward", "sign_cell", "step_cell"]
@@ -51,6 +51,7 @@ class Patterns(Experiment):
     name = "patterns"
 
     def __init__(self, subject: Subject, *, patterns: int = 2000, neurons: int = 8):
+        check_subject(subject)
         check_count("neurons", neurons)
         self.subject, self.neurons = subject, neurons
         self.images = subject.fitting(patterns)

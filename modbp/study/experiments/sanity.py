@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from modbp.errors import InputError, check_once
+from modbp.errors import InputError, check_flag, check_once
 from modbp.measures import sanity
 from modbp.study.experiments.images import OnImages
 from modbp.study.experiments.subject import Subject
@@ -115,6 +115,8 @@ class Cascade(_Maps):
         stale: bool = False,
         **options: object,
     ):
+        for key, value in {"own": own, "stale": stale}.items():
+            check_flag(key, value)
         if stages is not None:
             check_once("stages", stages)
         self.own, self.stale, self._stages = own, stale, stages

@@ -8,7 +8,7 @@ from modbp import theory
 from modbp.errors import check_count, check_seed
 from modbp.measures import neurons
 from modbp.study.experiments.images import CHUNK
-from modbp.study.experiments.subject import Subject
+from modbp.study.experiments.subject import Subject, check_subject
 from modbp.study.runs.run import Experiment, rounded
 
 __all__ = ["BETAS", "LEARNED", "Learned", "Simulation"]
@@ -107,6 +107,7 @@ class Learned(Simulation):
         seed: int = 0,
         patterns: int = 2000,
     ):
+        check_subject(subject)
         self.subject = subject
         self.images = subject.fitting(patterns)
         super().__init__(repetitions=repetitions, seed=seed)

@@ -9,7 +9,14 @@ import torch
 from torch import nn
 
 from modbp.backprop.chain import Chain
-from modbp.errors import InputError, check_count, check_option, check_seed, is_number
+from modbp.errors import (
+    InputError,
+    check_count,
+    check_flag,
+    check_option,
+    check_seed,
+    is_number,
+)
 from modbp.measures import patterns
 from modbp.study.experiments import identity
 from modbp.study.runs.workers import check_device
@@ -17,7 +24,7 @@ from modbp.zoo import data
 from modbp.zoo.models.weights import weights_fingerprint
 from modbp.zoo.named import find_network
 
-__all__ = ["Subject", "subject"]
+__all__ = ["Subject", "check_subject", "subject"]
 
 _IMAGES = 200
 _PRECISIONS = ("float32", "float64")
@@ -96,6 +103,8 @@ class Subject:
     def read(self, places: Iterable[int]) -> tuple[torch.Tensor, torch.Tensor]:
         """Return images as the network takes them, and the classes to explain."""
         images = self.images
+        fits, remedy = range(len(images)).__contains__, f"there are {len(images)}."
+        check_option("places", places, lambda places: all(map(fits, places)), remedy)
         picked = [images.indices[place] for place in places]
         x, y = data.Listing(images.place, picked, images.size).read()
         x = self._coloured(x)
@@ -129,6 +138,12 @@ class Subject:
             torch.tensor(values).reshape(1, 3, 1, 1) for values in (self.mean, self.std)
         )
         return (x * self.scale - mean) / std
+
+
+def check_subject(value: object) -> None:
+    """Refuse what is no network with images."""
+    remedy = "give what modbp.study.experiments.subject(…) returns."
+    check_option("subject", value, lambda value: hasattr(value, "fitting"), remedy)
 
 
 def subject(
@@ -196,7 +211,10 @@ def subject(
     check_seed(seed)
     remedy = f"choose {' or '.join(_PRECISIONS)}."
     check_option("precision", precision, _PRECISIONS.__contains__, remedy)
-    check_option("fold", fold, _is_flag, "choose True or False.")
+    check_flag("fold", fold)
+    for name, value in {"count": count, "size": size}.items():
+        if value is not None:
+            check_count(name, value)
     check_option("scale", scale, _divides, "give a number above 0.")
     place = check_device(device)
     if place.type == "mps" and precision == "float64":
@@ -225,10 +243,6 @@ def subject(
 def _is_target(value):
     number = isinstance(value, int) and not isinstance(value, bool)
     return value in ("true", "predicted") or number
-
-
-def _is_flag(value):
-    return isinstance(value, bool)
 
 
 def _divides(value):

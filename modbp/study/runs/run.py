@@ -11,7 +11,7 @@ import numpy as np
 from torch.utils.flop_counter import FlopCounterMode
 from tqdm import tqdm
 
-from modbp.errors import ResultError
+from modbp.errors import ResultError, check_option, unknown_name
 from modbp.study.runs.provenance import facts
 from modbp.study.runs.store import Result, Store, read, refuse_others
 from modbp.study.runs.workers import Worker
@@ -37,6 +37,10 @@ class Experiment:
 
     def compute(self, part: str, unit: int) -> dict[str, np.ndarray]:
         """Return a unit's arrays by name."""
+        if part not in self.parts:
+            raise unknown_name("part", part, self.parts)
+        fits = range(self.counts[part]).__contains__
+        check_option("unit", unit, fits, f"{part} has {self.counts[part]} of them.")
         return self._compute(part, unit)
 
     def summary(
@@ -85,6 +89,12 @@ def run(
     >>> list(found["results"]["gradient"])
     ['fc6', 'fc5', 'conv4', 'conv3', 'conv2']
     """
+    fits = {"compute", "counts", "parts", "settings", "summary"}
+    remedy = "give an experiment, such as modbp.study.experiments.CSC(…)."
+    check_option("experiment", experiment, lambda e: fits <= {*dir(e)}, remedy)
+    check_option("command", command, lambda text: text + "" == text, "give a text.")
+    fits = isinstance(worker, Worker | None)
+    check_option("worker", worker, lambda _: fits, "give what worker() yields.")
     worker = worker or Worker()
     store = Store(output, experiment.settings, experiment.parts)
     with store.alone() if worker.first else nullcontext():

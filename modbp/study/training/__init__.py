@@ -10,7 +10,15 @@ import torch
 import torch.nn.functional as F
 from tqdm import tqdm
 
-from modbp.errors import DataError, InputError, WeightsError, check_count, check_seed
+from modbp.errors import (
+    DataError,
+    InputError,
+    WeightsError,
+    check_count,
+    check_flag,
+    check_option,
+    check_seed,
+)
 from modbp.files import fingerprint, hold, write_bytes
 from modbp.study.runs.provenance import facts
 from modbp.study.runs.store import as_path, written
@@ -105,6 +113,7 @@ def train(
     device = check_device(device or Worker().device)
     net = models.build(name, seed, training=True)
     check_seed(seed)
+    check_flag("resume", resume)
     output = as_path("output", output)
     checkpoint = output / "checkpoint.pt"
     _refuse_unasked(checkpoint, resume)
@@ -271,6 +280,7 @@ def evaluate(
     Raises
     ------
     DataError : If the images have more classes than the network.
+    InputError : If images, labels or network are of another kind.
 
     Examples
     --------
@@ -280,6 +290,17 @@ def evaluate(
     >>> modbp.study.training.evaluate(net, x, y)["test_accuracy"]
     1.0
     """
+    check_count("batch", batch)
+    fits = isinstance(net, torch.nn.Module) and not net.training
+    check_option(
+        "net", type(net).__name__, lambda _: fits, "give a Module, after net.eval()."
+    )
+    pictures = isinstance(x, torch.Tensor) and x.dtype == torch.uint8 and x.ndim == 4
+    if not pictures or not len(x):
+        raise InputError("x is no batch of images; give [N, 3, S, S] uint8.")
+    labels = isinstance(y, torch.Tensor) and y.dtype == torch.int64
+    if not labels or y.shape != x.shape[:1] or y.min() < 0:
+        raise InputError("y is no label for each image; give [N] int64, from 0.")
     logits = torch.cat(
         [
             net(chunk.float() / 255)

@@ -58,7 +58,7 @@ _FITS = {
 
 def chosen(name: str, changes: dict) -> Recipe:
     """Return a network's recipe, changed."""
-    if name not in RECIPES:
+    if name not in list(RECIPES):
         raise unknown_name("network", name, RECIPES)
     settings = asdict(RECIPES[name])
     for key in changes.keys() - settings.keys():
