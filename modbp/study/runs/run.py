@@ -62,7 +62,8 @@ def run(
     The work is done in units, each a few images by one method. A finished unit is kept
     in the folder ``OUTPUT.work``. A run that was stopped, in whatever way, goes on from
     there when it is called again, and ends with the same files, byte for byte. Methods
-    that the folder holds besides those asked for stay in it.
+    that the folder holds besides those asked for stay in it. Other settings are
+    refused, and so are another network, code or other pixels under the same names.
 
     Parameters
     ----------
