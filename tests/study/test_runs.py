@@ -451,6 +451,14 @@ def test_a_folder_that_cannot_be_written_is_told_before_anything_is_computed(
     assert toy.computed == []
 
 
+def test_settings_that_files_hold_otherwise_are_the_same(tmp_path):
+    size = {"size": (3, 4), "named": {1: (2.5,)}}
+    finish(tmp_path / "c", ["1"], **size)
+    found, computed = finish(tmp_path / "c", ["1", "2"], **size)
+    assert {part for part, _ in computed} == {"2"}
+    assert found["config"]["size"] == [3, 4]
+
+
 def test_status_tells_what_is_done(tmp_path):
     output = tmp_path / "a"
     with pytest.raises(ResultError, match="neither a result nor work"):

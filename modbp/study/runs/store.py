@@ -221,7 +221,8 @@ class Store:
                 "alone, as in runs/csc."
             )
         self.work = self.output.with_name(self.output.name + ".work")
-        self.settings, self.parts = settings, parts
+        # As a file gives them back: a tuple as a list.
+        self.settings, self.parts = json.loads(json.dumps(settings)), parts
 
     def alone(self) -> BinaryIO:
         """Return what keeps other runs out, until it is closed or the process ends."""

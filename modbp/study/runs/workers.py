@@ -44,9 +44,16 @@ def check_device(name: str | torch.device) -> torch.device:
     try:
         found = torch.zeros(1, device=name)
         found.item()  # of the device meta there are none
-    except (AssertionError, ImportError, RuntimeError, TypeError):
+        if (torch.device(name).index or 0) != (found.device.index or 0):
+            raise ValueError("another one, as for cpu:3")
+    except (AssertionError, ImportError, RuntimeError, TypeError, ValueError):
+        there = ["cpu"]
+        if torch.accelerator.is_available():
+            kind = torch.accelerator.current_accelerator().type
+            count = torch.accelerator.device_count()
+            there += [kind, *(f"{kind}:{number}" for number in range(count))]
         raise InputError(
-            f"device {name!r} is not there. Choose cpu, or leave it out."
+            f"device {str(name)!r} is not there. Choose {' or '.join(there)}."
         ) from None
     return found.device
 
