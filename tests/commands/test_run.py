@@ -38,10 +38,9 @@ def test_every_option_is_passed_on(asked, capsys):
     assert (asked["output"], asked["command"]) == ("a", f"python -m modbp {line}")
     out = capsys.readouterr().out.splitlines()
     assert out[0].startswith("2 images, 32×32 pixels") and out[2] == "wrote a"
-    assert out[1] == (
-        "preprocessing: 32×32 pixels, colours in [0, 255], minus 0.5 0.25 0, divided "
-        "by 1 2 4"
-    )
+    assert out[1].startswith("preprocessing: ") and "middle 32×32, " in out[1]
+    assert "colours times 255" in out[1]
+    assert "minus (0.5, 0.25, 0), divided by (1, 2, 4)" in out[1]
 
 
 def test_options_of_one_experiment_are_passed_on(asked):
@@ -82,7 +81,8 @@ def test_options_of_experiments_on_patterns_are_passed_on(asked, capsys, name):
     else:
         assert (settings["repetitions"], settings["seed"]) == (5, 4)
     fitted, *explained, how, _ = capsys.readouterr().out.splitlines()
-    assert how.endswith("colours in [0, 1], minus 0 0 0, divided by 1 1 1")
+    assert how.startswith("preprocessing: ")
+    assert how.endswith("colours in [0, 1], not normalised")
     assert fitted.startswith("patterns are fitted to 3 images, 32×32")
     # Which images are explained is said where any are.
     wanted = ["explained"] if name == "patterns" else []

@@ -56,12 +56,13 @@ class Subject:
     @property
     def preprocessing(self) -> str:
         """What pictures become before the network gets them, in words."""
-        size, top = self.images.size, f"{self.scale:g}"
-        minus, by = (" ".join(map("{:g}".format, v)) for v in (self.mean, self.std))
-        return (
-            f"{size}×{size} pixels, colours in [0, {top}], minus {minus}, divided by "
-            f"{by}"
-        )
+        words = f"middle {self.images.size}×{self.images.size}, "
+        if self.scale != 1:
+            words += f"colours times {self.scale:g}, "
+        if not any(self.mean) and set(self.std) == {1}:
+            return f"{words}colours in [0, {self.scale:g}], not normalised"
+        minus, by = (", ".join(map("{:.6g}".format, v)) for v in (self.mean, self.std))
+        return f"{words}minus ({minus}), divided by ({by})"
 
     @cached_property
     def shown(self) -> tuple[str, list[int]]:
@@ -252,6 +253,6 @@ def _divides(value):
 def _colour(name, values):
     """Return three numbers, which are above 0 where they divide."""
     fits, which = (_divides, " above 0") if name == "std" else (is_number, "")
-    remedy = f"give three numbers{which}: red, green, blue."
+    remedy = f"give three numbers{which}, one for each colour."
     check_option(name, values, lambda v: len(v) == 3 and all(map(fits, v)), remedy)
     return tuple(map(float, values))
