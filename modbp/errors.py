@@ -6,9 +6,11 @@ each is also the built-in error that a caller would expect (`ValueError`, `TypeE
 """
 
 import difflib
+import math
 
 __all__ = ["DataError", "InputError", "MethodError", "ModbpError", "ResultError"]
-__all__ += ["TraceError", "UnknownName", "WeightsError", "check_option", "unknown_name"]
+__all__ += ["TraceError", "UnknownName", "WeightsError", "check_count", "check_flag"]
+__all__ += ["check_once", "check_option", "check_seed", "is_number", "unknown_name"]
 
 
 class ModbpError(Exception):
@@ -50,6 +52,12 @@ class ResultError(ModbpError, OSError):
     """A result that cannot be written or read, or does not fit what is asked for."""
 
 
+def check_flag(name, value):
+    """Refuse what is neither True nor False."""
+    fits = isinstance(value, bool)
+    check_option(name, value, lambda _: fits, "choose True or False.")
+
+
 def check_option(name, value, fits, remedy):
     """Refuse the option of that name with an `InputError`, unless its value fits.
 
@@ -61,6 +69,35 @@ def check_option(name, value, fits, remedy):
         fine = False
     if not fine:
         raise InputError(f"{name} is {value!r}; {remedy}")
+
+
+def check_count(name, value, least=1):
+    """Refuse what is no number of things, at least so many."""
+    whole = isinstance(value, int) and not isinstance(value, bool)
+    remedy = f"give a whole number, at least {least}."
+    check_option(name, value, lambda value: whole and value >= least, remedy)
+
+
+def check_once(name, values):
+    """Refuse a list of names in which one comes twice, or that is none or empty."""
+    remedy = "give one name or more, in a list."
+    check_option(name, values, lambda v: not isinstance(v, str) and len(v) > 0, remedy)
+    for value in values:
+        if list(values).count(value) > 1:
+            raise InputError(f"{name} has {value!r} twice; give each once.")
+
+
+def check_seed(value):
+    """Refuse what is no seed of the generators that there are."""
+    whole = isinstance(value, int) and not isinstance(value, bool)
+    remedy = "give a whole number from 0 to 2³² − 1."
+    check_option("seed", value, lambda value: whole and 0 <= value < 2**32, remedy)
+
+
+def is_number(value):
+    """Return whether a value is a finite number."""
+    number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    return number and math.isfinite(value)
 
 
 def unknown_name(kind, name, known):

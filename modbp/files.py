@@ -1,13 +1,20 @@
-"""Files, written whole or not at all, and their fingerprints."""
+"""Files: written whole or not at all, held by one process, and their fingerprints."""
 
 import hashlib
 import json
 import os
 import re
-import tempfile
+import secrets
 from pathlib import Path
 
-__all__ = ["fingerprint", "write_bytes", "write_json"]
+try:
+    import fcntl
+except ImportError:  # Windows
+    import msvcrt
+
+    fcntl = None
+
+__all__ = ["fingerprint", "hold", "read_json", "write_bytes", "write_json"]
 
 
 def fingerprint(content):
@@ -39,16 +46,16 @@ def write_bytes(path, content):
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    # Made by `open`, so that the user's umask says who may read it.
+    part = path.with_name(f".{path.name[:100]}.{secrets.token_hex(4)}")
     try:
-        with os.fdopen(handle, "wb") as stream:
+        with open(part, "xb") as stream:
             stream.write(content)
             stream.flush()
             os.fsync(stream.fileno())
-        os.chmod(name, 0o644)
-        os.replace(name, path)
+        os.replace(part, path)
     except BaseException:
-        Path(name).unlink(missing_ok=True)
+        part.unlink(missing_ok=True)
         raise
 
 
@@ -60,9 +67,9 @@ def write_json(path, value):
     path : path
         Where to.
     value : object
-        Anything `json` can write.
+        Anything `json` can write, without NaN and infinite numbers.
     """
-    text = json.dumps(value, indent=2)
+    text = json.dumps(value, indent=2, allow_nan=False)
     # No string holds a line break of its own, so this is the inside of a list.
     text = re.sub(r"\[\n\s*([^][{}]*?)\n\s*\]", _one_line, text)
     write_bytes(path, (text + "\n").encode())
@@ -70,3 +77,45 @@ def write_json(path, value):
 
 def _one_line(found):
     return "[" + re.sub(r"\n\s*", " ", found[1]) + "]"
+
+
+def read_json(path):
+    """Return what a file of strict JSON in UTF-8 holds, or raise a `ValueError`.
+
+    Python's own reader takes NaN and infinite numbers for JSON.
+    """
+    text = Path(path).read_text(encoding="utf-8")
+    try:
+        return json.loads(text, parse_constant=_no_number)
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
+
+
+def _no_number(word):
+    raise ValueError(f"{word} is no number")
+
+
+def hold(path):
+    """Return a file that one process holds, until it closes it or ends in any way.
+
+    A `BlockingIOError` says that another one does. The file itself stays.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    stream = open(path, "ab")
+    try:
+        if fcntl:
+            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        else:
+            _hold_on_windows(stream)
+    except BaseException:
+        stream.close()
+        raise
+    return stream
+
+
+def _hold_on_windows(stream):
+    try:
+        msvcrt.locking(stream.fileno(), msvcrt.LK_NBLCK, 1)
+    except PermissionError as error:
+        raise BlockingIOError(*error.args) from None

@@ -17,7 +17,7 @@ import modbp
 from modbp import data, errors, methods, models, rules
 from modbp.errors import ModbpError, unknown_name
 from modbp.files import fingerprint as checksum
-from modbp.study import training
+from modbp.study import experiments, ledger, training
 
 
 @cache
@@ -100,6 +100,12 @@ def packed(tmp_path, content, **history):
     return path
 
 
+@cache
+def about():
+    """What an experiment is done on."""
+    return experiments.subject(count=1, folder="photographs")
+
+
 def folder(tmp_path, content=None):
     """An image folder with one picture, or with that content in its place."""
     path = tmp_path / "cats" / "one.png"
@@ -116,7 +122,8 @@ WORDS = {
     "folder": folder, "forward": forward, "hooked": hooked, "methods": methods,
     "modbp": modbp, "models": models, "net": net, "nn": nn, "packed": packed,
     "rules": rules, "sanity": sanity, "stored": stored, "torch": torch,
-    "training": training, "with_layer": with_layer, "x": x,
+    "training": training, "about": about, "experiments": experiments, "ledger": ledger,
+    "with_layer": with_layer, "x": x,
     "Adds": Adds, "Chooses": Chooses, "Function": Net,
 }  # fmt: skip
 

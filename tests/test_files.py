@@ -3,6 +3,9 @@
 import hashlib
 import json
 import os
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
@@ -40,10 +43,83 @@ def test_a_file_is_written_whole_with_the_folders_above_it(tmp_path):
     files.write_bytes(str(path), b"two")
     assert path.read_bytes() == b"two"
     assert os.listdir(path.parent) == ["file"]
-    assert path.stat().st_mode & 0o777 == 0o644
 
 
-@pytest.mark.parametrize("broken", ["fsync", "replace", "chmod"])
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no umask")
+@pytest.mark.parametrize("mask", [0o022, 0o077, 0o002, 0o027])
+def test_the_users_umask_says_who_may_read_a_file(tmp_path, mask):
+    before = os.umask(mask)
+    try:
+        files.write_json(tmp_path / "a.json", {})
+        files.write_json(tmp_path / "a.json", {"old": False})
+        files.hold(tmp_path / "lock").close()
+    finally:
+        os.umask(before)
+    for path in tmp_path.iterdir():
+        assert path.stat().st_mode & 0o777 == 0o666 & ~mask, path
+
+
+def test_a_file_is_held_by_one_until_it_lets_go(tmp_path):
+    path = tmp_path / "a" / "lock"
+    with files.hold(path):
+        with pytest.raises(BlockingIOError):
+            files.hold(path)
+    files.hold(path).close()
+
+
+def test_a_file_is_held_until_its_process_is_killed(tmp_path):
+    script = "import sys; from modbp import files; held = files.hold(sys.argv[1])\n"
+    script += "print(flush=True); input()"
+    command = [sys.executable, "-c", script, tmp_path / "lock"]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    environment = {**os.environ, "PYTHONPATH": str(Path(files.__file__).parents[1])}
+    with subprocess.Popen(command, env=environment, **pipes) as process:
+        process.stdout.readline()
+        with pytest.raises(BlockingIOError):
+            files.hold(tmp_path / "lock")
+        process.kill()
+        process.wait()
+    files.hold(tmp_path / "lock").close()
+
+
+def test_on_windows_a_file_is_held_by_a_lock_on_its_first_byte(tmp_path, monkeypatch):
+    asked = []
+
+    class Windows:
+        LK_NBLCK = 2
+
+        @staticmethod
+        def locking(number, mode, count):
+            asked.append((mode, count, os.lseek(number, 0, os.SEEK_CUR)))
+            if len(asked) > 1:
+                raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(files, "fcntl", None)
+    monkeypatch.setattr(files, "msvcrt", Windows, raising=False)
+    with files.hold(tmp_path / "lock"), pytest.raises(BlockingIOError):
+        files.hold(tmp_path / "lock")
+    assert asked == [(2, 1, 0)] * 2
+
+
+@pytest.mark.parametrize("text", ["NaN", "[1, Infinity]", '{"a": -Infinity}'])
+def test_what_is_no_number_is_neither_read_nor_written(tmp_path, text):
+    path = tmp_path / "a.json"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(ValueError, match="is no number"):
+        files.read_json(path)
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        files.write_json(tmp_path / "b.json", json.loads(text))
+    assert os.listdir(tmp_path) == ["a.json"]
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"\xff", b"[" * 100_000, b"1" * 9999])
+def test_what_is_no_json_is_a_value_error(tmp_path, content):
+    (tmp_path / "a.json").write_bytes(content)
+    with pytest.raises(ValueError):
+        files.read_json(tmp_path / "a.json")
+
+
+@pytest.mark.parametrize("broken", ["fsync", "replace"])
 def test_if_writing_fails_the_old_file_is_left_and_nothing_beside_it(
     broken, tmp_path, monkeypatch
 ):

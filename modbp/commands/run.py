@@ -18,7 +18,7 @@ _EXPERIMENTS = {
     "patterns": ("Patterns", "patterns"),
 }
 # Options of what an experiment is about.
-_SUBJECT = "weights size seed scale target precision fold".split()
+_SUBJECT = "weights size mean std seed scale target precision fold".split()
 
 
 def add(verbs: argparse._SubParsersAction) -> None:
@@ -67,6 +67,7 @@ def _new(kinds, name, about):
 
 def _add_subject(parser, some, images, patterns):
     words.add_network(parser)
+    words.add_colours(parser)
     parser.add_argument(
         "--images",
         nargs="+",
@@ -112,14 +113,19 @@ def run(options: argparse.Namespace) -> None:
 
     name = getattr(options, "network", "vgg16")
     stem = Path(name.rpartition(":")[2]).stem
-    output = options.output or f"runs/{options.experiment}/{stem}"
+    output = options.output
+    if output is None:
+        output = f"runs/{options.experiment}/{stem}"
     kind, takes = _EXPERIMENTS[options.experiment]
     given = {key: getattr(options, key) for key in takes.split()}
-    with experiments.worker() as worker:
-        if "network" in options:
-            given["subject"] = _subject(experiments, options, worker)
-        experiment = getattr(experiments, kind)(**given)
-        experiments.run(experiment, output, command=options.command, worker=worker)
+    try:
+        with experiments.worker() as worker:
+            if "network" in options:
+                given["subject"] = _subject(experiments, options, worker)
+            experiment = getattr(experiments, kind)(**given)
+            experiments.run(experiment, output, command=options.command, worker=worker)
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt("Give the same command again to go on.") from None
     if worker.first:
         print(f"wrote {output}")
 
@@ -129,13 +135,16 @@ def _subject(experiments, options, worker):
     count, folder = words.place(options.images)
     given = {key: getattr(options, key) for key in _SUBJECT if key in options}
     if "device" in options:
-        given["device"] = options.device or worker.device
-    else:  # patterns are fitted on the processor
-        count = count or 20
+        wanted = options.device
+        given["device"] = worker.device if wanted is None else wanted
+    elif count is None:  # patterns are fitted on the processor
+        count = 20
     about = experiments.subject(options.network, count=count, folder=folder, **given)
     if worker.first and "device" not in options:
         print(f"patterns are fitted to {about.fitting(options.patterns)}")
     if worker.first and options.experiment != "learned":
         explained = "explained: " if options.experiment == "patterns" else ""
         print(f"{explained}{about.images}")
+    if worker.first:
+        print(f"preprocessing: {about.preprocessing}")
     return about

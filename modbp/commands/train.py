@@ -27,9 +27,17 @@ def run(options: argparse.Namespace) -> None:
     """Train, write the weights, and print the accuracy."""
     from modbp.study import training
 
-    output = options.output or f"runs/{options.network}"
+    output = options.output
+    if output is None:
+        output = f"runs/{options.network}"
     keys = "resume seed epochs batch limit device download command".split()
     given = {key: getattr(options, key) for key in keys}
     given = {key: value for key, value in given.items() if value is not None}
-    history = training.train(options.network, output, folder=options.images, **given)
+    try:
+        history = training.train(
+            options.network, output, folder=options.images, **given
+        )
+    except KeyboardInterrupt:
+        told = "Give the same command with --resume to go on after the last epoch."
+        raise KeyboardInterrupt(told) from None
     print(f"{output}: test accuracy {history['test_accuracy']:.4f}")

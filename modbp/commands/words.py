@@ -4,7 +4,15 @@ import argparse
 
 from modbp.errors import InputError
 
-__all__ = ["add_fold", "add_methods", "add_network", "new", "place", "target"]
+__all__ = [
+    "add_colours",
+    "add_fold",
+    "add_methods",
+    "add_network",
+    "new",
+    "place",
+    "target",
+]
 
 
 def new(
@@ -30,6 +38,18 @@ def add_network(parser: argparse.ArgumentParser) -> None:
         help="cifar10, ours; imagenet, torchvision's; none, random; or a .safetensors "
         "file [ours where there are, or else torchvision's]",
     )
+
+
+def add_colours(parser: argparse.ArgumentParser) -> None:
+    """Give a parser what is done to the colours of images."""
+    for option, does in {"--mean": "subtracted from", "--std": "divides"}.items():
+        parser.add_argument(
+            option,
+            type=float,
+            nargs=3,
+            metavar=("R", "G", "B"),
+            help=f"{does} colours in [0, 1] [the network's]",
+        )
 
 
 def add_methods(parser: argparse.ArgumentParser, default: str) -> None:

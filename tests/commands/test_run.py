@@ -24,12 +24,12 @@ def test_every_option_is_passed_on(asked, capsys):
     line = "run csc --methods gradient lrp-z --images photographs 2 --relevances 3"
     line += " --seed 4 --scale 255 --size 32 --batch 7 --target 3 --no-fold"
     line += " --precision float64 --network squeezenet1_1 --weights none"
-    line += " --device cpu --output a"
+    line += " --device cpu --output a --mean 0.5 0.25 0 --std 1 2 4"
     assert main(line.split()) == 0
     experiment = asked["experiment"]
     wanted = {"relevances": 3, "seed": 4, "scale": 255.0, "size": 32, "batch": 7}
     wanted |= {"network": "squeezenet1_1", "image_names": ["cat Chelsea", "rocket"]}
-    wanted |= {"fold": False}
+    wanted |= {"fold": False, "mean": [0.5, 0.25, 0.0], "std": [1.0, 2.0, 4.0]}
     assert {key: experiment.settings[key] for key in wanted} == wanted
     assert list(experiment.parts) == ["gradient", "lrp-z"]
     assert experiment.subject.target == 3
@@ -37,7 +37,10 @@ def test_every_option_is_passed_on(asked, capsys):
     assert experiment.subject.precision == "float64"
     assert (asked["output"], asked["command"]) == ("a", f"python -m modbp {line}")
     out = capsys.readouterr().out.splitlines()
-    assert out[0].startswith("2 images, 32×32 pixels") and out[1] == "wrote a"
+    assert out[0].startswith("2 images, 32×32 pixels") and out[2] == "wrote a"
+    assert out[1].startswith("preprocessing: ") and "middle 32×32, " in out[1]
+    assert "colours times 255" in out[1]
+    assert "minus (0.5, 0.25, 0), divided by (1, 2, 4)" in out[1]
 
 
 def test_options_of_one_experiment_are_passed_on(asked):
@@ -77,7 +80,9 @@ def test_options_of_experiments_on_patterns_are_passed_on(asked, capsys, name):
         assert len(settings["tested_names"]) == 2
     else:
         assert (settings["repetitions"], settings["seed"]) == (5, 4)
-    fitted, *explained, _ = capsys.readouterr().out.splitlines()
+    fitted, *explained, how, _ = capsys.readouterr().out.splitlines()
+    assert how.startswith("preprocessing: ")
+    assert how.endswith("colours in [0, 1], not normalised")
     assert fitted.startswith("patterns are fitted to 3 images, 32×32")
     # Which images are explained is said where any are.
     wanted = ["explained"] if name == "patterns" else []
@@ -109,16 +114,42 @@ def test_a_run_is_written_and_its_status_told(tmp_path, capsys):
         ("run csc --batch 0", "batch is 0"),
         ("run csc --target cat", "choose true, predicted or a class"),
         ("run patterns --patterns 0", "patterns is 0"),
+        ("run csc --patterns -1", "patterns is -1"),
+        ("run csc --relevances 1", "relevances is 1; give a whole number, at least 2"),
+        ("run csc --seed -1", "seed is -1"),
+        ("run simulation --seed 4294967296", "seed is 4294967296"),
+        ("run simulation --repetitions 0", "repetitions is 0"),
+        ("run learned --repetitions -3", "repetitions is -3"),
+        ("run csc --methods lrp-z gradient lrp-z", "methods has 'lrp-z' twice"),
+        ("run cascade --stages fc6 conv1 fc6", "stages has 'fc6' twice"),
+        ("run csc --std 1 inf 1", "std is [1.0, inf, 1.0]; give three numbers above 0"),
+        ("run csc --std nan 1 1", "std is [nan, 1.0, 1.0]"),
+        ("run csc --std 1 1 0", "std is [1.0, 1.0, 0.0]"),
+        ("run csc --std 1 1 -2", "std is [1.0, 1.0, -2.0]"),
+        ("run learned --mean 0 nan 0", "mean is [0.0, nan, 0.0]; give three numbers"),
+        ("run csc --mean inf 0 0", "mean is [inf, 0.0, 0.0]"),
+        ("run csc --scale nan", "scale is nan"),
+        ("run csc --scale 0", "scale is 0.0"),
+        ("run random-logit --scale inf", "scale is inf"),
+        ("run csc --size 0", "size is 0"),
+        ("run csc --images photographs 0", "count is 0"),
+        ("run patterns --images photographs 0", "count is 0"),
+        ("run csc --device tpu9", "device 'tpu9' is not there. Choose cpu"),
+        ("run csc --device meta", "device 'meta' is not there. Choose cpu"),
+        ("run csc --output .", "output is '.'; give the name of a folder"),
+        ("run csc --output ..", "output is '..'; give the name of a folder"),
         (
             "run csc --network squeezenet1_1 --weights none --size 8",
             "(MaxPool2d) cannot take",
         ),
     ],
 )
-def test_what_a_run_cannot_do_is_one_line(line, message, capsys):
-    if "--images" not in line:
+def test_what_a_run_cannot_do_is_one_line(line, message, capsys, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    if "--images" not in line and "simulation" not in line:
         line += " --images photographs 1"
     assert main(line.split()) == 2
     error = capsys.readouterr().err
     assert error.startswith("modbp: ") and error.count("\n") == 1
     assert message in error
+    assert not list(tmp_path.iterdir())

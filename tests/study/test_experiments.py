@@ -108,7 +108,7 @@ def test_histograms_count_every_pair_that_has_an_angle(tmp_path):
     [
         (None, "no such result"),
         ("{", "not JSON"),
-        ("[]", "is no result"),
+        ("[]", "holds a list and no entries"),
         ('{"config": {}}', "provenance"),
     ],
 )

@@ -16,6 +16,7 @@ from modbp.errors import DataError, UnknownName
 from modbp.study import ledger
 from modbp.study.ledger import reductions
 
+CLAIMS_TEXT = ledger.CLAIMS.read_text(encoding="utf-8")
 BOOK = Path(__file__).parents[2] / "book"
 CLAIMS = ledger.read()
 NUMBERS = [
@@ -145,7 +146,18 @@ def test_refreshing_changes_nothing_but_the_numbers(tmp_path):
 
 @pytest.mark.parametrize(
     ("content", "message"),
-    [(None, "no such ledger"), ("{", "no ledger"), ("[]", "no ledger")],
+    [
+        (None, "no such ledger"),
+        ("", "no ledger"),
+        ("{", "no ledger"),
+        ("[]", "no ledger"),
+        ('{"claims": 3}', "no ledger"),
+        ('{"claims": [3]}', "no ledger"),
+        ('{"claims": [{"number": 1, "claim": "a", "numbers": []}]}', "decided"),
+        (CLAIMS_TEXT.replace('"number": 3,', '"number": "3",'), "entry 2 is no claim"),
+        (re.sub('"value": [^,}]*', '"value": NaN', CLAIMS_TEXT), "NaN is no number"),
+        (re.sub('"value": [^,}]*', '"value": null', CLAIMS_TEXT), "is no claim"),
+    ],
 )
 def test_a_missing_or_damaged_ledger_is_named(tmp_path, content, message):
     path = tmp_path / "ledger.json"

@@ -53,7 +53,7 @@ def test_the_result_says_what_it_was_made_of(network):
 
 
 def test_the_settings_are_those_of_the_stored_result(now, stored):
-    assert {**now.settings, "parts": now.parts} == stored["config"]
+    assert book.made_of(now, *stored["config"]) == stored["config"]
 
 
 @pytest.mark.parametrize("layer", ["conv1", "conv2"])
@@ -138,7 +138,7 @@ def test_any_network_is_measured_and_every_layer_is_a_unit(about, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("count", "message"), [(2, "no neuron is on at 10"), (0, "at least one image")]
+    ("count", "message"), [(2, "no neuron is on at 10"), (0, "patterns is 0")]
 )
 def test_too_few_images_for_a_covariance_are_refused(about, tmp_path, count, message):
     with pytest.raises(modbp.ModbpError, match=message):

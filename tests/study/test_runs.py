@@ -3,19 +3,21 @@
 import errno
 import json
 import os
+import random
 import signal
-import tempfile
 import time
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
+import safetensors.numpy
 import torch
 from commands.shell import shell, start
+from safetensors import safe_open
 
 import modbp
-from modbp import models
+from modbp import files, models
 from modbp.errors import InputError, ResultError
 from modbp.study import experiments
 from modbp.study.runs import provenance
@@ -169,22 +171,219 @@ def test_a_damaged_unit_is_named_and_computed_again(tmp_path, capsys, damage):
     assert "unit 0 of 1" in error and "is damaged or of another run" in error
 
 
-def test_a_damaged_plan_is_as_if_there_were_none(tmp_path):
+@pytest.mark.parametrize("to", ["1/000001", "2/000000", "1/000003"])
+def test_a_unit_that_is_copied_over_another_is_computed_again(tmp_path, capsys, to):
+    whole = finish(tmp_path / "whole")[0]["results"]
     stopped(tmp_path / "a", 3)
-    (tmp_path / "a.work" / "plan.json").write_text("{", encoding="utf-8")
+    work = tmp_path / "a.work"
+    (work / "2").mkdir()
+    (work / f"{to}.safetensors").write_bytes(
+        (work / "1" / "000000.safetensors").read_bytes()
+    )
+    found, computed = finish(tmp_path / "a")
+    part, unit = to.split("/")
+    assert (part, int(unit)) in computed and found["results"] == whole
+    error = capsys.readouterr().err
+    assert f"unit {int(unit)} of {part}" in error and "another run or unit" in error
+
+
+def changed_arrays(path, change):
+    """Write a unit's file again, with its notes and another array."""
+    with safe_open(path, "numpy") as file:
+        about, value = file.metadata(), file.get_tensor("value")
+    path.write_bytes(safetensors.numpy.save({"value": change(value)}, about))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda value: value * np.nan,
+        lambda value: value.reshape(1, 1),
+        lambda value: np.repeat(value, 2),
+        lambda value: value[:0],
+        lambda value: value.astype(np.float32),
+        lambda value: value.astype(int),
+    ],
+)
+def test_a_unit_of_other_values_shapes_or_types_is_computed_again(tmp_path, change):
+    stopped(tmp_path / "a", 3)
+    changed_arrays(tmp_path / "a.work" / "1" / "000001.safetensors", change)
+    found, computed = finish(tmp_path / "a")
+    assert computed[0] == ("1", 1) and found["results"]["1"] == [10, 11, 12, 13]
+
+
+def test_random_damage_to_a_unit_is_always_seen(tmp_path):
+    store = Store(tmp_path / "a", {}, {"1": ""})
+    store.put("1", 0, {"value": np.arange(4.0)})
+    path, generator = tmp_path / "a.work" / "1" / "000000.safetensors", random.Random(0)
+    whole = path.read_bytes()
+    for _ in range(300):
+        damaged = bytearray(whole)
+        for _ in range(generator.choice([1, 1, 8])):
+            damaged[generator.randrange(len(whole))] ^= 1 << generator.randrange(8)
+        path.write_bytes(damaged[: generator.choice([None, generator.randrange(400)])])
+        found = store.get("1", 0)
+        assert found is None or found["value"].tolist() == [0, 1, 2, 3]
+    path.write_bytes(whole)
+    assert store.get("1", 0) is not None
+
+
+def edited(change):
+    """Return what changes the entries of a file, and leaves it JSON."""
+
+    def edit(path):
+        stored = json.loads(path.read_text(encoding="utf-8"))
+        change(stored)
+        path.write_text(json.dumps(stored), encoding="utf-8")
+
+    return edit
+
+
+def folder_in_its_place(path):
+    path.unlink()
+    path.mkdir()
+
+
+DAMAGE = {
+    "empty": lambda path: path.write_bytes(b""),
+    "cut off": lambda path: path.write_bytes(path.read_bytes()[:-20]),
+    "no text": lambda path: path.write_bytes(b"\xff\xfe\x00"),
+    "nested": lambda path: path.write_bytes(b"[" * 100_000),
+    "a list": lambda path: path.write_bytes(b"[]"),
+    "a number": lambda path: path.write_bytes(b"3"),
+    "NaN": lambda path: path.write_bytes(b'{"sha256": NaN}'),
+    "nothing in it": lambda path: path.write_bytes(b"{}"),
+    "a folder": folder_in_its_place,
+    "tables in a list": edited(lambda stored: part_of(stored).update(parts=["1"])),
+    "tables of numbers": edited(lambda stored: part_of(stored).update(parts={"1": 1})),
+    "another seed": edited(lambda stored: settings_of(stored).update(seed="0")),
+    "a setting more": edited(lambda stored: settings_of(stored).update(starts=3)),
+}
+# Of one kind of file.
+DAMAGED_PLAN = DAMAGE | {
+    "counts in a list": edited(lambda stored: stored.update(counts=[4, 4])),
+    "many counts": edited(lambda stored: stored["counts"].update({"1": 10**12})),
+    "no counts": edited(lambda stored: stored.pop("counts")),
+    "settings in a list": edited(lambda stored: stored.update(settings=[])),
+}
+DAMAGED_RESULT = DAMAGE | {
+    "NaN as a value": lambda path: path.write_bytes(
+        path.read_bytes().replace(b"12.0", b"NaN")
+    ),
+    "text as a value": edited(lambda stored: stored["results"]["1"].append("x")),
+    "a shorter list": edited(lambda stored: stored["results"]["1"].pop()),
+    "another value": edited(lambda stored: stored["results"].update({"1": [1, 2]})),
+    "a list as results": edited(lambda stored: stored.update(results=[1])),
+    "a text as settings": edited(lambda stored: stored.update(config="csc")),
+    "no provenance": edited(lambda stored: stored.pop("provenance")),
+    "another part": edited(lambda stored: stored["results"].update({"2": [1]})),
+    "no checksum, another type": edited(
+        lambda stored: (stored.pop("sha256"), stored["config"].update(starts=3))
+    ),
+}
+
+
+def part_of(stored):
+    return stored.get("config", stored)
+
+
+def settings_of(stored):
+    return stored.get("config") or stored["settings"]
+
+
+def remedy(message, path):
+    """Do what a message says about a file."""
+    if "Delete it" in message:
+        path.unlink()
+    else:
+        assert "Move it away" in message
+        path.rename(path.parents[1] / "moved")
+
+
+@pytest.mark.parametrize("damage", DAMAGED_PLAN.values(), ids=DAMAGED_PLAN)
+def test_a_damaged_plan_is_refused_and_without_it_the_run_goes_on(tmp_path, damage):
+    stopped(tmp_path / "a", 3)
+    plan = tmp_path / "a.work" / "plan.json"
+    damage(plan)
+    for ask in (finish, experiments.status):
+        with pytest.raises(ResultError, match="plan.json: ") as caught:
+            ask(tmp_path / "a")
+    remedy(str(caught.value), plan)
     assert len(finish(tmp_path / "a")[1]) == 5
 
 
-def test_a_damaged_result_is_refused_and_deleting_it_loses_no_other(tmp_path):
+@pytest.mark.parametrize("damage", DAMAGED_RESULT.values(), ids=DAMAGED_RESULT)
+def test_a_damaged_result_is_refused_and_without_it_no_other_is_lost(tmp_path, damage):
     finish(tmp_path / "a")
     before = content(tmp_path / "a")
-    (tmp_path / "a" / "1.json").write_bytes(before["1.json"][:-20])
-    with pytest.raises(ResultError, match="Delete it and run"):
-        finish(tmp_path / "a")
-    (tmp_path / "a" / "1.json").unlink()
+    path = tmp_path / "a" / "1.json"
+    damage(path)
+    for ask in (finish, experiments.status, experiments.read):
+        with pytest.raises(ResultError, match="1.json") as caught:
+            ask(tmp_path / "a")
+    remedy(str(caught.value), path)
     _, computed = finish(tmp_path / "a")
     assert {part for part, _ in computed} == {"1"}
     assert content(tmp_path / "a") == before
+
+
+def test_a_result_that_is_copied_over_another_is_refused(tmp_path):
+    whole = finish(tmp_path / "a")[0]
+    one, two = (tmp_path / "a" / f"{part}.json" for part in "12")
+    two.write_bytes(one.read_bytes())
+    with pytest.raises(ResultError, match="2.json: holds '1', whose file is called 1"):
+        experiments.read(tmp_path / "a")
+    two.rename(tmp_path / "elsewhere")
+    assert finish(tmp_path / "a")[0] == whole
+
+
+def test_hidden_files_beside_results_are_none(tmp_path):
+    whole = finish(tmp_path / "a")[0]
+    (tmp_path / "a" / "._1.json").write_bytes(b"\0\5\26\7Mac OS X")
+    assert finish(tmp_path / "a") == (whole, [])
+
+
+def test_a_result_of_an_earlier_version_is_read(tmp_path):
+    whole = finish(tmp_path / "a")[0]
+    for path in (tmp_path / "a").iterdir():
+        edited(lambda stored: stored.pop("sha256"))(path)
+    assert experiments.read(tmp_path / "a") == whole
+
+
+def test_a_file_in_the_results_place_is_told_before_anything_is_computed(tmp_path):
+    (tmp_path / "a").write_text("mine", encoding="utf-8")
+    toy = Toy()
+    with pytest.raises(ResultError, match="a: is a file, .* Move it away"):
+        experiments.run(toy, tmp_path / "a")
+    assert toy.computed == [] and (tmp_path / "a").read_text(encoding="utf-8") == "mine"
+
+
+def test_a_mistyped_run_that_did_nothing_is_in_nobodys_way(tmp_path):
+    stopped(tmp_path / "a", 0)
+    assert len(finish(tmp_path / "a", seed=1)[1]) == 8
+
+
+def test_two_runs_into_one_folder_do_not_mix(tmp_path):
+    """The second is refused while the first computes, and goes on after it."""
+    toy, told = Toy(), []
+    compute = toy.compute
+
+    def meanwhile(part, unit):
+        for other in (["1", "2"], ["3"]):
+            with pytest.raises(ResultError) as caught:
+                finish(tmp_path / "a", other)
+            told.append(str(caught.value))
+        assert "of 4 units" in experiments.status(tmp_path / "a")[-1]
+        return compute(part, unit)
+
+    toy.compute = meanwhile
+    whole = experiments.run(toy, tmp_path / "a", command="toy")
+    assert set(told) == {
+        f"{tmp_path / 'a.work' / 'lock'}: another run is writing here. Wait until that "
+        "one ends, or choose another --output."
+    }
+    assert finish(tmp_path / "a") == (whole, [])
+    assert len(finish(tmp_path / "a", ["3"])[1]) == 4
 
 
 def test_files_of_two_runs_are_not_read_as_one(tmp_path):
@@ -216,19 +415,19 @@ def test_a_name_is_the_books_and_a_path_is_the_users(tmp_path, monkeypatch):
 
 def test_a_full_disk_is_told_and_what_is_finished_is_kept(tmp_path, monkeypatch):
     output = tmp_path / "a"
-    real, written = tempfile.mkstemp, []
+    written = []
 
-    def mkstemp(**options):
-        handle, name = real(**options)
-        written.append(name)
-        if len(written) == 4:  # the plan and two units fit
-            os.close(handle)
-            handle = os.open("/dev/full", os.O_WRONLY)  # no space left, says the kernel
-        return handle, name
+    def full(path, mode):
+        stream = open(path, mode)
+        written.append(path)
+        if len(written) == 5:  # the lock, the plan and two units fit
+            stream.close()
+            stream = open("/dev/full", "wb")  # no space left, says the kernel
+        return stream
 
     if not Path("/dev/full").exists():
         pytest.skip("needs /dev/full")
-    monkeypatch.setattr(tempfile, "mkstemp", mkstemp)
+    monkeypatch.setattr(files, "open", full, raising=False)
     with pytest.raises(ResultError) as caught:
         finish(output)
     message = str(caught.value)
@@ -250,6 +449,14 @@ def test_a_folder_that_cannot_be_written_is_told_before_anything_is_computed(
     with pytest.raises(ResultError, match="cannot be written"):
         experiments.run(toy, tmp_path / place / "a")
     assert toy.computed == []
+
+
+def test_settings_that_files_hold_otherwise_are_the_same(tmp_path):
+    size = {"size": (3, 4), "named": {1: (2.5,)}}
+    finish(tmp_path / "c", ["1"], **size)
+    found, computed = finish(tmp_path / "c", ["1", "2"], **size)
+    assert {part for part, _ in computed} == {"2"}
+    assert found["config"]["size"] == [3, 4]
 
 
 def test_status_tells_what_is_done(tmp_path):
@@ -277,7 +484,7 @@ def test_other_weights_are_another_run(tmp_path):
     models.save(models.build("cifar10", 3), mine)
     experiments.run(experiments.CSC(about(), ["gradient"]), tmp_path / "a")
     other = experiments.CSC(about(weights=mine), ["gradient"])
-    with pytest.raises(ResultError, match="another weights_sha256"):
+    with pytest.raises(ResultError, match="made with another weights. Move it"):
         experiments.run(other, tmp_path / "a")
 
 
@@ -331,6 +538,19 @@ def test_five_kills_at_random_moments_change_no_byte(tmp_path, whole):
         over = partial(time_is_over, moment)
         kills += kill_when(start(tmp_path, *LINE), over)
     assert finished(tmp_path) == whole and kills > 0
+
+
+def test_of_two_processes_one_runs_and_the_other_is_refused_by_name(tmp_path, whole):
+    both = [start(tmp_path, *LINE) for _ in range(2)]
+    said = [process.communicate()[1] for process in both]
+    refused = [each for each in said if "another run is writing here. Wait" in each]
+    codes = sorted(process.returncode for process in both)
+    # On a busy machine the second may begin when the first has ended.
+    assert codes == [0, 2] and len(refused) == 1 or codes == [0, 0]
+    assert not any("Traceback" in each for each in said)
+    assert content(tmp_path / "csc") == whole
+    units = [(entry["part"], entry["unit"]) for entry in log(tmp_path / "csc")]
+    assert len(set(units)) == len(units) == 8
 
 
 def test_two_processes_give_the_same_file_as_one(tmp_path, whole):

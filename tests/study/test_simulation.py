@@ -129,7 +129,10 @@ class Noise:
         return self
 
     def settings(self):
-        return {"network": "two layers", "weights_sha256": "here"}
+        return {"network": "two layers", "weights_sha256": "a", "code_sha256": "b"}
+
+    def look(self, noise):
+        return "c", []
 
     def fitting(self, count):
         return self

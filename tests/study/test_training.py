@@ -1,6 +1,7 @@
 """Training: a run that is killed and resumed ends like one that was left alone."""
 
 import json
+import shutil
 import signal
 import time
 from dataclasses import asdict
@@ -11,8 +12,9 @@ import torch
 from commands.shell import shell, start
 from torch import nn
 
-from modbp import data
+from modbp import data, files
 from modbp.__main__ import main
+from modbp.errors import InputError, WeightsError
 from modbp.files import fingerprint
 from modbp.study import training
 from modbp.study.training import recipes
@@ -83,7 +85,7 @@ def weights(output):
 
 def test_a_run_leaves_weights_with_their_history(whole, folder):
     names = {path.name for path in whole.iterdir()}
-    assert names == {"checkpoint.pt", "cifar10.safetensors", "cifar10.json"}
+    assert names == {"checkpoint.pt", "cifar10.safetensors", "cifar10.json", "lock"}
     history = json.loads((whole / "cifar10.json").read_text(encoding="utf-8"))
     assert history["command"].startswith("python -m modbp train cifar10 --images ")
     recipe = asdict(recipes.Recipe(epochs=EPOCHS, batch=BATCH)) | {"more": []}
@@ -152,7 +154,8 @@ def refused(in_process, capsys):
     """Give a command that is refused and changes no file; return the message."""
 
     def contents(output):
-        return {path.name: fingerprint(path) for path in output.iterdir()}
+        files = (path for path in output.iterdir() if path.name != "lock")
+        return {path.name: fingerprint(path) for path in files}
 
     def run(output, *more):
         before = contents(output)
@@ -179,6 +182,38 @@ def test_a_run_is_not_resumed_with_other_settings(whole, refused):
     message = refused(whole, "--resume", "--epochs", "5", "--seed", "1")
     assert "was made with epochs 2 instead of 5, seed 0 instead of 1." in message
     assert "Use the same options, or another --output." in message
+
+
+def test_two_runs_into_one_folder_do_not_mix(whole, refused):
+    with files.hold(whole / "lock"):
+        message = refused(whole, "--resume")
+    assert "lock: another run is writing here. Wait until that one ends" in message
+
+
+def test_other_labels_are_another_run(folder, tmp_path):
+    changes = {"epochs": 1, "limit": 2, "batch": 2, "device": "cpu", "folder": tmp_path}
+    shutil.copytree(folder, tmp_path, dirs_exist_ok=True)
+    training.train("cifar10", tmp_path / "out", **changes)
+    # An empty class before the others: all pictures stay, all labels change.
+    (tmp_path / "train" / "aaa").mkdir()
+    with pytest.raises(WeightsError, match="labels_sha256 .* another --output"):
+        training.train("cifar10", tmp_path / "out", resume=True, **changes)
+
+
+def test_training_that_diverges_is_told_and_leaves_no_weights(folder, tmp_path):
+    changes = {"epochs": 3, "limit": 16, "batch": 2, "device": "cpu", "folder": folder}
+    with pytest.raises(InputError, match="training diverged. Choose a smaller learn"):
+        training.train("cifar10", tmp_path, learning_rate=1e30, **changes)
+    assert not (tmp_path / "cifar10.safetensors").exists()
+
+
+def test_an_output_that_cannot_be_written_is_told(folder, tmp_path, in_process, capsys):
+    (tmp_path / "a file").write_text("", encoding="utf-8")
+    assert in_process(tmp_path / "a file") == 2
+    assert in_process(tmp_path / "a file" / "out") == 2
+    error = capsys.readouterr().err.splitlines()
+    assert all(line.startswith("modbp: ") for line in error[-1:])
+    assert error[-1].count("cannot be written") == 1
 
 
 @pytest.mark.parametrize("content", [b"", b"no checkpoint", "cut off", "another's"])

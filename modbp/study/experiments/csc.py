@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from modbp.errors import check_count
 from modbp.measures.csc import BINS, PERCENTILES, CSCResult, measure, median
 from modbp.study.experiments.images import OnImages
 from modbp.study.experiments.subject import Subject
@@ -45,6 +46,7 @@ class CSC(OnImages):
         relevances: int = 5,
         **options: object,
     ):
+        check_count("relevances", relevances, 2)
         self.relevances = relevances
         super().__init__(subject, methods, **options)
 

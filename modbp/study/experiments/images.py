@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from functools import cached_property
 
-from modbp.errors import InputError
+from modbp.errors import check_count, check_once, check_seed
 from modbp.study.experiments import labels, plans
-from modbp.study.experiments.subject import Subject
+from modbp.study.experiments.subject import Subject, check_subject
 from modbp.study.runs.run import Experiment
 
 __all__ = ["CHUNK", "OnImages"]
@@ -31,16 +31,24 @@ class OnImages(Experiment):
         batch: int = CHUNK,
         patterns: int = 500,
     ):
-        if not isinstance(batch, int) or batch < 1:
-            raise InputError(f"batch is {batch!r}; give a whole number, at least 1.")
+        check_subject(subject)
+        for key, value in {"batch": batch, "patterns": patterns}.items():
+            check_count(key, value)
+        check_seed(seed)
+        if methods is not None:
+            check_once("methods", methods)
         self.subject, self.seed, self.batch = subject, seed, batch
-        self.plan = plan or plans.of(subject)
+        self.plan = plans.of(subject, plan)
         names = list(methods or getattr(self.plan, self.default))
+        needy = [label for label in names if labels.needs_patterns(label)]
         self._methods = {label: labels.method(label) for label in names}
         self.parts = {label: str(method) for label, method in self._methods.items()}
-        self._fitted_to = subject.training and subject.training[:patterns]
-        for label in filter(labels.needs_patterns, names):
+        if needy:
+            self._fitted_to = subject.training[:patterns]
+            shown, _ = subject.look(self._fitted_to)
+        for label in needy:
             self.parts[label] += f"\npatterns fitted to {self._fitted_to}"
+            self.parts[label] += f"\nwhose pixels have the SHA-256 {shown}"
         # One result may hold methods of both precisions: few need the slower one.
         if (precision := subject.precision) != "float32":
             for label in names:

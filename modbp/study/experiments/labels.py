@@ -3,7 +3,7 @@
 import ast
 
 from modbp.backprop import methods, rules
-from modbp.errors import InputError
+from modbp.errors import InputError, check_option
 
 __all__ = ["PATTERNS", "SPELLED", "method", "needs_patterns"]
 
@@ -23,6 +23,7 @@ PATTERNS = ("patternnet", "patternattribution")
 
 def method(label: str, patterns: dict | None = None) -> methods.Method:
     """Return the method of a label, as in ``lrp-z`` or ``lrp-gamma:gamma=0.5``."""
+    check_option("method", label, lambda label: label + "", "give its name.")
     name, _, text = SPELLED.get(label, label).partition(":")
     options = {}
     for entry in filter(None, text.split(",")):
@@ -32,6 +33,8 @@ def method(label: str, patterns: dict | None = None) -> methods.Method:
                 f"{label}: {entry!r} is no option; write NAME:OPTION=VALUE, as in "
                 "lrp-gamma:gamma=0.5."
             )
+        if key in options:
+            raise InputError(f"{label}: {key} comes twice; give it once.")
         try:
             options[key] = ast.literal_eval(value)
         except (ValueError, SyntaxError):
@@ -48,4 +51,4 @@ def method(label: str, patterns: dict | None = None) -> methods.Method:
 
 def needs_patterns(label: str) -> bool:
     """Say whether a label means a method that goes back by patterns."""
-    return label.partition(":")[0] in PATTERNS
+    return str(label).partition(":")[0] in PATTERNS

@@ -10,13 +10,13 @@ from torch import nn
 
 from modbp.backprop import methods
 from modbp.backprop.chain import Chain
-from modbp.errors import InputError
+from modbp.errors import InputError, check_count
 from modbp.measures import patterns as measures
 from modbp.measures import spectra
 from modbp.measures.csc import measure
 from modbp.measures.neurons import Seen, seen, taps
 from modbp.study.experiments.images import CHUNK
-from modbp.study.experiments.subject import Subject
+from modbp.study.experiments.subject import Subject, check_subject
 from modbp.study.runs.run import Experiment, rounded
 
 __all__ = ["ESTIMATORS", "KINDS", "Patterns", "backward", "sign_cell", "step_cell"]
@@ -51,6 +51,8 @@ class Patterns(Experiment):
     name = "patterns"
 
     def __init__(self, subject: Subject, *, patterns: int = 2000, neurons: int = 8):
+        check_subject(subject)
+        check_count("neurons", neurons)
         self.subject, self.neurons = subject, neurons
         self.images = subject.fitting(patterns)
         about, names = subject.settings(), self.images.names
@@ -58,11 +60,14 @@ class Patterns(Experiment):
             "experiment": self.name,
             "network": about["network"],
             "weights_sha256": about["weights_sha256"],
+            "code_sha256": about["code_sha256"],
             "images": self.images.source,
+            "pixels_sha256": subject.look(self.images)[0],
             "count": len(self.images),
             "image_names": [names[0], "…", names[-1]],
             "tested": about["images"],
             "tested_names": about["image_names"],
+            "tested_pixels_sha256": about["pixels_sha256"],
             "neurons": neurons,
             "kinds": list(KINDS),
         }

@@ -6,8 +6,9 @@ import torch
 from torch import nn
 
 from modbp.backprop.chain import Chain
+from modbp.backprop.checks import check_input
 from modbp.backprop.trace import Trace
-from modbp.errors import InputError
+from modbp.errors import InputError, check_once, check_option, unknown_name
 from modbp.study.experiments import labels
 from modbp.study.experiments.subject import Subject
 
@@ -43,6 +44,11 @@ class Plan:
     methods: tuple = _CSC
     maps: tuple = _MAPS
 
+    def __post_init__(self):
+        for name, value in vars(self).items():
+            if value or name in ("starts", "layers"):
+                check_once(name, value)
+
 
 # The networks of the book, as figures call them.
 NAMES = {"cifar10": "CIFAR-10 network", "vgg16": "VGG-16", "resnet50": "ResNet-50"}
@@ -77,15 +83,22 @@ PLANS = {
 }
 
 
-def of(subject: Subject) -> Plan:
+def of(subject: Subject, plan: Plan | None = None) -> Plan:
     """Return the plan that is written down for a network, or an automatic one.
 
-    A network of the same name may have other layers, such as torchvision's VGG-16.
+    A network of the same name may have other layers, such as torchvision's VGG-16. A
+    plan of the user's is only looked through.
     """
+    remedy = "give a Plan, or leave it out."
+    check_option("plan", plan, lambda v: v is None or isinstance(v, Plan), remedy)
     found = PLANS.get(subject.network)
     x, _ = subject.read([0])
     # A chain says by name what does not fit, such as images that are too small.
-    layers = Chain(subject.net, x, "gradient").layers
+    layers = Chain(subject.net, x, "gradient", fold=subject.fold).layers
+    if plan:
+        for name in {*plan.starts, *plan.layers} - {*layers}:
+            raise unknown_name("layer", name, layers)
+        return plan
     if found and {*found.starts, *found.layers} <= set(layers):
         return found
     return automatic(subject.net, x)
@@ -94,6 +107,7 @@ def of(subject: Subject) -> Plan:
 @torch.no_grad()
 def automatic(net: nn.Module, x: torch.Tensor) -> Plan:
     """Return a plan for a network that takes `x`: layers at even distances."""
+    check_input(net, x)
     calls = Trace(net).run(x)[0]
     weighted = [call.name for call in calls if call.kind in ("conv", "dense")][::-1]
     if not weighted:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from modbp.errors import InputError
+from modbp.errors import InputError, check_flag, check_once
 from modbp.measures import sanity
 from modbp.study.experiments.images import OnImages
 from modbp.study.experiments.subject import Subject
@@ -23,7 +23,9 @@ class _Maps(OnImages):
     default = "maps"
 
     def _own_settings(self):
-        return {"target": self.subject.target}
+        about = {"target": self.subject.target}
+        labels = {"labels": self.subject.shown[1]} if about["target"] == "true" else {}
+        return about | labels
 
     def _measure(self, method, places):
         """Return the similarities of some images' maps."""
@@ -113,6 +115,10 @@ class Cascade(_Maps):
         stale: bool = False,
         **options: object,
     ):
+        for key, value in {"own": own, "stale": stale}.items():
+            check_flag(key, value)
+        if stages is not None:
+            check_once("stages", stages)
         self.own, self.stale, self._stages = own, stale, stages
         super().__init__(subject, methods, **options)
         if stale and set(methods or ()) != {"patternattribution"}:

@@ -5,9 +5,10 @@ from functools import cached_property
 import numpy as np
 
 from modbp import theory
+from modbp.errors import check_count, check_seed
 from modbp.measures import neurons
 from modbp.study.experiments.images import CHUNK
-from modbp.study.experiments.subject import Subject
+from modbp.study.experiments.subject import Subject, check_subject
 from modbp.study.runs.run import Experiment, rounded
 
 __all__ = ["BETAS", "LEARNED", "Learned", "Simulation"]
@@ -44,6 +45,8 @@ class Simulation(Experiment):
     name = "simulation"
 
     def __init__(self, *, repetitions: int = 20, seed: int = 0):
+        check_count("repetitions", repetitions)
+        check_seed(seed)
         self.parts = {
             name: _described(theory.PROTOCOLS[name]) for name in ("code", "text")
         }
@@ -104,6 +107,7 @@ class Learned(Simulation):
         seed: int = 0,
         patterns: int = 2000,
     ):
+        check_subject(subject)
         self.subject = subject
         self.images = subject.fitting(patterns)
         super().__init__(repetitions=repetitions, seed=seed)
@@ -115,7 +119,9 @@ class Learned(Simulation):
         return {
             "network": about["network"],
             "weights_sha256": about["weights_sha256"],
+            "code_sha256": about["code_sha256"],
             "images": self.images.source,
+            "pixels_sha256": self.subject.look(self.images)[0],
             "count": len(self.images),
             "widths": widths,
             "vectors": {"code": 32, "text": min(32, widths[-1])},

@@ -1,21 +1,31 @@
 """What an experiment is done on: a network with its weights, and images."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from os import PathLike
 
 import torch
 from torch import nn
 
 from modbp.backprop.chain import Chain
-from modbp.errors import InputError, check_option
+from modbp.errors import (
+    InputError,
+    check_count,
+    check_flag,
+    check_option,
+    check_seed,
+    is_number,
+)
 from modbp.measures import patterns
+from modbp.study.experiments import identity
+from modbp.study.runs.workers import check_device
 from modbp.zoo import data
 from modbp.zoo.data.preparation import Preparation
 from modbp.zoo.models.weights import weights_fingerprint
 from modbp.zoo.named import find_network
 
-__all__ = ["Subject", "subject"]
+__all__ = ["Subject", "check_subject", "subject"]
 
 _IMAGES = 200
 _PRECISIONS = ("float32", "float64")
@@ -49,13 +59,38 @@ class Subject:
         """What becomes of a picture, in words when printed, but for `scale`."""
         return replace(self.images.preparation, mean=self.mean, std=self.std)
 
+    @property
+    def preprocessing(self) -> str:
+        """What pictures become before the network gets them, in words."""
+        times = "" if self.scale == 1 else f"colours times {self.scale:g}, "
+        return f"{times}{self.preparation}"
+
+    @cached_property
+    def shown(self) -> tuple[str, list[int]]:
+        """SHA-256 of the images' pixels, and their labels."""
+        return self.look(self.images)
+
+    def look(self, listing: data.Listing) -> tuple[str, list[int]]:
+        """Read images; return SHA-256 of their pixels, and their labels."""
+        labels = []
+
+        def batches():
+            for first in range(0, len(listing), 20):
+                x, y = listing[first : first + 20].read()
+                labels.extend(y.tolist())
+                yield self._colours(x)
+
+        return identity.pixels(batches()), labels
+
     def settings(self) -> dict:
         """Return what results depend on, as plain JSON values."""
         return {
             "network": self.network,
             "weights_sha256": weights_fingerprint(self.net),
+            "code_sha256": identity.code(self.net, self.prepared(self.images[:1])),
             "images": self.images.source,
             "image_names": list(self.images.names),
+            "pixels_sha256": self.shown[0],
             "size": self.images.size,
             "mean": list(self.mean),
             "std": list(self.std),
@@ -70,6 +105,8 @@ class Subject:
     def read(self, places: Iterable[int]) -> tuple[torch.Tensor, torch.Tensor]:
         """Return images as the network takes them, and the classes to explain."""
         images = self.images
+        fits, remedy = range(len(images)).__contains__, f"there are {len(images)}."
+        check_option("places", places, lambda places: all(map(fits, places)), remedy)
         picked = [images.indices[place] for place in places]
         x, y = images.at(picked).read()
         x = self._coloured(x)
@@ -81,8 +118,7 @@ class Subject:
 
     def fitting(self, count: int) -> data.Listing:
         """Return the first images of the training set, in its own order."""
-        if count < 1:
-            raise InputError(f"patterns is {count!r}; fit them to at least one image.")
+        check_count("patterns", count)
         return self.training.at(range(min(count, self.training.place.count)))
 
     def fit(self, listing: data.Listing, batch: int) -> dict[str, torch.Tensor]:
@@ -96,14 +132,22 @@ class Subject:
         return self._coloured(listing.read().x)
 
     def _coloured(self, x):
+        return self._colours(x).to(next(self.net.parameters()))
+
+    def _colours(self, x):
         x = x * self.scale
-        if self.images.preparation.transform is None:
-            mean, std = (
-                torch.tensor(values).reshape(1, 3, 1, 1)
-                for values in (self.mean, self.std)
-            )
-            x = (x - mean) / std
-        return x.to(next(self.net.parameters()))
+        if self.images.preparation.transform is not None:
+            return x  # it has done all of it
+        mean, std = (
+            torch.tensor(values).reshape(1, 3, 1, 1) for values in (self.mean, self.std)
+        )
+        return (x - mean) / std
+
+
+def check_subject(value: object) -> None:
+    """Refuse what is no network with images."""
+    remedy = "give what modbp.study.experiments.subject(…) returns."
+    check_option("subject", value, lambda value: hasattr(value, "fitting"), remedy)
 
 
 def subject(
@@ -113,6 +157,8 @@ def subject(
     count: int | None = None,
     folder: str | PathLike | None = None,
     size: int | None = None,
+    mean: Sequence[float] | None = None,
+    std: Sequence[float] | None = None,
     seed: int = 0,
     scale: float = 1.0,
     target: str | int | None = None,
@@ -133,6 +179,9 @@ def subject(
     count : How many images; 200, or as many as there are, if left out.
     folder : As for :func:`modbp.data.images`.
     size : Side of the images in pixels, instead of the network's own.
+    mean, std
+        What is subtracted from the colours of images, one number each for red, green
+        and blue, and what then divides them, instead of the network's own.
     seed : Of random weights.
     scale
         What colours in [0, 1] are multiplied by. The 2020 code fed the CIFAR-10 network
@@ -162,9 +211,22 @@ def subject(
     >>> about.images
     2 images, 32×32 pixels: photographs from scikit-image and scikit-learn
     """
+    check_option("network", network, lambda name: name + "", "give its name.")
+    check_seed(seed)
+    remedy = f"choose {' or '.join(_PRECISIONS)}."
+    check_option("precision", precision, _PRECISIONS.__contains__, remedy)
+    check_flag("fold", fold)
+    for name, value in {"count": count, "size": size}.items():
+        if value is not None:
+            check_count(name, value)
+    check_option("scale", scale, _divides, "give a number above 0.")
+    place = check_device(device)
+    if place.type == "mps" and precision == "float64":
+        raise InputError("precision is float64, which mps lacks; choose device cpu.")
     found = find_network(network, weights, seed)
+    chosen = found.preparation.changed(size, mean, std)
     # Colours as the experiments scale and normalise them themselves.
-    preparation = found.preparation.changed(size=size).unnormalised
+    preparation = chosen.unnormalised
     images = data.listed(count, folder=folder, transform=preparation)
     if target is None:
         ours = folder in (None, "photographs") and found.classes == data.CLASSES
@@ -175,14 +237,12 @@ def subject(
             f"target is 'true', but {images.source} have no classes. Choose predicted, "
             "or a number."
         )
-    remedy = f"choose {' or '.join(_PRECISIONS)}."
-    check_option("precision", precision, _PRECISIONS.__contains__, remedy)
     return Subject(
         network=network,
-        net=found.net.to(device, getattr(torch, precision)),
+        net=found.net.to(place, getattr(torch, precision)),
         images=images if count else images[:_IMAGES],
-        mean=tuple(found.mean),
-        std=tuple(found.std),
+        mean=chosen.mean,
+        std=chosen.std,
         scale=scale,
         target=target,
         training=data.listed(split="train", folder=folder, transform=preparation),
@@ -191,4 +251,9 @@ def subject(
 
 
 def _is_target(value):
-    return value in ("true", "predicted") or isinstance(value, int)
+    number = isinstance(value, int) and not isinstance(value, bool)
+    return value in ("true", "predicted") or number
+
+
+def _divides(value):
+    return is_number(value) and value > 0

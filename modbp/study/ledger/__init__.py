@@ -10,11 +10,12 @@ from collections.abc import Iterable
 from functools import lru_cache
 from pathlib import Path
 
-from modbp.errors import DataError, unknown_name
-from modbp.files import write_bytes
+from modbp.errors import DataError, check_option, is_number, unknown_name
+from modbp.files import read_json, write_bytes
 from modbp.study.ledger import matrices, networks, reductions
 from modbp.study.ledger.page import VERDICTS, Decided, Table
 from modbp.study.ledger.reductions import decades
+from modbp.study.runs.store import as_path
 from modbp.study.runs.store import read as read_result
 
 __all__ = ["CLAIMS", "VERDICTS", "cited", "decades", "decided_in", "holds", "read"]
@@ -53,17 +54,29 @@ def read(path: str | Path | None = None) -> list[dict]:
     >>> len(claims), claims[0]["verdict"]
     (47, 'confirmed')
     """
-    path = CLAIMS if path is None else Path(path)
+    path = CLAIMS if path is None else as_path("path", path)
     try:
-        return json.loads(path.read_text(encoding="utf-8"))["claims"]
+        claims = read_json(path)["claims"]
+        if wrong := [n for n, claim in enumerate(claims) if not _is_claim(claim)]:
+            raise ValueError(f"entry {wrong[0]} is no claim")
+        return claims
     except FileNotFoundError:
         raise DataError(
             f"{path}: no such ledger. Leave the path out for the book's."
         ) from None
-    except (ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError) as error:
         raise DataError(
             f"{path}: no ledger ({error!r}). Take it from the repository again."
         ) from None
+
+
+def _is_claim(claim):
+    """Return whether an entry has what numbers and pages are made of."""
+    numbered = isinstance(claim["number"], int) and isinstance(claim["claim"], str)
+    placed = all(isinstance(place, str) for place in claim["decided"])
+    made = ({"measurement", "reduction"} & number.keys() for number in claim["numbers"])
+    valued = all(is_number(number["value"]) for number in claim["numbers"])
+    return numbered and placed and all(made) and valued
 
 
 def cited(number: dict) -> float:
@@ -115,9 +128,13 @@ def refresh(
     >>> ledger.refresh("mine.json", only=[3])[2]["numbers"][0]["value"]
     0.0
     """
-    path = CLAIMS if path is None else Path(path)
+    path = CLAIMS if path is None else as_path("path", path)
     _stored.cache_clear()
     claims = read(path)
+    if only is not None:
+        known = {claim["number"] for claim in claims}
+        remedy = f"give numbers of claims, as in {[*known][:1]}."
+        check_option("only", only, lambda only: {*only} <= known, remedy)
     for claim in claims:
         if only is None or claim["number"] in only:
             for number in claim["numbers"]:

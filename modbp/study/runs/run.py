@@ -4,13 +4,14 @@ import math
 import sys
 import time
 from collections.abc import Callable, Iterable
+from contextlib import nullcontext
 from pathlib import Path
 
 import numpy as np
 from torch.utils.flop_counter import FlopCounterMode
 from tqdm import tqdm
 
-from modbp.errors import ResultError
+from modbp.errors import ResultError, check_option, unknown_name
 from modbp.study.runs.provenance import facts
 from modbp.study.runs.store import Result, Store, read, refuse_others
 from modbp.study.runs.workers import Worker
@@ -22,8 +23,8 @@ _LONG = 4
 
 
 def rounded(value: float, digits: int = 5) -> float | None:
-    """Return a number as results keep it, None if it is none."""
-    return None if math.isnan(value) else float(f"{value:.{digits}g}")
+    """Return a number as results keep it, None if it is none or infinite."""
+    return None if not math.isfinite(value) else float(f"{value:.{digits}g}")
 
 
 class Experiment:
@@ -36,6 +37,10 @@ class Experiment:
 
     def compute(self, part: str, unit: int) -> dict[str, np.ndarray]:
         """Return a unit's arrays by name."""
+        if part not in self.parts:
+            raise unknown_name("part", part, self.parts)
+        fits = range(self.counts[part]).__contains__
+        check_option("unit", unit, fits, f"{part} has {self.counts[part]} of them.")
         return self._compute(part, unit)
 
     def summary(
@@ -57,7 +62,8 @@ def run(
     The work is done in units, each a few images by one method. A finished unit is kept
     in the folder ``OUTPUT.work``. A run that was stopped, in whatever way, goes on from
     there when it is called again, and ends with the same files, byte for byte. Methods
-    that the folder holds besides those asked for stay in it.
+    that the folder holds besides those asked for stay in it. Other settings are
+    refused, and so are another network, code or other pixels under the same names.
 
     Parameters
     ----------
@@ -73,7 +79,8 @@ def run(
     Raises
     ------
     ResultError
-        If a file cannot be written, is damaged, or was made with other settings.
+        If a file cannot be written, is damaged, or was made with other settings, or
+        another run is writing into the folder.
 
     Examples
     --------
@@ -83,19 +90,28 @@ def run(
     >>> list(found["results"]["gradient"])
     ['fc6', 'fc5', 'conv4', 'conv3', 'conv2']
     """
+    fits = {"compute", "counts", "parts", "settings", "summary"}
+    remedy = "give an experiment, such as modbp.study.experiments.CSC(…)."
+    check_option("experiment", experiment, lambda e: fits <= {*dir(e)}, remedy)
+    check_option("command", command, lambda text: text + "" == text, "give a text.")
+    fits = isinstance(worker, Worker | None)
+    check_option("worker", worker, lambda _: fits, "give what worker() yields.")
     worker = worker or Worker()
     store = Store(output, experiment.settings, experiment.parts)
-    finished = store.finished()
-    todo = [part for part in experiment.parts if part not in finished]
-    if plan := store.plan():
-        refuse_others(store.work, plan["settings"], store.settings)
-    worker.wait()
-    if worker.first and todo:
-        store.note_plan(experiment.counts)
-    worker.wait()
-    _compute(experiment, store, todo, facts(command=command), worker)
-    worker.wait()
-    return read(store.output)
+    with store.alone() if worker.first else nullcontext():
+        worker.wait()
+        finished = store.finished()
+        todo = [part for part in experiment.parts if part not in finished]
+        # A plan of which nothing was done, such as a mistyped one, is in nobody's way.
+        if (plan := store.plan()) and store.started():
+            refuse_others(store.work, plan["settings"], store.settings)
+        worker.wait()
+        if worker.first and todo:
+            store.note_plan(experiment.counts)
+        worker.wait()
+        _compute(experiment, store, todo, facts(command=command), worker)
+        worker.wait()
+        return read(store.output)
 
 
 def _compute(experiment, store, todo, made, worker):
@@ -130,7 +146,7 @@ def _missing(store, part, mine):
         if store.has(part, unit):
             print(
                 f"modbp: unit {unit} of {part} in {store.work} is damaged or of "
-                "another run; it is computed again.",
+                "another run or unit; it is computed again.",
                 file=sys.stderr,
             )
     return missing

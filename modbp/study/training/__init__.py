@@ -3,15 +3,26 @@
 import io
 import time
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 
 import torch
 import torch.nn.functional as F
 from tqdm import tqdm
 
-from modbp.errors import DataError, InputError, WeightsError
-from modbp.files import fingerprint, write_bytes
+from modbp.errors import (
+    DataError,
+    InputError,
+    WeightsError,
+    check_count,
+    check_flag,
+    check_option,
+    check_seed,
+)
+from modbp.files import fingerprint, hold, write_bytes
 from modbp.study.runs.provenance import facts
+from modbp.study.runs.store import as_path, written
+from modbp.study.runs.workers import Worker, check_device
 from modbp.study.training import recipes
 from modbp.study.training.recipes import RECIPES, Recipe
 from modbp.zoo import data, models
@@ -98,14 +109,14 @@ def train(
     """
     recipe = recipes.chosen(name, changes)
     if limit is not None:
-        recipes.check_count("limit", limit)
-    device = _device(device)
+        check_count("limit", limit)
+    device = check_device(device or Worker().device)
     net = models.build(name, seed, training=True)
-    checkpoint = Path(output) / "checkpoint.pt"
-    if checkpoint.exists() and not resume:
-        raise InputError(
-            f"{checkpoint} exists: go on with --resume, or choose another --output."
-        )
+    check_seed(seed)
+    check_flag("resume", resume)
+    output = as_path("output", output)
+    checkpoint = output / "checkpoint.pt"
+    _refuse_unasked(checkpoint, resume)
     # Both at once: what is missing shows now, not after the last epoch.
     x, y, source = data.dataset("train", folder=folder, download=download)
     test_x, test_y, _ = data.dataset("test", folder=folder, download=download)
@@ -119,35 +130,46 @@ def train(
     steps = -(-len(x) // recipe.batch)
     settings = {"name": name, "seed": seed, "images": len(x), **asdict(recipe)}
     state = {"net": net, "optimizer": optimizer}
-    identity = {**settings, "data_sha256": pixels}
+    labels = fingerprint(y.cpu().numpy().tobytes())
+    identity = {**settings, "data_sha256": pixels, "labels_sha256": labels}
 
     def cycle(epoch):
         return recipes.schedule(optimizer, recipe, steps, epoch)
 
-    log = _restore(checkpoint, identity, state, cycle, device) if resume else []
-    cycles = recipes.cycles(recipe)
-    for epoch in range(len(log), len(cycles)):
-        if epoch == cycles[epoch][0]:
-            state["schedule"] = cycle(epoch)
-        log.append(_epoch(net, x, y, recipe, state, seed, epoch))
-        _store(checkpoint, identity, state, log)
-    net = models.finished(name, net)
-    # What is shipped is rounded to float16, so that is what is measured.
-    net.load_state_dict(models.rounded(net.state_dict()))
-    history = facts(
-        network=name,
-        command=command,
-        settings=settings,
-        data=source,
-        data_sha256=pixels,
-        threads=torch.get_num_threads(),
-        device=str(device),
-        seconds=round(sum(entry["seconds"] for entry in log)),
-        log=log,
-        **evaluate(net, test_x, test_y),
-    )
-    models.save(net, Path(output) / f"{name}.safetensors", **history)
-    return history
+    with written(hold, checkpoint.with_name("lock"), kept=output):
+        _refuse_unasked(checkpoint, resume)
+        log = _restore(checkpoint, identity, state, cycle, device) if resume else []
+        cycles = recipes.cycles(recipe)
+        for epoch in range(len(log), len(cycles)):
+            if epoch == cycles[epoch][0]:
+                state["schedule"] = cycle(epoch)
+            log.append(_epoch(net, x, y, recipe, state, seed, epoch))
+            _store(checkpoint, identity, state, log)
+        net = models.finished(name, net)
+        # What is shipped is rounded to float16, so that is what is measured.
+        net.load_state_dict(models.rounded(net.state_dict()))
+        history = facts(
+            network=name,
+            command=command,
+            settings=settings,
+            data=source,
+            data_sha256=pixels,
+            threads=torch.get_num_threads(),
+            device=str(device),
+            seconds=round(sum(entry["seconds"] for entry in log)),
+            log=log,
+            **evaluate(net, test_x, test_y),
+        )
+        save = partial(models.save, net)
+        written(save, output / f"{name}.safetensors", kept=output, **history)
+        return history
+
+
+def _refuse_unasked(checkpoint, resume):
+    if checkpoint.exists() and not resume:
+        raise InputError(
+            f"{checkpoint} exists: go on with --resume, or choose another --output."
+        )
 
 
 def _check_labels(logits, y):
@@ -156,16 +178,6 @@ def _check_labels(logits, y):
             f"the images have {y.max() + 1} classes, the network {logits.shape[1]}. "
             "Remove class folders, or choose another network."
         )
-
-
-def _device(name):
-    name = name or ("cuda" if torch.cuda.is_available() else "cpu")
-    try:
-        return torch.empty(0, device=name).device
-    except (AssertionError, RuntimeError):
-        raise InputError(
-            f"device {name!r} is not there. Choose cpu, or leave it out."
-        ) from None
 
 
 def _epoch(net, x, y, recipe, state, seed, epoch):
@@ -191,6 +203,11 @@ def _epoch(net, x, y, recipe, state, seed, epoch):
         with torch.autocast(x.device.type, torch.bfloat16, enabled=recipe.bfloat16):
             logits = net(pictures)
         loss = F.cross_entropy(logits.float(), y[chunk])
+        if not loss.isfinite():
+            raise InputError(
+                f"the loss is {loss.item()} in {description}: training diverged. "
+                "Choose a smaller learning_rate, or a larger batch."
+            )
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
         optimizer.step()
@@ -210,7 +227,7 @@ def _store(path, settings, state, log):
     stream = io.BytesIO()
     entries = {key: value.state_dict() for key, value in state.items()}
     torch.save({"settings": settings, "log": log, **entries}, stream)
-    write_bytes(path, stream.getvalue())
+    written(write_bytes, path, stream.getvalue(), kept=path.parent)
 
 
 def _restore(path, settings, state, cycle, device):
@@ -263,6 +280,7 @@ def evaluate(
     Raises
     ------
     DataError : If the images have more classes than the network.
+    InputError : If images, labels or network are of another kind.
 
     Examples
     --------
@@ -272,6 +290,17 @@ def evaluate(
     >>> modbp.study.training.evaluate(net, x, y)["test_accuracy"]
     1.0
     """
+    check_count("batch", batch)
+    fits = isinstance(net, torch.nn.Module) and not net.training
+    check_option(
+        "net", type(net).__name__, lambda _: fits, "give a Module, after net.eval()."
+    )
+    pictures = isinstance(x, torch.Tensor) and x.dtype == torch.uint8 and x.ndim == 4
+    if not pictures or not len(x):
+        raise InputError("x is no batch of images; give [N, 3, S, S] uint8.")
+    labels = isinstance(y, torch.Tensor) and y.dtype == torch.int64
+    if not labels or y.shape != x.shape[:1] or y.min() < 0:
+        raise InputError("y is no label for each image; give [N] int64, from 0.")
     logits = torch.cat(
         [
             net(chunk.float() / 255)

@@ -5,10 +5,9 @@ from dataclasses import asdict, dataclass
 import torch
 from torch import nn
 
-from modbp.errors import InputError, unknown_name
+from modbp.errors import check_count, check_option, is_number, unknown_name
 
-__all__ = ["RECIPES", "Recipe", "check_count", "chosen", "cycles", "optimizer"]
-__all__ += ["schedule"]
+__all__ = ["RECIPES", "Recipe", "chosen", "cycles", "optimizer", "schedule"]
 
 
 @dataclass(frozen=True)
@@ -40,16 +39,26 @@ RECIPES = {
     "vgg16": Recipe(epochs=10, more=((5, 0.02, 0), (8, 0.05, 10)), **_DESCENT),
 }
 
-
-def check_count(key: str, value: object) -> None:
-    """Refuse what is no number of things."""
-    if not isinstance(value, int) or value < 1:
-        raise InputError(f"{key} is {value!r}; give a whole number, at least 1.")
+# What else a recipe may say, and what to do about the rest.
+_FITS = {
+    "optimizer": (("adam", "sgd").__contains__, "choose adam or sgd."),
+    "learning_rate": (lambda rate: is_number(rate) and rate > 0, "give one above 0."),
+    "weight_decay": (lambda decay: is_number(decay) and decay >= 0, "give 0 or more."),
+    "shift": (lambda shift: is_number(shift) and shift >= 0, "give 0 or more."),
+    "bfloat16": (lambda flag: isinstance(flag, bool), "choose True or False."),
+    "more": (
+        lambda more: all(
+            isinstance(epochs, int) and epochs > 0 and is_number(rate) and rate > 0
+            for epochs, rate, _ in more
+        ),
+        "give epochs, learning rate and side of what is erased, for each cycle.",
+    ),
+}
 
 
 def chosen(name: str, changes: dict) -> Recipe:
     """Return a network's recipe, changed."""
-    if name not in RECIPES:
+    if name not in list(RECIPES):
         raise unknown_name("network", name, RECIPES)
     settings = asdict(RECIPES[name])
     for key in changes.keys() - settings.keys():
@@ -59,8 +68,8 @@ def chosen(name: str, changes: dict) -> Recipe:
     recipe = Recipe(**{**settings, **changes})
     for key in ("epochs", "batch"):
         check_count(key, getattr(recipe, key))
-    if recipe.optimizer not in ("adam", "sgd"):
-        raise InputError(f"optimizer is {recipe.optimizer!r}; choose adam or sgd.")
+    for key, (fits, remedy) in _FITS.items():
+        check_option(key, getattr(recipe, key), fits, remedy)
     return recipe
 
 
