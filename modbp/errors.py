@@ -8,7 +8,8 @@ each is also the built-in error that a caller would expect (`ValueError`, `TypeE
 import difflib
 
 __all__ = ["DataError", "InputError", "MethodError", "ModbpError", "ResultError"]
-__all__ += ["TraceError", "UnknownName", "WeightsError", "check_option", "unknown_name"]
+__all__ += ["TraceError", "UnknownName", "WeightsError", "check_once", "check_option"]
+__all__ += ["unknown_name"]
 
 
 class ModbpError(Exception):
@@ -61,6 +62,15 @@ def check_option(name, value, fits, remedy):
         fine = False
     if not fine:
         raise InputError(f"{name} is {value!r}; {remedy}")
+
+
+def check_once(name, values):
+    """Refuse a list of names in which one comes twice, or that is none or empty."""
+    remedy = "give one name or more, in a list."
+    check_option(name, values, lambda v: not isinstance(v, str) and len(v) > 0, remedy)
+    for value in values:
+        if list(values).count(value) > 1:
+            raise InputError(f"{name} has {value!r} twice; give each once.")
 
 
 def unknown_name(kind, name, known):

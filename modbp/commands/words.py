@@ -4,7 +4,8 @@ import argparse
 
 from modbp.errors import InputError
 
-__all__ = ["add_fold", "add_methods", "add_network", "new", "place", "target"]
+__all__ = ["add_colours", "add_fold", "add_methods", "add_network", "new", "place"]
+__all__ += ["target"]
 
 
 def new(
@@ -32,10 +33,23 @@ def add_network(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_colours(parser: argparse.ArgumentParser) -> None:
+    """Give a parser what is done to the colours of images."""
+    for option, does in {"--mean": "subtracted from", "--std": "divides"}.items():
+        parser.add_argument(
+            option,
+            type=float,
+            nargs=3,
+            metavar=("R", "G", "B"),
+            help=f"{does} colours in [0, 1] [the network's]",
+        )
+
+
 def add_methods(parser: argparse.ArgumentParser, default: str) -> None:
     """Give a parser the choice of methods, saying which there are without."""
     parser.add_argument(
         "--methods",
+        action="extend",
         nargs="+",
         metavar="NAME",
         help=f"also with options, NAME:OPTION=VALUE,… [{default}]",

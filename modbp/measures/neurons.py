@@ -9,6 +9,7 @@ from torch import nn
 from modbp.backprop.checks import check_input
 from modbp.backprop.trace import Trace
 from modbp.errors import InputError, MethodError
+from modbp.measures.precision import in_float64
 
 __all__ = ["Seen", "seen", "taps"]
 
@@ -113,7 +114,8 @@ def taps(net, x, weights=None):
     def visit(call, a, *more):
         shapes.append(a.shape[1:])
         if call.kind in ("conv", "dense"):
-            W = (call.layer.weight if weights is None else weights[call.name]).double()
+            W = call.layer.weight if weights is None else weights[call.name]
+            W = in_float64(W)
             # Of a picture that was flattened on the way from the layer below.
             flat = [shape for shape in shapes if len(shape) > 1]
             if call.kind == "dense" and flat and flat[-1].numel() == W.shape[1]:

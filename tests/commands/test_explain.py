@@ -1,17 +1,20 @@
 """The verb ``explain``, from a picture in a file to a figure in another."""
 
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from commands.shell import shell
+from matplotlib.text import Text
 from PIL import Image
 
 import modbp
 from modbp import data, figures
 from modbp.__main__ import main
-from modbp.zoo.named import find_network
+from modbp.zoo.data.sources import square
+from modbp.zoo.named import Named, find_network
 
 MODELS = """
 from torch import nn
@@ -22,6 +25,9 @@ def build():
 
 def doubled():
     return build().double()
+
+def single():
+    return nn.Sequential(nn.Flatten(), nn.Linear(1200, 1))
 
 def broken():
     raise KeyError("oh")
@@ -75,7 +81,7 @@ def test_the_maps_drawn_are_those_of_explain(here, monkeypatch, capsys, name, si
     line = f"explain cat.png --network {name} --weights none --seed 3 --target 2"
     assert main(line.split()) == 0
     assert capsys.readouterr().out.endswith(f"wrote cat-{name}.png\n")
-    assert Path(f"cat-{name}.png").is_file()
+    assert Path(f"cat-{name}.png").is_file() and seen["rows"] is None
     x = seen["colours"]
     assert x.shape == (1, 3, size, size)
     found = find_network(name, None, seed=3)
@@ -116,7 +122,7 @@ def test_methods_with_options_averages_and_batch_norm_apart_can_be_asked_for(
 
     monkeypatch.setattr(home, "explain", explain)
     line = "explain cat.png --network mine.py:build --size 20 --methods"
-    line += " smoothgrad:samples=2 lrp-gamma:gamma=0.5 --target"
+    line += " smoothgrad:samples=2 lrp-gamma:gamma=0.5 --force --target"
     assert main([*line.split(), "predicted"]) == 0
     assert main([*line.split(), "1", "--no-fold"]) == 0
     assert [entry[1:] for entry in seen] == [(None, True)] * 2 + [(1, False)] * 2
@@ -128,20 +134,153 @@ def test_methods_with_options_averages_and_batch_norm_apart_can_be_asked_for(
 MINE = "cat.png --network mine.py:build"
 
 
+def arrays(path):
+    """What an .npz file holds, without running code out of it."""
+    with np.load(path, allow_pickle=False) as stored:
+        return {name: stored[name] for name in stored}
+
+
+def test_several_pictures_and_classes_are_explained_and_kept_as_arrays(here, capsys):
+    (here / "other").mkdir()
+    with Image.open("cat.png") as cat:
+        cat.transpose(Image.Transpose.FLIP_LEFT_RIGHT).save("other/Cat.jpg")
+    line = "explain cat.png other/Cat.jpg --weights none --npz --target 3 predicted 5"
+    assert main(line.split()) == 0
+    out = capsys.readouterr().out.splitlines()
+    # Also where a disk does not tell A from a, no figure is written over another.
+    names = {"cat-cifar10", "Cat-cifar10-2"}
+    assert {path.stem for path in here.glob("*.npz")} == names
+    assert {path.stem for path in here.glob("*-cifar10*.png")} == names
+    assert out[3] == "wrote cat-cifar10.png and cat-cifar10.npz"
+    assert out[7] == "wrote Cat-cifar10-2.png and Cat-cifar10-2.npz"
+
+    found = find_network("cifar10", None)
+    for stem, image in (("cat-cifar10", "cat.png"), ("Cat-cifar10-2", "other/Cat.jpg")):
+        stored = arrays(f"{stem}.npz")
+        with Image.open(image) as picture:
+            x = data.pixels([square(picture.convert("RGB"), 32)])
+        logits = found.net(x)[0].detach()
+        torch.testing.assert_close(torch.from_numpy(stored["logits"]), logits)
+        wanted = dict.fromkeys([3, logits.argmax().item(), 5])
+        assert stored["targets"].tolist() == [*wanted]
+        assert stored["methods"].tolist() == ["gradient-x-input", "lrp-a1b0"]
+        assert stored["classes"].tolist() == list(data.CLASSES)
+        assert stored["image"] == image.rpartition("/")[2]
+        assert stored["network"] == "cifar10, random weights, seed 0"
+        assert stored["maps"].shape == (len(wanted), 2, 32, 32)
+        for row, target in enumerate(wanted):
+            for column, method in enumerate(stored["methods"].tolist()):
+                r = figures.reduce(modbp.explain(found.net, x, method, target), method)
+                kept = torch.from_numpy(stored["maps"][row, column][None])
+                torch.testing.assert_close(kept, r, rtol=1e-4, atol=1e-9)
+
+
+def test_classes_have_their_names_logits_and_probabilities(here, capsys):
+    assert main("explain cat.png --target 3 1 --methods gradient".split()) == 0
+    out = capsys.readouterr().out
+    with Image.open("cat.png") as picture:
+        x = data.pixels([square(picture.convert("RGB"), 32)])
+    logits = find_network("cifar10").net(x)[0].detach()
+    shares = (logits.double().exp() / logits.double().exp().sum()).tolist()
+    for number in (3, 1, logits.argmax().item()):
+        told = f"class {number} {data.CLASSES[number]} (logit {logits[number]:.4g}, "
+        assert told + f"probability {shares[number]:.3g})" in out
+    # Of one output a probability would be 1, whatever it means.
+    line = "explain cat.png --network mine.py:single --size 20 --methods gradient"
+    assert main(line.split()) == 0
+    assert "probability" not in capsys.readouterr().out
+
+
+def test_a_class_that_is_predicted_and_asked_for_is_drawn_once(here):
+    line = "explain cat.png --network mine.py:build --size 20 --npz --target"
+    assert main([*line.split(), "predicted", "0", "1", "2"]) == 0
+    targets = arrays("cat-build.npz")["targets"].tolist()
+    assert sorted(targets) == [0, 1, 2]
+
+
+def test_figures_go_into_a_folder_and_maps_onto_the_picture(here):
+    (here / "maps").mkdir()
+    line = f"explain {MINE} --size 20 --output maps --methods gradient"
+    assert main(line.split()) == 0
+    assert main([*line.split(), "--overlay", "--force"]) == 0
+    assert [path.name for path in (here / "maps").iterdir()] == ["cat-build.png"]
+
+
+@pytest.mark.parametrize("options", ["--output a.png", "", "--output maps --npz"])
+def test_no_file_is_written_over_unless_that_is_wished(here, capsys, options):
+    (here / "maps").mkdir()
+    line = f"explain {MINE} --size 20 {options}".split()
+    assert main(line) == 0
+    wrote = capsys.readouterr().out.splitlines()[-1].split()[1:]
+    for name in wrote[::2]:  # each of them alone
+        for other in wrote[::2]:
+            Path(other).unlink(missing_ok=True)
+        Path(name).write_text("mine", encoding="utf-8")
+        assert main(line) == 2
+        told = f"modbp: {name}: is there already. Give another name with --output, "
+        assert capsys.readouterr().err == told + "or write over it with --force.\n"
+        assert Path(name).read_text(encoding="utf-8") == "mine"
+    assert main([*line, "--force"]) == 0
+    assert Path(wrote[0]).read_bytes()[1:4] == b"PNG"
+
+
+@pytest.mark.parametrize("way", ["same", "link", "hard"])
+def test_a_picture_is_never_written_over(here, capsys, way):
+    before = (here / "cat.png").read_bytes()
+    output = {"same": "./cat.png", "link": "a.png", "hard": "b.png"}[way]
+    (here / "a.png").symlink_to(here / "cat.png")
+    (here / "b.png").hardlink_to(here / "cat.png")
+    assert main(f"explain {MINE} --output {output} --force".split()) == 2
+    told = f"{Path(output)}: is a picture to be explained. Give another name"
+    assert told in capsys.readouterr().err
+    assert (here / "cat.png").read_bytes() == before
+
+
+def test_progress_is_shown_on_a_terminal_alone(here, monkeypatch, capsys):
+    line = f"explain {MINE} --size 20 --force".split()
+    assert main(line) == 0
+    assert capsys.readouterr().err == ""
+    monkeypatch.setattr(type(sys.stderr), "isatty", lambda self: True)
+    assert main([*line, "--target", "0", "1"]) == 0
+    assert "/4 [" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     "line, message",
     [
         ("dog.png", "dog.png: no such file. Give the path of a picture."),
+        ("dog.png/cat.png", "dog.png/cat.png: no such file."),
+        (
+            "cat.png pictures",
+            "pictures: is a folder. Give the pictures in it, as in pi",
+        ),
+        ("cat.png ./cat.png", "cat.png' twice; give each once."),
         ("mine.py", "mine.py: cannot be read as an image"),
+        ("cat.png mine.py", "mine.py: cannot be read as an image"),
         ("cat.png --methods lrp-a1b1", "'lrp-a1b1'. Did you mean 'lrp-a"),
+        ("cat.png --methods lrp-z dtd lrp-z", "methods has 'lrp-z' twice; give each"),
+        ("cat.png --methods dtd --methods dtd", "methods has 'dtd' twice; give each"),
         ("cat.png --weights none --target 10", "target 10 is out of range: the netw"),
-        ("cat.png --weights none --target -1", "target -1 is out of range"),
+        ("cat.png --weights none --target 3 -1", "target -1 is out of range"),
         ("cat.png --weights none --target true", "a picture has no label"),
+        ("cat.png --weights none --target 3 5 3", "target has 3 twice; give each once"),
+        ("cat.png --target predicted predicted", "target has 'predicted' twice"),
         ("cat.png --weights none --size 0", "size is 0; give the side"),
         ("cat.png --weights none --size 3", "'pool4'"),
         ("cat.png --weights none --std 1 0 1", "std is [1.0, 0.0, 1.0]; give"),
+        ("cat.png --weights none --std inf 1 1", "std is [Infinity, 1.0, 1.0]; give"),
+        ("cat.png --weights none --std 1 nan 1", "std is [1.0, NaN, 1.0]; give"),
+        ("cat.png --weights none --mean 0 0 -inf", "mean is [0.0, 0.0, -Infinity]; gi"),
+        ("cat.png --weights none --mean 0 nan 0", "mean is [0.0, NaN, 0.0]; give fin"),
+        ("cat.png --device gpu", "device 'gpu' is not there. Choose cpu"),
+        ("cat.png --device meta", "device 'meta' is not there. Choose cpu"),
+        ("cat.png --device cuda:99", "device 'cuda:99' is not there. Choose cpu"),
         ("cat.png --weights none --output a.jpg", "a.jpg: the figure is a PNG"),
+        ("cat.png --weights none --output a", "a: the figure is a PNG; give a name"),
         ("cat.png --weights none --output no/a.png", "no: no such folder. Make it"),
+        ("cat.png --weights none --output dir.png/b", "dir.png/b: the figure is a PNG"),
+        ("cat.png dog.jpg --output a.png", "a.png: 2 pictures give a figure each."),
+        ("cat.png --network mine.py:dir", "cat-dir.png: is a folder. Give another na"),
         ("cat.png --weights none --seed -1", "seed is -1"),
         ("cat.png --network mine.py:biuld", "'biuld'. Did you mean 'build'"),
         ("cat.png --network mine.py:broken", "stopped with KeyError: 'oh'. Repair"),
@@ -149,10 +288,40 @@ MINE = "cat.png --network mine.py:build"
     ],
 )
 def test_bad_input_is_one_line_with_status_2_and_no_figure(here, capsys, line, message):
+    (here / "pictures").mkdir()
+    (here / "cat-dir.png").mkdir()
+    Image.new("RGB", (9, 9)).save("dog.jpg")
     before = set(here.iterdir())
     assert main(["explain", *line.split()]) == 2
     out, err = capsys.readouterr()
     assert out == ""
     assert err.startswith("modbp: ") and err.count("\n") == 1
     assert message in err
-    assert {path for path in here.iterdir() if path.suffix != ""} == before
+    assert {path for path in here.iterdir() if path.name != "__pycache__"} == before
+
+
+NAMES = ["猫.png", "एक बिल्ली.png", "قطة.png", "$x$ \\frac{.png", "a\tb.png", "é.png"]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_names_in_any_script_are_drawn_or_numbered(here, monkeypatch, name):
+    """Warnings are errors here, such as one about a letter that a font has not."""
+    (here / "cat.png").rename(here / name)
+    named = Named(
+        find_network("mine.py:build").net, "$ 网络", 20, classes=("犬", "$", "ж")
+    )
+    monkeypatch.setattr("modbp.zoo.named.find_network", lambda *_: named)
+    drawn = []
+    draw = figures.heatmaps
+
+    def heatmaps(*given, **options):
+        drawn.append(draw(*given, **options))
+        return drawn[-1]
+
+    monkeypatch.setattr(figures, "heatmaps", heatmaps)
+    line = "--network mine.py:build --target 0 1 2 --methods gradient"
+    assert main(["explain", name, *line.split()]) == 0
+    texts = [text.get_text() for text in drawn[0].findobj(Text)]
+    lacking = drawn[0].lacking
+    wanted = "".join(ascii(c)[1:-1] if c in lacking else c for c in f"{name}, $ 网络")
+    assert wanted.replace("$", r"\$").replace("\\\\", "\\") in "".join(texts)

@@ -9,7 +9,9 @@ from datetime import timedelta
 import torch
 from torch import distributed
 
-__all__ = ["Worker", "worker"]
+from modbp.errors import InputError
+
+__all__ = ["Worker", "check_device", "worker"]
 
 
 @dataclass(frozen=True)
@@ -35,6 +37,23 @@ class Worker:
         if not torch.cuda.is_available():
             return torch.device("cpu")
         return torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))
+
+
+def check_device(name: str | torch.device) -> torch.device:
+    """Return the device of a name, and refuse one that holds no numbers here."""
+    try:
+        found = torch.zeros(1, device=name)
+        found.item()  # of the device meta there are none
+    except (AssertionError, ImportError, RuntimeError, TypeError, ValueError):
+        there = ["cpu"]
+        if torch.accelerator.is_available():
+            kind = torch.accelerator.current_accelerator().type
+            count = torch.accelerator.device_count()
+            there += [kind, *(f"{kind}:{number}" for number in range(count))]
+        raise InputError(
+            f"device {str(name)!r} is not there. Choose {' or '.join(there)}."
+        ) from None
+    return found.device
 
 
 @contextmanager
