@@ -186,7 +186,7 @@ def test_float64_is_had_on_the_cpu_where_a_device_has_none():
         assert found.dtype == torch.float64 and torch.equal(found.float(), values)
 
 
-WINDOWS_NAMES = ["naïve café.png", "x × y − ε.png", "猫.png", "$a$ \\b_{.png"]
+WINDOWS_NAMES = ["naïve café.png", "x × y − ε.png", "猫.png", "$a$ b_{.png"]
 
 
 @pytest.mark.parametrize("name", WINDOWS_NAMES)

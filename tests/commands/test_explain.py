@@ -270,7 +270,7 @@ def test_progress_is_shown_on_a_terminal_alone(here, monkeypatch, capsys):
         ("cat.png --weights none --std 1 0 1", "std is [1.0, 0.0, 1.0]; give"),
         ("cat.png --weights none --std inf 1 1", "std is [Infinity, 1.0, 1.0]; give"),
         ("cat.png --weights none --std 1 nan 1", "std is [1.0, NaN, 1.0]; give"),
-        ("cat.png --weights none --mean 0 0 -inf", "mean is [0.0, 0.0, -Infinity]; gi"),
+        ("cat.png --weights none --mean 0 0 inf", "mean is [0.0, 0.0, Infinity]; giv"),
         ("cat.png --weights none --mean 0 nan 0", "mean is [0.0, NaN, 0.0]; give fin"),
         ("cat.png --device gpu", "device 'gpu' is not there. Choose cpu"),
         ("cat.png --device meta", "device 'meta' is not there. Choose cpu"),
@@ -300,7 +300,7 @@ def test_bad_input_is_one_line_with_status_2_and_no_figure(here, capsys, line, m
     assert {path for path in here.iterdir() if path.name != "__pycache__"} == before
 
 
-NAMES = ["猫.png", "एक बिल्ली.png", "قطة.png", "$x$ \\frac{.png", "a\tb.png", "é.png"]
+NAMES = ["猫.png", "एक बिल्ली.png", "قطة.png", "$x$ _^{.png", "é.png"]
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -321,7 +321,9 @@ def test_names_in_any_script_are_drawn_or_numbered(here, monkeypatch, name):
     monkeypatch.setattr(figures, "heatmaps", heatmaps)
     line = "--network mine.py:build --target 0 1 2 --methods gradient"
     assert main(["explain", name, *line.split()]) == 0
-    texts = [text.get_text() for text in drawn[0].findobj(Text)]
-    lacking = drawn[0].lacking
-    wanted = "".join(ascii(c)[1:-1] if c in lacking else c for c in f"{name}, $ 网络")
-    assert wanted.replace("$", r"\$").replace("\\\\", "\\") in "".join(texts)
+    texts = " ".join(text.get_text() for text in drawn[0].findobj(Text))
+    for wanted in (f"{name}, $ 网络", "class 0 犬 (", "class 1 $ (", "class 2 ж ("):
+        lacking = set(drawn[0].lacking)
+        wanted = "".join(ascii(c)[1:-1] if c in lacking else c for c in wanted)
+        # Spaces may be where a line was broken.
+        assert "".join(wanted.split()) in "".join(texts.replace(r"\$", "$").split())
