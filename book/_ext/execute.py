@@ -66,11 +66,12 @@ def run(cache, chapters):
         told = "" if done.succeeded else ": stopped"
         print(f"{monotonic() - start:8.1f} s  {Path(path).stem}{told}", flush=True)
 
-    pool = ThreadPoolExecutor(count)
-    try:
-        list(pool.map(execute, paths))
-    finally:  # also when Ctrl-C is pressed
-        pool.shutdown(cancel_futures=True)
+    with ThreadPoolExecutor(count) as pool:
+        try:
+            list(pool.map(execute, paths))
+        except KeyboardInterrupt:
+            # Threads would wait for their cells; kernels end when this process does.
+            os._exit(130)
 
 
 if __name__ == "__main__":

@@ -3,7 +3,6 @@
 import argparse
 import io
 import json
-import math
 import os
 import textwrap
 from pathlib import Path
@@ -90,14 +89,14 @@ def run(options: argparse.Namespace) -> None:
     size = found.size if options.size is None else options.size
     if not 1 <= size <= 4096:
         raise InputError(f"size is {size}; give the side in pixels, from 1 to 4096.")
-    mean, std = options.mean or found.mean, options.std or found.std
-    if not all(map(math.isfinite, mean)):
-        raise InputError(f"mean is {json.dumps(list(mean))}; give finite numbers.")
-    if not all(0 < value < math.inf for value in std):
-        raise InputError(
-            f"std is {json.dumps(list(std))}; give finite numbers above 0."
-        )
-    mean, std = (torch.tensor(values).reshape(1, 3, 1, 1) for values in (mean, std))
+    given = {"mean": options.mean or found.mean, "std": options.std or found.std}
+    mean, std = (torch.tensor(given[key]).reshape(1, 3, 1, 1) for key in given)
+    # As float32, in which 1e300 is infinite and 1e-300 zero.
+    for key, bad in {"mean": ~mean.isfinite(), "std": ~(std > 0) | std.isinf()}.items():
+        if bad.any():
+            above = " above 0" if key == "std" else ""
+            numbers = json.dumps(list(given[key]))
+            raise InputError(f"{key} is {numbers}; give finite numbers{above}.")
     try:
         net = found.net.to(device)
     except (RuntimeError, TypeError) as error:  # too small, or without such numbers
@@ -182,6 +181,8 @@ def _check_images(images):
             raise DataError(
                 f"{image}: is a folder. Give the pictures in it, as in {image}/*.png."
             )
+        if os.path.exists(image) and not os.path.isfile(image):
+            raise DataError(f"{image}: is not a file. Give the path of a picture.")
         if not os.path.isfile(image):
             raise DataError(f"{image}: no such file. Give the path of a picture.")
     check_once("IMAGE", [os.path.realpath(image) for image in images])

@@ -44,6 +44,8 @@ def check_device(name: str | torch.device) -> torch.device:
     try:
         found = torch.zeros(1, device=name)
         found.item()  # of the device meta there are none
+        if (torch.device(name).index or 0) != (found.device.index or 0):
+            raise ValueError("another one, as for cpu:3")
     except (AssertionError, ImportError, RuntimeError, TypeError, ValueError):
         there = ["cpu"]
         if torch.accelerator.is_available():
