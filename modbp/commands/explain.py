@@ -65,10 +65,7 @@ def run(options: argparse.Namespace) -> None:
     import torch
     from tqdm import tqdm
 
-    from modbp import figures
-    from modbp.backprop.checks import check_target
-    from modbp.backprop.explain import explain, reduce
-    from modbp.files import write_bytes
+    from modbp.backprop.trace import Trace
     from modbp.study.experiments import labels
     from modbp.study.runs.workers import check_device
     from modbp.zoo import data
@@ -104,63 +101,88 @@ def run(options: argparse.Namespace) -> None:
             f"the network cannot be on device {options.device} ({error}). Choose cpu."
         ) from None
     dtype = next((entry.dtype for entry in net.parameters()), torch.float32)
+    trace = Trace(net, options.fold)
 
-    count = len(images) * len(chosen) * len(targets)
     # On a terminal alone; what is printed goes above it.
-    bar = tqdm(total=count, unit="map", leave=False, disable=None)
-    for image, path in zip(images, outputs, strict=True):
-        picture = opened(image)
-        colours = data.pixels([square(picture, size, found.part)])
-        x = ((colours - mean) / std).to(device, dtype)
-        maps = {name: [] for name in chosen}
-        for name, method in chosen.items():
-            for target in targets:
-                r = explain(net, x, method, target, fold=options.fold)
-                maps[name].append(reduce(r, method).cpu())
-                bar.update()
-        with torch.no_grad():
-            logits = net(x).cpu()
-        classes = [check_target(target, logits).item() for target in targets]
-        # What is predicted may have been asked for by its number too.
-        rows = [classes.index(number) for number in dict.fromkeys(classes)]
-        classes = [classes[row] for row in rows]
-        maps = {name: torch.cat(each)[rows] for name, each in maps.items()}
-        told = _told(logits[0], found.classes)
-        explained = [told(number) for number in classes]
+    count = len(images) * len(chosen)
+    with tqdm(total=count, unit="map", leave=False, disable=None) as bar:
+        for image, path in zip(images, outputs, strict=True):
+            picture = opened(image)
+            colours = data.pixels([square(picture, size, found.part)])
+            x = ((colours - mean) / std).to(device, dtype)
+            maps, classes, logits = _explained(trace, x, chosen, targets, bar.update)
+            told = _told(logits, found.classes)
+            explained = [told(number) for number in classes]
+            source = f"{image.name}, {found.title}"
+            drawing = _drawn(colours, maps, source, explained, options.overlay)
+            content = {path: drawing._repr_png_()}
+            if options.npz:
+                arrays = _arrays(maps, classes, logits, found, image)
+                content[path.with_suffix(".npz")] = arrays
+            _write(content)
 
-        source = f"{image.name}, {found.title}"
-        source += f": {explained[0]}" if len(rows) == 1 else ""
-        drawing = figures.heatmaps(
-            colours.expand(len(rows), -1, -1, -1),
-            maps,
-            rows=None if len(rows) == 1 else _lines(explained, _SIDE),
-            source=_lines([source], _SIDE * (1 + len(maps)))[0],
-            size=_SIDE,
-            overlay=options.overlay,
-        )
-        content = {path: drawing._repr_png_()}
-        if options.npz:
-            arrays = _arrays(maps, classes, logits[0], found, image)
-            content[path.with_suffix(".npz")] = arrays
-        for place, each in content.items():
-            try:
-                write_bytes(place, each)
-            except OSError as error:
-                raise InputError(f"{place}: cannot be written ({error}).") from None
-        tqdm.write(
-            f"{image}: {picture.width}×{picture.height}, its middle resized to "
-            f"{size}×{size} pixels"
-        )
-        guess = told(logits[0].argmax().item())
-        tqdm.write(f"{found.title}: {logits.shape[1]} classes, predicts {guess}")
-        tqdm.write(f"explained {', '.join(explained)} by {', '.join(chosen)}")
-        if drawing.lacking:
-            tqdm.write(
-                f"no font here has {' '.join(drawing.lacking)}, so the figure has the "
-                "numbers of these letters; install a font for them"
-            )
-        tqdm.write(f"wrote {' and '.join(map(str, content))}")
-    bar.close()
+            lines = [
+                f"{image}: {picture.width}×{picture.height}, its middle resized to "
+                f"{size}×{size} pixels",
+                f"{found.title}: {len(logits)} classes, predicts "
+                + told(logits.argmax().item()),
+                f"explained {', '.join(explained)} by {', '.join(chosen)}",
+            ]
+            if drawing.lacking:
+                lines.append(
+                    f"no font here has {' '.join(drawing.lacking)}, so the figure has "
+                    "the numbers of these letters; install a font for them"
+                )
+            lines.append(f"wrote {' and '.join(map(str, content))}")
+            tqdm.write("\n".join(lines))
+
+
+def _explained(trace, x, methods, targets, update):
+    """Return maps ``[classes, S, S]`` by each method, the classes, and the logits."""
+    import torch
+
+    from modbp.backprop.checks import check_target
+    from modbp.backprop.explain import explain_each, reduce
+
+    maps, seen = {}, []
+
+    def choose(own):
+        if not seen:  # what is predicted may have been asked for by its number too
+            wanted = (check_target(target, own.logits).item() for target in targets)
+            seen.extend([[*dict.fromkeys(wanted)], own.logits[0].detach().cpu()])
+        return seen[0]
+
+    for name, method in methods.items():
+        r = explain_each(trace, x, method, choose)
+        maps[name] = torch.cat([reduce(each, method) for each in r]).cpu()
+        update()
+    return maps, *seen
+
+
+def _drawn(colours, maps, source, explained, overlay):
+    """Draw one row for each class that is explained, of one class without a title."""
+    from modbp import figures
+
+    one = len(explained) == 1
+    source = f"{source}: {explained[0]}" if one else source
+    return figures.heatmaps(
+        colours.expand(len(explained), -1, -1, -1),
+        maps,
+        rows=None if one else _lines(explained, _SIDE),
+        source=_lines([source], _SIDE * (1 + len(maps)))[0],
+        size=_SIDE,
+        overlay=overlay,
+    )
+
+
+def _write(content):
+    from modbp.files import write_bytes
+
+    for path, each in content.items():
+        try:
+            write_bytes(path, each)
+        except OSError as error:
+            raise InputError(f"{path}: cannot be written ({error}).") from None
 
 
 def _targets(words):
