@@ -1,7 +1,6 @@
 """The command line: ``python -m modbp VERB``; ``--help`` lists the verbs."""
 
 import argparse
-import io
 import shlex
 import sys
 from collections.abc import Sequence
@@ -35,9 +34,6 @@ def parser() -> argparse.ArgumentParser:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one verb; return the exit status."""
     arguments = sys.argv[1:] if arguments is None else arguments
-    # Names may be in a script that the terminal cannot show; stderr does this anyway.
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="backslashreplace")
     options = parser().parse_args(arguments)
     options.command = "python -m modbp " + shlex.join(arguments)
     try:
@@ -49,4 +45,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
+    # Names may be in a script that the terminal cannot show; stderr does this anyway.
+    if hasattr(sys.stdout, "reconfigure"):
+        sys.stdout.reconfigure(errors="backslashreplace")
     sys.exit(main())

@@ -6,10 +6,11 @@ each is also the built-in error that a caller would expect (`ValueError`, `TypeE
 """
 
 import difflib
+import math
 
 __all__ = ["DataError", "InputError", "MethodError", "ModbpError", "ResultError"]
-__all__ += ["TraceError", "UnknownName", "WeightsError", "check_once", "check_option"]
-__all__ += ["unknown_name"]
+__all__ += ["TraceError", "UnknownName", "WeightsError", "check_count", "check_once"]
+__all__ += ["check_option", "check_seed", "is_number", "unknown_name"]
 
 
 class ModbpError(Exception):
@@ -64,6 +65,13 @@ def check_option(name, value, fits, remedy):
         raise InputError(f"{name} is {value!r}; {remedy}")
 
 
+def check_count(name, value, least=1):
+    """Refuse what is no number of things, at least so many."""
+    whole = isinstance(value, int) and not isinstance(value, bool)
+    remedy = f"give a whole number, at least {least}."
+    check_option(name, value, lambda value: whole and value >= least, remedy)
+
+
 def check_once(name, values):
     """Refuse a list of names in which one comes twice, or that is none or empty."""
     remedy = "give one name or more, in a list."
@@ -71,6 +79,18 @@ def check_once(name, values):
     for value in values:
         if list(values).count(value) > 1:
             raise InputError(f"{name} has {value!r} twice; give each once.")
+
+
+def check_seed(value):
+    """Refuse what is no seed of the generators that there are."""
+    whole = isinstance(value, int) and not isinstance(value, bool)
+    remedy = "give a whole number from 0 to 2³² − 1."
+    check_option("seed", value, lambda value: whole and 0 <= value < 2**32, remedy)
+
+
+def is_number(value):
+    """Return whether a value is a finite number."""
+    return isinstance(value, (int, float)) and math.isfinite(value)
 
 
 def unknown_name(kind, name, known):

@@ -4,8 +4,15 @@ import argparse
 
 from modbp.errors import InputError
 
-__all__ = ["add_colours", "add_fold", "add_methods", "add_network", "new", "place"]
-__all__ += ["target"]
+__all__ = [
+    "add_colours",
+    "add_fold",
+    "add_methods",
+    "add_network",
+    "new",
+    "place",
+    "target",
+]
 
 
 def new(

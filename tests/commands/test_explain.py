@@ -1,6 +1,7 @@
 """The verb ``explain``, from a picture in a file to a figure in another."""
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,7 @@ import modbp
 from modbp import data, figures, methods
 from modbp.__main__ import main
 from modbp.zoo.data.sources import square
-from modbp.zoo.named import Named, find_network
+from modbp.zoo.named import find_network
 
 MODELS = """
 import torch
@@ -343,9 +344,8 @@ NAMES = ["猫.png", "एक बिल्ली.png", "قطة.png", "$x$ _^{.png"
 def test_names_in_any_script_are_drawn_or_numbered(here, monkeypatch, name):
     """Warnings are errors here, such as one about a letter that a font has not."""
     (here / "cat.png").rename(here / name)
-    named = Named(
-        find_network("mine.py:build").net, "$ 网络", 20, classes=("犬", "$", "ж")
-    )
+    names = ("犬", "$", "ж")
+    named = replace(find_network("mine.py:build"), title="$ 网络", classes=names)
     monkeypatch.setattr("modbp.zoo.named.find_network", lambda *_: named)
     drawn = []
     draw = figures.heatmaps
@@ -355,7 +355,7 @@ def test_names_in_any_script_are_drawn_or_numbered(here, monkeypatch, name):
         return drawn[-1]
 
     monkeypatch.setattr(figures, "heatmaps", heatmaps)
-    line = "--network mine.py:build --target 0 1 2 --methods gradient"
+    line = "--network mine.py:build --size 20 --target 0 1 2 --methods gradient"
     assert main(["explain", name, *line.split()]) == 0
     texts = " ".join(text.get_text() for text in drawn[0].findobj(Text))
     for wanted in (f"{name}, $ 网络", "class 0 犬 (", "class 1 $ (", "class 2 ж ("):
