@@ -186,22 +186,23 @@ def test_float64_is_had_on_the_cpu_where_a_device_has_none():
         assert found.dtype == torch.float64 and torch.equal(found.float(), values)
 
 
-WINDOWS_NAMES = ["naïve café.png", "x × y − ε.png", "猫.png", "$a$ b_{.png"]
-
-
-@pytest.mark.parametrize("name", WINDOWS_NAMES)
+@pytest.mark.parametrize("name", ["café × ε.png", "猫.png"])
 def test_explain_writes_a_figure_in_any_code_page(windows, tmp_path, name):
-    """Files are made and named by the same process: it is its code page that counts."""
     code = "def net():\n    from torch import nn\n    # Größe, ε, 猫\n"
     code += "    parts = nn.Conv2d(3, 4, 3), nn.ReLU(), nn.AdaptiveAvgPool2d(1)\n"
     code += "    return nn.Sequential(*parts, nn.Flatten(), nn.Linear(4, 3))\n"
     (tmp_path / "mine.py").write_text(code, encoding="utf-8")
-    try:
-        Image.new("RGB", (40, 30), "orange").save(os.fsencode(tmp_path / name).decode())
-    except OSError:
-        pytest.skip("this disk does not take the name")
+    Image.new("RGB", (40, 30), "orange").save(tmp_path / name)
     words = ["--network", "mine.py:net", "--size", "20", "--npz"]
     status, out, error = shell(tmp_path, "explain", name, *words, **windows)
     assert (status, error) == (0, "")
     assert {path.suffix for path in tmp_path.glob("*-net.*")} == {".png", ".npz"}
     assert out.splitlines()[-1].startswith("wrote ")
+
+
+def test_what_a_code_page_has_not_is_printed_as_a_number(windows):
+    script = "import runpy, sys; from modbp.commands import explain\n"
+    script += "explain.run = lambda options: print('\\u72ac \\xd7 \\u03b5')\n"
+    script += "sys.argv = ['modbp', 'explain', 'a.png']\n"
+    script += "runpy.run_module('modbp', run_name='__main__')"
+    assert python(windows, script) == ["\\u72ac × \\u03b5"]
