@@ -29,23 +29,27 @@ VERBS = {
 }
 
 # Of the user's settings, those that would lead an install or an import elsewhere.
-ASTRAY = ("PIP_PREFIX", "PIP_TARGET", "PIP_USER", "PYTHONHOME", "PYTHONPATH")
+ASTRAY = (
+    *("PIP_DRY_RUN", "PIP_NO_DEPS", "PIP_PREFIX", "PIP_PYTHON", "PIP_ROOT"),
+    *("PIP_TARGET", "PIP_USER", "PYTHONHOME", "PYTHONPATH"),
+)
 
 # Settings and history of programs stay in the environment, and foreign ones outside.
-OWN = {
-    "IPYTHONDIR": str(ENVIRONMENT / "home" / "ipython"),
-    "JUPYTER_CONFIG_DIR": str(ENVIRONMENT / "home" / "jupyter"),
-    "JUPYTER_DATA_DIR": str(ENVIRONMENT / "home" / "jupyter-data"),
-    "MPLCONFIGDIR": str(ENVIRONMENT / "home" / "matplotlib"),
-    "npm_config_cache": str(ENVIRONMENT / "home" / "npm"),
+HOMES = {
+    "IPYTHONDIR": "ipython",
+    "JUPYTER_CONFIG_DIR": "jupyter",
+    "JUPYTER_DATA_DIR": "jupyter-data",
+    "MPLCONFIGDIR": "matplotlib",
+    "npm_config_cache": "npm",
 }
 
 
 def missing():
     """Return one line about what this Python lacks, or nothing."""
-    if sys.version_info < (3, 11):
+    if not (3, 11) <= sys.version_info[:2] <= (3, 14):
         found = "%d.%d" % sys.version_info[:2]
-        return "this is Python %s; install Python 3.11 or newer and use that." % found
+        remedy = "install Python 3.11 or newer, up to 3.14, and use that."
+        return "this is Python %s; %s" % (found, remedy)
     try:
         import ensurepip  # noqa: F401
         import venv  # noqa: F401
@@ -54,12 +58,17 @@ def missing():
     return ""
 
 
+def stop(why):
+    """End with one sentence on what went wrong and how to go on."""
+    raise SystemExit("noxfile.py: " + why + "give the same command again.")
+
+
 def digest(*patterns):
     """Hash names and contents of the files that match."""
     total = hashlib.sha256()
     for path in sorted({p for pattern in patterns for p in ROOT.glob(pattern)}):
         if path.is_file():
-            total.update(str(path.relative_to(ROOT)).encode() + b"\0")
+            total.update(os.fsencode(path.relative_to(ROOT)) + b"\0")
             total.update(path.read_bytes())
     return total.hexdigest()
 
@@ -84,22 +93,44 @@ def prepare():
     clear = found.split("\n")[0] != origin
     if found:
         stamp.unlink()
-    venv.create(ENVIRONMENT, clear=clear, with_pip=True, symlinks=os.name != "nt")
-    install = [BIN / "python", "-m", "pip", "install", "-r", "requirements.txt"]
-    if subprocess.call([*map(str, install), "-e", "."], cwd=str(ROOT)):
-        raise SystemExit(
-            "noxfile.py: the install stopped; the lines above say why. Mend that, and "
-            "give the same command again."
-        )
+    try:
+        venv.create(ENVIRONMENT, clear=clear, with_pip=True, symlinks=os.name != "nt")
+    except (OSError, subprocess.SubprocessError) as error:
+        stop("no environment can be made in .venv (%s). Mend that, and " % error)
+    python = str(BIN / "python")
+    # The same settings may stand in a file of pip's, which options outdo.
+    install = [python, "-m", "pip", "install", "--no-user", "--target="]
+    wishes = ["-r", "requirements.txt", "-e", "."]
+    if subprocess.call([*install, *wishes], cwd=str(ROOT)):
+        stop("the install stopped; the lines above say why. Mend that, and ")
+    arrived = "import sys, importlib.util as u; sys.exit(not u.find_spec('nox'))"
+    if subprocess.call([python, "-c", arrived], cwd=str(ROOT)):
+        stop("pip installed elsewhere: see `pip config list`. Mend that, and ")
     # Last: an install that was interrupted is done again.
     stamp.write_text(wanted, encoding="utf-8")
 
 
+def own(**more):
+    """Return what the environment's programs are told, and make their homes."""
+    places = {key: ENVIRONMENT / "home" / name for key, name in HOMES.items()}
+    for place in places.values():
+        # IPython warns where there is none.
+        place.mkdir(parents=True, exist_ok=True)
+    told = {key: str(place) for key, place in places.items()}
+    # Without it programs on Windows read and write in the country's code page.
+    return {**told, "PYTHONUTF8": "1", **more}
+
+
+def data():
+    """Return the folder for images, where modbp.data looks too."""
+    named = os.environ.get("MODBP_DATA") or "~/.cache/modbp"
+    return Path(named).expanduser().absolute()
+
+
 def images():
-    """Say which images are there; modbp.data looks in the same places."""
-    home = Path(os.environ.get("MODBP_DATA") or Path.home() / ".cache" / "modbp")
+    """Say which images are there."""
     marks = ("cifar10/.complete", "cifar10/test", "cifar-10-batches-py")
-    return " ".join(mark for mark in marks if (home / mark).exists())
+    return " ".join(mark for mark in marks if (data() / mark).exists())
 
 
 def drop_stale_results():
@@ -127,21 +158,15 @@ def chapters():
 
 
 def execute(session):
-    """Run the chapters whose outputs are not kept yet, side by side, on a core each.
+    """Run the chapters whose outputs are not kept yet, side by side.
 
     Jupyter Book alone runs one after the other, and then finds them in the same cache.
-    What fails here it runs again, and reports.
     """
     cache = BUILD / ".jupyter_cache"
     cache.mkdir(parents=True, exist_ok=True)
-    environment = {**OWN, "JUPYTER_BOOK_BUILD": "1", "OMP_NUM_THREADS": "1"}
-    add = ["notebook", "-p", cache, "add", "--reader", "myst_nb_md", *chapters()]
-    run = ["project", "-p", cache, "execute", "--executor", "local-parallel"]
-    # A chapter that has been renamed since would still be looked for.
-    forget = ["notebook", "-p", cache, "clear", "--force"]
-    session.run(BIN / "jcache", *forget, env=environment, silent=True)
-    session.run(BIN / "jcache", *add, env=environment, silent=True)
-    session.run(BIN / "jcache", *run, "--timeout", "240", env=environment)
+    environment = own(JUPYTER_BOOK_BUILD="1", OMP_NUM_THREADS="1")
+    command = [BIN / "python", ROOT / "book" / "_ext" / "execute.py", cache]
+    session.run(*command, *chapters(), env=environment)
 
 
 def pages():
@@ -170,8 +195,13 @@ if __name__ == "__main__":
         raise SystemExit("noxfile.py: " + problem)
     if verbs == ["clean"]:
         raise SystemExit(remove_made())
-    prepare()
-    command = [str(BIN / "python"), "-m", "nox", "-s", *sys.argv[1:]]
+    if os.environ.get("MODBP_DATA"):  # named from here, read from elsewhere
+        os.environ["MODBP_DATA"] = str(data())
+    try:
+        prepare()
+    except KeyboardInterrupt:
+        stop("interrupted; to go on, ")
+    command = [str(BIN / "python"), "-X", "utf8", "-m", "nox", "-s", *sys.argv[1:]]
     os.chdir(str(ROOT))
     if os.name == "nt":
         raise SystemExit(subprocess.call(command))
@@ -203,7 +233,7 @@ def book(session):
     session.run(
         *(BIN / "jupyter-book", "build", "book", "--config", "_config.yml"),
         *("--path-output", ".", "--all", "-W", "-n", "--keep-going"),
-        env={**OWN, "JUPYTER_BOOK_BUILD": "1"},
+        env=own(JUPYTER_BOOK_BUILD="1"),
     )
     for page in pages():
         if not page.exists():
@@ -218,7 +248,7 @@ def tests(session):
     prepare()
     # The pages are read in one process while the other computes, on a core each.
     parallel = ["-n", "2", "--dist", "loadfile"]
-    environment = {**OWN, "OMP_NUM_THREADS": "1"}
+    environment = own(OMP_NUM_THREADS="1")
     command = [BIN / "python", "-m", "pytest", *parallel, *session.posargs]
     session.run(*command, env=environment)
 
@@ -234,7 +264,7 @@ def lint(session):
         target = notebooks / (path.stem + ".ipynb")
         target.parent.mkdir(parents=True, exist_ok=True)
         convert = [BIN / "jupytext", "--quiet", "--to", "ipynb", "--output"]
-        session.run(*convert, target, path, env=OWN, silent=True)
+        session.run(*convert, target, path, env=own(), silent=True)
         places.append(str(target.relative_to(ROOT)))
     for check in (["format", "--check"], ["check"]):
         session.run(BIN / "ruff", *check, "--no-respect-gitignore", *places)
@@ -244,7 +274,7 @@ def lint(session):
 def bench(session):
     """Compare the cost with Captum and Zennit; arguments after -- choose what."""
     prepare()
-    session.run(BIN / "python", "tests/study/bench/run.py", *session.posargs, env=OWN)
+    session.run(BIN / "python", "tests/study/bench/run.py", *session.posargs, env=own())
 
 
 @nox.session
@@ -260,13 +290,13 @@ def lab(session):
             "checkForUpdates": False,
         },
     }
-    path = Path(
-        OWN["JUPYTER_CONFIG_DIR"], "labconfig", "default_setting_overrides.json"
-    )
+    environment = own()
+    path = Path(environment["JUPYTER_CONFIG_DIR"], "labconfig")
+    path = path / "default_setting_overrides.json"
     path.parent.mkdir(parents=True, exist_ok=True)
     text = json.dumps({"@jupyterlab/" + k: v for k, v in settings.items()})
     path.write_text(text, encoding="utf-8")
-    session.run(BIN / "jupyter-lab", "book", *session.posargs, env=OWN)
+    session.run(BIN / "jupyter-lab", "book", *session.posargs, env=environment)
 
 
 @nox.session

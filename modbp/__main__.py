@@ -6,14 +6,27 @@ import os
 import shlex
 import sys
 from collections.abc import Sequence
+from importlib.metadata import PackageNotFoundError
 
 from modbp.commands import evaluate, explain, run, status, train
 from modbp.errors import ModbpError
 
 
+class _Version(argparse.Action):
+    """Prints the version, which takes a while to find, only when it is asked for."""
+
+    def __call__(self, parser, *_):
+        try:
+            print("modbp", sys.modules["modbp"].__version__)
+        except PackageNotFoundError:
+            print("modbp, which is not installed here; CHANGELOG.md names its version")
+        parser.exit()
+
+
 def parser() -> argparse.ArgumentParser:
     """Return what reads a command; each verb's file adds its own part."""
     whole = argparse.ArgumentParser(prog="python -m modbp", description=__doc__)
+    whole.add_argument("--version", action=_Version, nargs=0, help="say it and stop")
     verbs = whole.add_subparsers(dest="verb", required=True, metavar="VERB")
     for verb in (explain, run, status, train, evaluate):
         verb.add(verbs)
@@ -68,4 +81,7 @@ def _drop_the_rest():
 
 
 if __name__ == "__main__":
+    # Names may be in a script that the terminal cannot show; stderr does this anyway.
+    if hasattr(sys.stdout, "reconfigure"):
+        sys.stdout.reconfigure(errors="backslashreplace")
     sys.exit(main())

@@ -2,8 +2,11 @@
 
 import ast
 import importlib.util
+import os
 import subprocess
 import sys
+import venv
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -12,14 +15,19 @@ ROOT = Path(__file__).parents[1]
 FILE = ROOT / "noxfile.py"
 
 
+def loaded(path):
+    """A file as a module."""
+    spec = importlib.util.spec_from_file_location(f"{path.stem}_under_test", path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
 @pytest.fixture(scope="module")
 def noxfile():
     """The noxfile as a module; nox wants it to be loaded once."""
     pytest.importorskip("nox")
-    spec = importlib.util.spec_from_file_location("noxfile_under_test", FILE)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return loaded(FILE)
 
 
 @pytest.fixture
@@ -51,9 +59,11 @@ def test_every_verb_is_a_session(nox):
 
 def test_an_old_python_gets_as_far_as_being_told(nox, monkeypatch):
     ast.parse(FILE.read_text(encoding="utf-8"), feature_version=(3, 7))
-    monkeypatch.setattr(sys, "version_info", (3, 8, 10))
-    assert nox.missing().startswith("this is Python 3.8; install Python 3.11")
-    assert "\n" not in nox.missing()
+    for version in ((3, 8, 10), (3, 15, 0)):  # no wheels for either
+        monkeypatch.setattr(sys, "version_info", version)
+        found = f"this is Python 3.{version[1]}; install Python 3.11"
+        assert nox.missing().startswith(found)
+        assert "\n" not in nox.missing()
 
 
 @pytest.mark.parametrize("module", ["venv", "ensurepip"])
@@ -68,13 +78,15 @@ def install(nox, monkeypatch):
     """Instead of an install: what each one did, and how the next ones end."""
 
     class Install:
-        cleared, endings = [], []
+        def __init__(self):
+            self.cleared, self.endings, self.commands = [], [], []
 
         def venv(self, path, *, clear, **options):
             path.mkdir(exist_ok=True)
             self.cleared.append(clear)
 
         def pip(self, command, cwd):
+            self.commands.append(command)
             ending = self.endings.pop(0) if self.endings else 0
             if isinstance(ending, type):
                 raise ending
@@ -98,19 +110,143 @@ def test_an_interrupted_install_begins_again_from_nothing(nox, install):
     assert install.cleared == [True, True, False]
 
 
-def test_a_failed_install_is_one_sentence_and_is_done_again(nox, install):
-    install.endings = [1]
-    with pytest.raises(SystemExit, match=r"^noxfile.py: the install stopped; .*\.$"):
+@pytest.mark.parametrize(
+    "endings, told",
+    [([1], "the install stopped"), ([0, 1], "pip installed elsewhere")],
+)
+def test_a_failed_install_is_one_sentence_and_is_done_again(
+    nox, install, endings, told
+):
+    install.endings = endings
+    with pytest.raises(SystemExit, match=rf"^noxfile.py: {told}[^.]*\. [^.]*\.$"):
         nox.prepare()
     nox.prepare()
     assert len(install.cleared) == 2
 
 
-@pytest.mark.parametrize("name", ["PIP_USER", "PIP_TARGET", "PYTHONPATH"])
+@pytest.mark.parametrize("error", [PermissionError(13, "not yours"), OSError(28, "f")])
+def test_an_environment_that_cannot_be_made_is_one_sentence(nox, monkeypatch, error):
+    def create(*arguments, **options):
+        raise error
+
+    monkeypatch.setattr("venv.create", create)
+    with pytest.raises(SystemExit, match=r"^noxfile.py: no environment .*\.$") as told:
+        nox.prepare()
+    assert error.strerror in str(told.value)
+
+
+ASTRAY = "USER TARGET PREFIX ROOT DRY_RUN NO_DEPS PYTHON".split()
+
+
+@pytest.mark.parametrize("name", ["PYTHONPATH", *(f"PIP_{name}" for name in ASTRAY)])
 def test_what_leads_an_install_astray_is_forgotten(nox, install, monkeypatch, name):
     monkeypatch.setenv(name, "elsewhere")
     nox.prepare()
     assert name not in nox.os.environ
+
+
+@pytest.mark.parametrize("line", ["user = true", "target = elsewhere"])
+def test_what_leads_an_install_astray_in_a_file_of_pips_is_outdone(
+    nox, install, monkeypatch, tmp_path, line
+):
+    """Pip itself is asked, for a wheel of one file."""
+    nox.prepare()
+    command = install.commands[0]
+    options = command[command.index("install") : command.index("-r")]
+    monkeypatch.undo()
+
+    home, info = tmp_path / "environment", "leaf-1.dist-info"
+    venv.create(home, with_pip=True, symlinks=os.name != "nt")
+    wheel = tmp_path / "leaf-1-py3-none-any.whl"
+    with zipfile.ZipFile(wheel, "w") as packed:
+        facts = "Metadata-Version: 2.1\nName: leaf\nVersion: 1"
+        packed.writestr(f"{info}/METADATA", facts)
+        packed.writestr(f"{info}/WHEEL", "Wheel-Version: 1.0\nTag: py3-none-any")
+        packed.writestr(f"{info}/RECORD", "")
+        packed.writestr("leaf.py", "")
+    settings = tmp_path / "pip.conf"
+    settings.write_text(f"[install]\n{line}\n", encoding="utf-8")
+    python = home / nox.BIN.name / "python"
+    command = [python, "-m", "pip", *options, "--no-index", "--quiet", wheel]
+    environment = {**os.environ, "PIP_CONFIG_FILE": str(settings)}
+    subprocess.run(command, env=environment, cwd=tmp_path, check=True)
+    subprocess.run([python, "-c", "import leaf"], cwd=home, check=True)
+
+
+def test_homes_of_programs_are_there_before_the_programs_are(nox):
+    told = nox.own(MORE="x")
+    assert told["MORE"] == "x" and told["PYTHONUTF8"] == "1"
+    assert all(Path(told[name]).is_dir() for name in nox.HOMES)
+
+
+def test_images_are_looked_for_where_the_module_does(nox, monkeypatch, tmp_path):
+    from modbp.zoo.data import root
+
+    (tmp_path / "data" / "cifar10" / "test").mkdir(parents=True)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path))
+    for place in (str(tmp_path / "data"), "~/data"):
+        monkeypatch.setenv("MODBP_DATA", place)
+        assert nox.images() == "cifar10/test"
+    assert nox.data() == tmp_path / "data"
+    monkeypatch.delenv("MODBP_DATA")
+    assert nox.data() == root()
+
+
+def test_chapters_run_side_by_side_as_far_as_memory_goes(tmp_path):
+    pytest.importorskip("jupyter_cache")
+    execute = loaded(ROOT / "book" / "_ext" / "execute.py")
+    wanted = {(8, 64): 8, (8, 8): 4, (2, 64): 2, (8, 1): 1, (1, 64): 1, (4, -1): 1}
+    for (cores, gigabytes), count in wanted.items():
+        assert execute.at_a_time(cores, gigabytes * 1e9) == count
+    assert 1 <= execute.cores() <= os.cpu_count()
+    # No container, one without a limit, and one that holds copies of files.
+    free = execute.memory(tmp_path)
+    assert free > 0
+    for name, text in (("current", "900"), ("stat", "anon 1\ninactive_file 300\n")):
+        (tmp_path / f"memory.{name}").write_text(text, encoding="utf-8")
+    (tmp_path / "memory.max").write_text("max\n", encoding="utf-8")
+    assert execute.memory(tmp_path) > 1000
+    (tmp_path / "memory.max").write_text("1000\n", encoding="utf-8")
+    assert execute.memory(tmp_path) == 400
+
+
+CHAPTER = """---
+jupytext:
+  text_representation:
+    extension: .md
+    format_name: myst
+kernelspec:
+  name: python3
+  display_name: Python 3
+  language: python
+---
+
+```{{code-cell}}
+{}
+```
+"""
+
+
+def test_chapters_are_run_once_and_a_failure_does_not_stop_the_others(nox, tmp_path):
+    pytest.importorskip("jupyter_cache")
+    codes = {"a": "6 * 7", "b": "raise KeyError('no')", "c": "print('é', 2)"}
+    for name, code in codes.items():
+        text = CHAPTER.format(code)
+        (tmp_path / f"{name}.md").write_text(text, encoding="utf-8")
+    command = [sys.executable, ROOT / "book" / "_ext" / "execute.py", tmp_path / "kept"]
+    command += [tmp_path / f"{name}.md" for name in codes]
+    for again in (False, True):
+        environment = {**os.environ, **nox.own()}
+        done = subprocess.run(
+            command, env=environment, capture_output=True, encoding="utf-8"
+        )
+        assert done.returncode == 0 and "Warning" not in done.stderr
+        first, *lines = done.stdout.splitlines()
+        assert first.startswith(("3", "1")[again] + " chapters to run, ")
+        found = sorted(line.split("s  ")[1] for line in lines)
+        assert found == (["b: stopped"] if again else ["a", "b: stopped", "c"])
+        assert "KeyError" in done.stderr
 
 
 @pytest.mark.parametrize(

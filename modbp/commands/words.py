@@ -56,6 +56,7 @@ def add_methods(parser: argparse.ArgumentParser, default: str) -> None:
     """Give a parser the choice of methods, saying which there are without."""
     parser.add_argument(
         "--methods",
+        action="extend",
         nargs="+",
         metavar="NAME",
         help=f"also with options, NAME:OPTION=VALUE,… [{default}]",

@@ -5,9 +5,11 @@ from collections.abc import Sequence
 
 import numpy as np
 import torch
+from matplotlib import colormaps
 from matplotlib.figure import Figure
 
 from modbp.errors import InputError
+from modbp.figures.letters import fit_letters
 
 __all__ = ["Drawing", "difference", "gallery", "heatmaps", "legend", "normalise"]
 __all__ += ["note"]
@@ -17,7 +19,17 @@ _COLOURS = {"cmap": "seismic", "vmin": -1, "vmax": 1}
 
 
 class Drawing(Figure):
-    """A figure that a notebook shows at the end of a cell, whatever the backend."""
+    """A figure that a notebook shows at the end of a cell, whatever the backend.
+
+    `lacking` are the letters that no font here has, once it is drawn.
+    """
+
+    lacking = ""
+
+    def draw(self, renderer):
+        """Draw it, with each letter in a font that has it."""
+        self.lacking = "".join(sorted({*self.lacking, *fit_letters(self)}))
+        super().draw(renderer)
 
     def _repr_png_(self):
         stream = io.BytesIO()
@@ -29,7 +41,7 @@ def normalise(maps, percentile=99.5):
     """Scale maps ``[N, H, W]`` to [-1, 1], each by a percentile of absolute values."""
     if not 0 < percentile <= 100:
         raise InputError(f"percentile is {percentile!r}; choose one in (0, 100].")
-    maps = torch.as_tensor(maps).detach().double().cpu().numpy()
+    maps = torch.as_tensor(maps).detach().cpu().double().numpy()
     # Zero stays zero, and single extreme pixels do not hide the rest.
     scale = np.percentile(np.abs(maps), percentile, axis=(1, 2), keepdims=True)
     top = np.abs(maps).max(axis=(1, 2), keepdims=True)
@@ -65,6 +77,7 @@ def difference(
 def heatmaps(
     pictures: torch.Tensor, columns: dict[str, torch.Tensor], *,
     rows: Sequence[str] | None = None, source: str | None = None, size: float = 1.3,
+    overlay: bool = False,
 ) -> Drawing:  # fmt: skip
     """Draw pictures beside their maps.
 
@@ -73,7 +86,7 @@ def heatmaps(
     pictures : ``[N, 3, H, W]`` in [0, 1], one row each
     columns : maps ``[N, H, W]`` by column title; they are normalised here
     rows, source : row titles; and where the pictures come from, written below
-    size : side of one picture in inches
+    size, overlay : side of one picture in inches; whether maps lie on the picture
 
     Returns
     -------
@@ -90,7 +103,10 @@ def heatmaps(
     6
     """
     cells = _cells(pictures, columns)
-    count, width, below = len(pictures), len(cells), 0.25 if source else 0.05
+    if overlay:
+        cells[1:] = [(title, _laid_on(cells[0][1], maps)) for title, maps in cells[1:]]
+    count, width = len(pictures), len(cells)
+    below = 0.13 + 0.12 * _lines([source]) if source else 0.05
     above = 0.15 + 0.16 * _lines(title for title, _ in cells)
     height = size * count + above + below
     figure = Drawing(figsize=(size * width, height), layout=None)
@@ -164,6 +180,14 @@ def _cells(pictures, maps):
             )
     drawn = [(title, normalise(each)) for title, each in maps.items()]
     return [("image", pictures.permute(0, 2, 3, 1).cpu().numpy()), *drawn]
+
+
+def _laid_on(pictures, maps):
+    """Colour pictures ``[N, H, W, 3]``, made pale and grey, where maps are not zero."""
+    grey = 0.5 + 0.5 * pictures.mean(-1, keepdims=True)
+    colours = colormaps[_COLOURS["cmap"]](maps / 2 + 0.5)[..., :3]
+    share = np.abs(maps)[..., None]
+    return share * colours + (1 - share) * grey
 
 
 def _lines(titles):

@@ -11,6 +11,7 @@ from modbp.backprop.rules.products import channel_dim
 from modbp.backprop.trace import Trace
 from modbp.errors import InputError, MethodError
 from modbp.measures.channels import MIXING, channel_dims, side_by_side
+from modbp.measures.precision import in_float64
 
 __all__ = ["Seen", "seen", "taps"]
 
@@ -116,7 +117,7 @@ def taps(net, x, weights=None):
     for call in calls:
         if call.kind not in MIXING:
             continue
-        W = (call.layer.weight if weights is None else weights[call.name]).double()
+        W = in_float64(call.layer.weight if weights is None else weights[call.name])
         read = call.sources[0]
         # Of a picture that was flattened on the way from the layer below.
         while outputs[read].ndim < 3 and calls[read].kind not in (*MIXING, "input"):

@@ -14,6 +14,7 @@ from modbp.backprop.rules.products import channel_dim
 from modbp.backprop.trace import Trace
 from modbp.errors import InputError, MethodError, unknown_name
 from modbp.measures.channels import MIXING
+from modbp.measures.precision import in_float64
 
 __all__ = ["fit"]
 
@@ -117,8 +118,8 @@ class _Sums:
         self.on += _per_neuron(call, on)
         self.y += _per_neuron(call, y)
         self.y_on += _per_neuron(call, y * on)
-        self.x_on += collect(on)[0].double()
-        self.xy_on += collect(y * on)[0].double()
+        self.x_on += in_float64(collect(on)[0])
+        self.xy_on += in_float64(collect(y * on)[0])
 
     def pattern(self, estimator):
         def along(vector):
@@ -127,7 +128,7 @@ class _Sums:
         on = self.on.clamp(min=1)
         y = self.y / self.count if estimator == "code" else self.y_on / on
         covariance = (self.xy_on - self.x_on * along(y)) / along(on)
-        variance = (self.weight * covariance).flatten(1).sum(1)
+        variance = (in_float64(self.weight) * covariance).flatten(1).sum(1)
         # Without any, the covariance is zero too.
         variance = torch.where(variance == 0, 1.0, variance)
         return (covariance / along(variance)).to(self.weight)
@@ -135,4 +136,4 @@ class _Sums:
 
 def _per_neuron(call, values):
     dim = channel_dim(call, values.ndim)
-    return values.double().movedim(dim, 0).flatten(1).sum(1)
+    return in_float64(values).movedim(dim, 0).flatten(1).sum(1)

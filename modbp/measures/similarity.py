@@ -4,6 +4,7 @@ import numpy as np
 import torch
 
 from modbp.errors import InputError, check_option
+from modbp.measures.precision import in_float64
 
 __all__ = ["cosine", "pairwise", "random_floor", "ssim"]
 
@@ -95,7 +96,7 @@ def _check_finite(*tensors):
 
 def _unit(r, dim):
     """Scale vectors to length one in float64; zero vectors become NaN."""
-    r = r.double()
+    r = in_float64(r)
     # By the largest entry first, as the square of 1e-200 is zero.
     r = r / r.abs().amax(dim, keepdim=True)
     return r / r.norm(dim=dim, keepdim=True)

@@ -175,7 +175,7 @@ def _linear(operator):
 
     def through(function, v):
         r = torch.from_numpy(v.reshape(1, -1)).to(operator.dtype)
-        return function(r)[0].double().numpy()
+        return function(r)[0].cpu().double().numpy()
 
     ways = (partial(through, way) for way in (operator.apply, operator.adjoint))
     return LinearOperator(operator.shape, *ways, dtype=np.float64)

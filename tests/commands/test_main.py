@@ -5,12 +5,14 @@ import re
 import shlex
 import subprocess
 import sys
+from importlib.metadata import PackageNotFoundError
 
 import numpy as np
 import pytest
 from commands.shell import ROOT, shell
 from PIL import Image
 
+import modbp
 from modbp import data, models
 from modbp.__main__ import main, parser
 from modbp.errors import InputError
@@ -25,6 +27,20 @@ def test_help_names_every_verb(capsys):
     assert text.startswith("usage: python -m modbp")
     for verb in ("explain", "train", "evaluate", "run", "status"):
         assert f"\n    {verb} " in text
+
+
+def test_the_version_is_told_and_that_there_is_none_where_nothing_is_installed(
+    monkeypatch, capsys
+):
+    def nothing(name):
+        raise PackageNotFoundError(name)
+
+    for told in (f"modbp {modbp.__version__}\n", "modbp, which is not installed here"):
+        with pytest.raises(SystemExit) as caught:
+            main(["--version"])
+        assert caught.value.code == 0
+        assert capsys.readouterr().out.startswith(told)
+        monkeypatch.setattr("importlib.metadata.version", nothing)
 
 
 @pytest.mark.parametrize("words", ["", "explain", "run csc", "status", "train"])

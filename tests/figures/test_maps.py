@@ -3,9 +3,14 @@
 import numpy as np
 import pytest
 import torch
+from matplotlib import colormaps
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.font_manager import fontManager
 
 import modbp
 from modbp import figures
+from modbp.figures import letters
+from modbp.figures.maps import Drawing
 
 
 def test_channels_are_summed_or_the_largest_counts():
@@ -71,3 +76,80 @@ def test_a_gallery_has_the_pictures_first_and_then_a_cell_per_method():
 def test_a_column_needs_one_map_per_picture(draw):
     with pytest.raises(modbp.ModbpError, match="'m' has 1 maps for 2 pictures"):
         draw(torch.rand(2, 3, 4, 4), {"m": torch.rand(1, 4, 4)})
+
+
+def test_maps_lie_on_the_picture_where_they_are_not_zero():
+    pictures = torch.tensor([0.0, 1.0, 0.2]).reshape(1, 3, 1, 1).expand(1, 3, 1, 4)
+    maps = {"m": torch.tensor([[[0.0, 2.0, -2.0, 1.0]]])}
+    figure = figures.heatmaps(pictures, maps, overlay=True)
+    image, laid = (ax.images[0].get_array()[0] for ax in figure.axes)
+    assert np.allclose(image, [0, 1, 0.2])
+    # A grey of the mean, 0.4, made pale; the ends of the colours; and half of each.
+    pale = 0.7
+    assert np.allclose(laid[0], pale)
+    assert np.allclose(laid[1], [0.5, 0, 0]) and np.allclose(laid[2], [0, 0, 0.3])
+    middle = np.array(colormaps["seismic"](0.75)[:3])
+    assert np.allclose(laid[3], middle / 2 + pale / 2)
+
+
+@pytest.fixture
+def font(tmp_path):
+    """A font with one letter, which no other one here has."""
+    builder = pytest.importorskip("fontTools.fontBuilder")
+    pens = pytest.importorskip("fontTools.pens.ttGlyphPen")
+    pen = pens.TTGlyphPen(None)
+    pen.moveTo((0, 0))
+    for corner in ((500, 0), (500, 700), (0, 700)):
+        pen.lineTo(corner)
+    pen.closePath()
+    glyphs = {".notdef": pens.TTGlyphPen(None).glyph(), "letter": pen.glyph()}
+    font = builder.FontBuilder(1000, isTTF=True)
+    font.setupGlyphOrder([*glyphs])
+    font.setupCharacterMap({ord("𐕰"): "letter"})
+    font.setupGlyf(glyphs)
+    font.setupHorizontalMetrics({name: (600, 0) for name in glyphs})
+    font.setupHorizontalHeader(ascent=800, descent=-200)
+    font.setupNameTable({"familyName": "One letter", "styleName": "Regular"})
+    font.setupOS2(sTypoAscender=800, sTypoDescender=-200)
+    font.setupPost()
+    font.save(tmp_path / "one.ttf")
+    before = [*fontManager.ttflist]
+    letters._family.cache_clear()
+    fontManager.addfont(tmp_path / "one.ttf")
+    yield
+    fontManager.ttflist[:] = before
+    letters._family.cache_clear()
+    fontManager._findfont_cached.cache_clear()
+
+
+def drawn(said, size=20):
+    """A figure of one text, and its pixels."""
+    figure = Drawing(figsize=(4, 1), dpi=50)
+    figure.text(0.05, 0.3, said, fontsize=size)
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    return figure, np.asarray(canvas.buffer_rgba())
+
+
+def test_a_letter_is_drawn_in_a_font_that_has_it(font):
+    """Warnings are errors here."""
+    figure, found = drawn("a𐕰b")
+    assert figure.lacking == "" and figure.texts[0].get_text() == "a𐕰b"
+    _, without = drawn("ab")
+    assert (found < 128).sum() > (without < 128).sum() + 100  # the letter is a block
+
+
+@pytest.mark.parametrize("letter", ["𐕱", "\x07", "\ud800", "\ue000", "\t"])
+def test_a_letter_that_no_font_has_becomes_its_number(letter):
+    for said in (f"ä{letter}b\nc", f"{letter}$x^2$"):
+        figure, found = drawn(said)
+        number = ascii(letter)[1:-1]
+        assert figure.lacking == letter
+        assert figure.texts[0].get_text() == said.replace(letter, number)
+        assert (drawn(figure.texts[0].get_text())[1] == found).all()
+
+
+@pytest.mark.parametrize("said", ["plain", "Größe, ε × γ", "$\\nabla$ é", "ы\nя"])
+def test_what_the_usual_font_has_is_left_as_it_is(said):
+    figure, _ = drawn(said)
+    assert figure.lacking == "" and figure.texts[0].get_text() == said

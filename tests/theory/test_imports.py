@@ -50,7 +50,7 @@ surrogate.gamma_backward(mats, [1, 1], 1)
 def run(code, *options):
     """What a fresh process says, its two streams."""
     command = [sys.executable, *options, "-c", code]
-    return subprocess.run(command, capture_output=True, text=True, check=True)
+    return subprocess.run(command, capture_output=True, encoding="utf-8", check=True)
 
 
 def test_every_function_of_the_theory_works_without_torch():

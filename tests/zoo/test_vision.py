@@ -17,7 +17,7 @@ def test_in_a_fresh_process_both_orders_of_import_work_without_a_warning():
         "net = torchvision.models.squeezenet1_1(num_classes=2)"
     )
     command = [sys.executable, "-W", "error", "-c", program]
-    done = subprocess.run(command, capture_output=True, text=True)
+    done = subprocess.run(command, capture_output=True, encoding="utf-8")
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 

@@ -124,7 +124,7 @@ class Patterns(Experiment):
             kind: rounded(spectra.ratio(chain.operator(name, 0)))
             for kind, chain in self._single.items()
         }
-        both = (fitted[e][name].flatten(1).double() for e in ESTIMATORS)
+        both = (fitted[e][name].flatten(1).cpu().double() for e in ESTIMATORS)
         cell["estimators"] = _spread(torch.cosine_similarity(*both).numpy())
         return cell
 
@@ -153,7 +153,7 @@ class Patterns(Experiment):
         chain = backward(self.subject.net, self._tested, KINDS[unit], self._fitted)
         start, (images, classes) = self.layers[-1], chain.logits.shape
         eye = torch.eye(classes)[:, None].expand(-1, images, -1).contiguous()
-        M = chain.pull(eye, start)["input"].flatten(2).double().numpy()
+        M = chain.pull(eye, start)["input"].flatten(2).cpu().double().numpy()
         medians = measure(chain, start, [*self.layers[::-1], "input"]).median()
         return {
             "ratio": _spread([spectra.ratio(M[:, n].T) for n in range(images)]),

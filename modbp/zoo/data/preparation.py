@@ -168,7 +168,9 @@ class Preparation:
 
 
 def _are_three(values, least):
-    return len(values) == 3 and all(least < value < math.inf for value in values)
+    # As float32, in which 1e300 is infinite and 1e-300 zero.
+    seen = torch.tensor([*map(float, values)]).tolist()
+    return len(seen) == 3 and all(least < value < math.inf for value in seen)
 
 
 def _drawn():
