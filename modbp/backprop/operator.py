@@ -206,7 +206,7 @@ class Operator:
 
     def _check_pair(self, r, down, u, up):
         """Refuse what is no transpose, since autograd missed a part of the rule."""
-        r, down, u, up = (each.double() for each in (r, down, u, up))
+        r, down, u, up = (each.cpu().double() for each in (r, down, u, up))
         off = ((down * u).sum(2) - (r * up).sum(2)).abs()
         if not (off <= 1e-3 * down.norm(dim=2) * u.norm(dim=2)).all():
             raise MethodError(

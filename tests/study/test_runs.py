@@ -417,8 +417,8 @@ def test_a_full_disk_is_told_and_what_is_finished_is_kept(tmp_path, monkeypatch)
     output = tmp_path / "a"
     written = []
 
-    def full(path, mode):
-        stream = open(path, mode)
+    def full(path, mode, opened=open):
+        stream = opened(path, mode)  # in bytes
         written.append(path)
         if len(written) == 5:  # the lock, the plan and two units fit
             stream.close()
