@@ -20,7 +20,7 @@ from modbp.backprop.trace.places import Place, line_of_user, place
 from modbp.backprop.trace.untouched import memory, unchanged
 from modbp.errors import InputError, ModbpError, TraceError
 
-__all__ = ["Graph", "Node", "Piece", "entries", "mapped", "record"]
+__all__ = ["LIKE_OTHERS", "Graph", "Node", "Piece", "entries", "mapped", "record"]
 
 # What tells Python the value of an entry; a branch by it would be that of one sample.
 _REVEALING = {
@@ -28,8 +28,12 @@ _REVEALING = {
     *("__bool__", "__int__", "__float__", "__index__", "__complex__", "__array__"),
     *("__dlpack__", "unique", "unique_consecutive", "nonzero", "argwhere"),
 }
-# Functions that write running statistics without telling so, and where these stand.
-_STATISTICS = {"batch_norm": slice(1, 3), "instance_norm": slice(1, 3)}
+# Functions that write running statistics without telling so.
+_STATISTICS = ("batch_norm", "instance_norm")
+# Of these the first tensor tells a shape and a type alone; of those the others do.
+_LIKE = {"zeros_like", "ones_like", "full_like", "empty_like", "new_zeros", "new_ones"}
+_LIKE |= {"new_full", "new_empty"}
+LIKE_OTHERS = ("expand_as", "view_as", "reshape_as", "type_as", "to")
 # How often a model runs that may be random: one that tosses a coin is missed once in
 # a thousand times.
 _REPETITIONS = 10
@@ -48,6 +52,7 @@ class Node:
     # Of the output for one sample; None if there are several.
     shape: torch.Size | None = None
     dtype: torch.dtype | None = None
+    device: torch.device | None = None
     place: Place = Place()
     # Whether autograd sees something else than the call; what speaks against it; and
     # whether it overwrites what it reads.
@@ -255,11 +260,13 @@ class _Run:
         """Do what the model asks for, and write it down if it depends on the input."""
         name = _name(function)
         if name in _STATISTICS:
-            for tensor in _tensors(args[_STATISTICS[name]]):
+            for tensor in _tensors(args[1:], kwargs):
                 self.write(tensor)
         tensors = _tensors(args, kwargs)
         traced = [tensor for tensor in tensors if self.value(tensor) is not None]
-        if not traced:
+        if not any(
+            self.value(tensor) is not None for tensor in _read(name, args, kwargs)
+        ):
             return function(*args, **kwargs)
         here = place(self.paths, _Run.graph.__code__)
         if getattr(function, "__name__", "") in _REVEALING:
@@ -281,7 +288,8 @@ class _Run:
                 "write that change out of place."
             )
         # Names are looked up first: a change in place gives another meaning to them.
-        node.args, node.kwargs = mapped(self.named(name), (args, kwargs))
+        given = {key: value for key, value in kwargs.items() if key != "out"}
+        node.args, node.kwargs = mapped(self.named(name), (args, given))
         node.blocked = not torch.is_grad_enabled()
         self.written.clear()
         try:
@@ -302,6 +310,7 @@ class _Run:
             self.stale.add(number)
         if isinstance(result, torch.Tensor):
             node.shape, node.dtype = result.shape, result.dtype
+            node.device = result.device
             self.name(result, node)
         else:
             keys = result if isinstance(result, dict) else range(len(outputs))
@@ -386,6 +395,15 @@ def _name(function):
         return function.__self__.__name__
     name = name.partition(".")[0]  # an operator's overload
     return name.strip("_") if name.startswith("__") else name
+
+
+def _read(name, args, kwargs):
+    """Return the tensors whose values a call reads."""
+    if name in _LIKE:
+        return _tensors(args[1:], kwargs)
+    return (
+        _tensors(args[:1]) if name in LIKE_OTHERS and args else _tensors(args, kwargs)
+    )
 
 
 def _name_steps(nodes):

@@ -1,0 +1,396 @@
+"""Layers that people bring, in all their spellings: each against its definition."""
+
+from contextlib import suppress
+
+import pytest
+import torch
+import torch.nn.functional as F
+from nets import Net, normal, relative, trained, uniform
+from torch import nn
+
+import modbp
+from modbp import methods
+from modbp.backprop.trace import Trace
+from modbp.errors import MethodError
+from modbp.zoo.vision import load_torchvision
+
+vision = load_torchvision()
+
+IMAGES = (4, 4, 4)
+VECTORS = (6,)
+TOKENS = (3, 6)
+
+
+def parts():
+    """Return what functions of the tables find on their network."""
+    return {
+        "conv": nn.Conv2d(4, 4, 3, padding=1),
+        "point": nn.Conv2d(4, 4, 1),
+        "eca": nn.Conv1d(1, 1, 3, padding=1, bias=False),
+        "spatial": nn.Conv2d(2, 1, 3, padding=1),
+        "squeeze": nn.Linear(4, 2),
+        "excite": nn.Linear(2, 4),
+        "wide": nn.Conv2d(4, 8, 1),
+        "fc": nn.Linear(6, 6),
+        "norm": nn.BatchNorm2d(4),
+        "slope": nn.Parameter(torch.empty(4)),
+        "matrix": nn.Parameter(torch.empty(6, 5)),
+        "vector": nn.Parameter(torch.empty(6)),
+        "picture": nn.Parameter(torch.empty(1, 4, 4, 4)),
+        "token": nn.Parameter(torch.empty(1, 1, 6)),
+        "kernel": nn.Parameter(torch.empty(4, 4, 2, 2)),
+    }
+
+
+def se(n, x):
+    return torch.sigmoid(n.excite(n.squeeze(x.mean((2, 3))).relu()))
+
+
+def pooled(n, x):
+    return F.adaptive_avg_pool2d(x, 1)
+
+
+def cbam(n, x):
+    both = torch.cat([x.mean(1, keepdim=True), x.max(1, keepdim=True)[0]], 1)
+    return torch.sigmoid(n.spatial(both))
+
+
+def same(x, kernel, stride, value=0.0):
+    """Pad as TensorFlow does."""
+    pads = []
+    for size in reversed(x.shape[-2:]):
+        total = max((-(-size // stride) - 1) * stride + kernel - size, 0)
+        pads += [total // 2, total - total // 2]
+    return F.pad(x, pads, value=value)
+
+
+def added(x, other):
+    x += other
+    return x
+
+
+def multiplied(x, other):
+    x *= other
+    return x
+
+
+def divided(x, other):
+    x /= other
+    return x
+
+
+def subtracted(x, other):
+    x -= other
+    return x
+
+
+def shuffled(x, groups):
+    n, c, h, w = x.size()
+    x = x.view(n, groups, c // groups, h, w)
+    return torch.transpose(x, 1, 2).contiguous().view(n, -1, h, w)
+
+
+def asserting(x):
+    assert x.shape[1] == 4 and x.ndim == 4 and len(x) and x.dim() == 4
+    assert x.size(-1) == x.size()[2], f"{x.shape}"
+    torch._assert(x.shape[2] == 4, "size")
+    return F.pad(x, (0, x.shape[-1] % 3)) if x.numel() else x
+
+
+def made(x):
+    """Overwrite a copy under its own name."""
+    h = x.clone()
+    h.mul_(2).add_(1)
+    return h
+
+
+# What shares out by contribution: ``a ⊙ Jᵀ(r / J a)`` with the derivative `J`.
+LINEAR = {
+    IMAGES: [
+        # Convolutions with padding of every kind
+        nn.Conv2d(4, 3, 2, padding="same", bias=False),
+        nn.Conv2d(4, 3, (2, 3), padding="same", dilation=(3, 1), bias=False),
+        nn.Conv2d(4, 3, (4, 2), padding="same", bias=False),
+        nn.Conv2d(4, 3, 3, padding=1, padding_mode="reflect", bias=False),
+        nn.Conv2d(4, 3, 3, padding=1, padding_mode="replicate", bias=False),
+        nn.Conv2d(4, 3, 3, padding=(2, 1), padding_mode="circular", bias=False),
+        nn.Conv2d(4, 3, 2, padding="same", padding_mode="circular", bias=False),
+        lambda n, x: F.conv2d(same(x, 3, 2), n.conv.weight, stride=2),
+        lambda n, x: F.conv2d(x, n.kernel, None, 1, "same"),
+        lambda n, x: F.conv2d(x, n.kernel, padding="same", dilation=3),
+        lambda n, x: F.conv2d(input=x, weight=n.kernel, stride=2),
+        lambda n, x: torch.conv2d(x, n.kernel),
+        nn.ConvTranspose2d(4, 3, 3, 2, bias=False),
+        lambda n, x: F.conv_transpose2d(x, n.kernel, stride=2, output_padding=1),
+        # Padding
+        nn.ZeroPad2d((1, 0, 2, 1)),
+        nn.ReflectionPad2d(2),
+        nn.ReplicationPad2d((1, 2, 0, 1)),
+        nn.CircularPad2d(1),
+        nn.ConstantPad2d(1, 0.0),
+        nn.ConstantPad2d(-1, 0.0),
+        lambda n, x: F.pad(x, (1, 1)),
+        lambda n, x: F.pad(x, (1, 0, 0, 1), "constant", 0),
+        lambda n, x: F.pad(x, pad=[1, 1, 1, 1], mode="replicate"),
+        lambda n, x: F.pad(x, (0, 0, 0, 0, 2, 2)),
+        lambda n, x: F.pad(x[:, :, ::2, ::2], (0, 0, 0, 0, 1, 1), "constant", 0),
+        lambda n, x: asserting(x),
+        # Resizing
+        nn.Upsample(scale_factor=2),
+        nn.Upsample(scale_factor=(2, 1), mode="bilinear"),
+        nn.Upsample(size=(7, 5), mode="bicubic", align_corners=True),
+        nn.UpsamplingNearest2d(scale_factor=2),
+        nn.UpsamplingBilinear2d(size=6),
+        lambda n, x: F.interpolate(x, scale_factor=1.5, mode="nearest-exact"),
+        lambda n, x: F.interpolate(x, 3, mode="bilinear", antialias=True),
+        lambda n, x: F.interpolate(x, size=3, mode="area"),
+        lambda n, x: F.interpolate(x, x.shape[-1] * 2, None, "bicubic", False),
+        lambda n, x: F.interpolate(x, size=x.shape[-2:], mode="nearest"),
+        nn.PixelShuffle(2),
+        nn.PixelUnshuffle(2),
+        lambda n, x: F.pixel_unshuffle(x, downscale_factor=2),
+        nn.ChannelShuffle(2),
+        lambda n, x: shuffled(x, 2),
+        lambda n, x: F.channel_shuffle(x, 2),
+        nn.Fold((5, 5), 2) if False else nn.Unfold(2),
+        lambda n, x: F.unfold(x, 3, padding=1),
+        lambda n, x: x.unfold(2, 2, 1),
+        # Splitting and joining
+        lambda n, x: x.split(2, 1)[1],
+        lambda n, x: x.split([1, 3], dim=1)[1],
+        lambda n, x: torch.split(x, 3, -1)[0],
+        lambda n, x: torch.split_with_sizes(x, [1, 3], 1)[0],
+        lambda n, x: x.chunk(2, 1)[0],
+        lambda n, x: torch.chunk(x, chunks=2, dim=-3)[1],
+        lambda n, x: x.tensor_split(3, dim=1)[2],
+        lambda n, x: torch.tensor_split(x, (1, 2), 1)[1],
+        lambda n, x: x.unbind(1)[2],
+        lambda n, x: torch.unbind(x, dim=-1)[0],
+        lambda n, x: torch.hsplit(x, 2)[1],
+        lambda n, x: torch.dsplit(x, 2)[1],
+        lambda n, x: [*x.permute(0, 2, 3, 1).unbind(-1)][1],
+        lambda n, x: (lambda a, b: torch.cat([b, a], 1))(*x.chunk(2, 1)),
+        lambda n, x: (lambda a, b: a + b)(*x.split(2, 1)),
+        lambda n, x: x[:, 1],
+        lambda n, x: x[:, 1:3],
+        lambda n, x: x[..., ::2],
+        lambda n, x: x[:, :, -1, 0],
+        lambda n, x: x[:, [0, 2]],
+        lambda n, x: x[:, torch.tensor([True, False, True, False])],
+        lambda n, x: x[:, None, :, 1:],
+        lambda n, x: x.narrow(1, 1, 2),
+        lambda n, x: torch.narrow(x, dim=2, start=0, length=3),
+        lambda n, x: x.select(1, 0),
+        lambda n, x: torch.select(x, -1, 2),
+        lambda n, x: x.index_select(1, torch.tensor([3, 1])),
+        lambda n, x: torch.stack([x, x], 1),
+        lambda n, x: torch.stack((x[:, :2], x[:, 2:]), dim=-1),
+        lambda n, x: torch.hstack([x, x]),
+        lambda n, x: torch.cat([x, x[:, :1]], 1),
+        # Turning and repeating
+        lambda n, x: x.expand(-1, 4, 4, 4),
+        lambda n, x: x[:, :1].expand(-1, 3, -1, -1),
+        lambda n, x: x[:, :1].expand_as(x) + x,
+        lambda n, x: x.mean(1, keepdim=True).broadcast_to(x.shape),
+        lambda n, x: x.repeat(1, 2, 1, 1),
+        lambda n, x: torch.tile(x, (1, 1, 2, 1)),
+        lambda n, x: torch.tile(x, (2, 1)),
+        lambda n, x: x.repeat_interleave(2, dim=1),
+        lambda n, x: x.flip(1),
+        lambda n, x: torch.flip(x, [2, 3]),
+        lambda n, x: x.flip((-1,)),
+        lambda n, x: x.roll(1, 2),
+        lambda n, x: torch.roll(x, shifts=(1, -1), dims=(2, 3)),
+        lambda n, x: torch.rot90(x, 1, (2, 3)),
+        lambda n, x: x.movedim(1, -1),
+        lambda n, x: torch.moveaxis(x, 1, 3),
+        lambda n, x: x.swapaxes(1, 2),
+        lambda n, x: x.mT,
+        lambda n, x: x.flatten(1).unflatten(1, (2, -1)),
+        lambda n, x: x.view(len(x), 2, 2, 4, 4).sum(1),
+        lambda n, x: x.reshape(x.shape[0], -1)[:, None].squeeze(1),
+        lambda n, x: x.diagonal(dim1=2, dim2=3),
+        lambda n, x: torch.tril(x),
+        # Sums and averages
+        lambda n, x: x.sum(1),
+        lambda n, x: torch.sum(x, (2, 3)),
+        lambda n, x: x.sum(dim=-1, keepdim=True),
+        lambda n, x: x.mean(1, True),
+        lambda n, x: x.mean(dim=[2, 3], keepdim=False),
+        lambda n, x: x.flatten(2).mean(-1),
+        lambda n, x: x.mean(3).mean(2),
+        lambda n, x: torch.mean(x, 2),
+        lambda n, x: F.avg_pool2d(same(x, 3, 2), 3, 2),
+        lambda n, x: F.lp_pool2d(x, 1, 2) if False else F.avg_pool2d(x, 2, 1),
+        # Additions
+        lambda n, x: x + x.mean((2, 3), keepdim=True),
+        lambda n, x: added(x.clone(), x.flip(1)),
+        lambda n, x: torch.add(x, x.flip(2), alpha=2),
+        lambda n, x: x.flip(1).add_(x, alpha=0.5),
+        lambda n, x: sum([x, x.flip(1), x.flip(2)]),
+        lambda n, x: x - x.flip(1),
+        lambda n, x: torch.sub(x, x.flip(1), alpha=3),
+        lambda n, x: subtracted(x.clone(), x.flip(1)),
+        lambda n, x: torch.rsub(x, x.flip(1)),
+        lambda n, x: x - x.mean(1, keepdim=True) / 2,
+        # Maxima
+        nn.MaxPool2d(2),
+        lambda n, x: F.max_pool2d(same(x, 3, 2, -torch.inf), 3, 2),
+        lambda n, x: F.max_pool2d(x, 2, return_indices=True)[0],
+        lambda n, x: x.amax(1),
+        lambda n, x: x.amax((2, 3)),
+        lambda n, x: torch.amax(x, dim=(-1, 1), keepdim=True),
+        lambda n, x: x.max(1)[0],
+        lambda n, x: x.max(dim=1, keepdim=True).values,
+        lambda n, x: torch.max(x, -1, True)[0],
+        lambda n, x: x.flatten(2).max(2)[0],
+        lambda n, x: x.max(2)[0].max(2)[0],
+    ],
+    VECTORS: [
+        lambda n, x: x @ n.matrix,
+        lambda n, x: torch.matmul(x, n.matrix),
+        lambda n, x: torch.mm(input=x, mat2=n.matrix),
+        lambda n, x: x.matmul(n.fc.weight.t()),
+        lambda n, x: F.linear(x, n.fc.weight),
+        lambda n, x: torch.addmm(torch.zeros(5).double(), x, n.matrix),
+        lambda n, x: x @ n.vector,
+        lambda n, x: F.linear(x, n.vector),
+        lambda n, x: x.sum(1),
+        lambda n, x: (x @ n.matrix).squeeze(),
+        lambda n, x: F.linear(x, n.vector[None]).squeeze(-1),
+        lambda n, x: F.linear(x, n.vector[None]).squeeze(),
+        lambda n, x: F.linear(x, n.vector[None]).flatten(),
+        lambda n, x: F.linear(x, n.vector[None])[:, 0],
+        lambda n, x: F.linear(x, n.vector[None]).view(-1),
+        lambda n, x: F.linear(x, n.vector[None]).reshape(len(x)),
+    ],
+    TOKENS: [
+        nn.Linear(6, 4, bias=False),
+        lambda n, x: x @ n.matrix,
+        lambda n, x: n.matrix.t() @ x.mT,
+        lambda n, x: torch.matmul(n.fc.weight[:2, :3], x),
+        lambda n, x: F.linear(x.mT, n.fc.weight[:, :3]).transpose(1, 2),
+        lambda n, x: x.mean(1),
+        lambda n, x: x[:, 0],
+        lambda n, x: x.repeat_interleave(2, -1),
+    ],
+}  # fmt: skip
+# What hands all of an entry's relevance to the entry it was made of.
+PASSING = {
+    IMAGES: [
+        *(nn.SiLU(), nn.SiLU(inplace=True), nn.Hardswish(), nn.GELU(), nn.Mish()),
+        *(nn.GELU(approximate="tanh"), nn.ELU(), nn.ELU(0.5, True), nn.SELU()),
+        *(nn.CELU(), nn.LeakyReLU(), nn.LeakyReLU(0.3, inplace=True), nn.PReLU()),
+        *(nn.PReLU(4), nn.RReLU(), nn.Sigmoid(), nn.Hardsigmoid(), nn.Tanh()),
+        *(nn.Hardtanh(), nn.Softplus(), nn.Softsign(), nn.LogSigmoid(), nn.ReLU6()),
+        *(nn.Tanhshrink(), nn.Softshrink(), nn.Hardshrink(), nn.Threshold(0.1, 0)),
+        lambda n, x: F.silu(x),
+        lambda n, x: F.silu(x.clone(), inplace=True),
+        lambda n, x: F.hardswish(input=x),
+        lambda n, x: F.gelu(x, approximate="tanh"),
+        lambda n, x: F.leaky_relu(x, 0.2),
+        lambda n, x: F.leaky_relu_(x.clone(), negative_slope=0.2),
+        lambda n, x: F.prelu(x, n.slope),
+        lambda n, x: torch.prelu(x, n.slope),
+        lambda n, x: F.elu(x, alpha=2.0),
+        lambda n, x: F.elu_(x.clone()),
+        lambda n, x: x.sigmoid(),
+        lambda n, x: x.clone().sigmoid_(),
+        lambda n, x: torch.sigmoid(x),
+        lambda n, x: F.sigmoid(x),
+        lambda n, x: torch.tanh(x),
+        lambda n, x: x.clone().tanh_(),
+        lambda n, x: F.softplus(x, beta=2),
+        lambda n, x: x.clamp(-1, 1),
+        lambda n, x: torch.clamp(x, max=0.5),
+        lambda n, x: x.clip(min=-0.5),
+        lambda n, x: x.clamp_min(0.1),
+        lambda n, x: x.clamp(min=0, max=1),
+        lambda n, x: F.hardtanh(x, 0, 6),
+        lambda n, x: F.relu6(x.clone(), inplace=True),
+        # Times and plus constants
+        lambda n, x: 2 * x,
+        lambda n, x: x * torch.tensor(3.0),
+        lambda n, x: x.mul(n.slope[:, None, None]),
+        lambda n, x: n.picture * x,
+        lambda n, x: torch.mul(n.slope.view(1, 4, 1, 1), x),
+        lambda n, x: multiplied(x.clone(), n.picture),
+        lambda n, x: torch.multiply(x, 0.5),
+        lambda n, x: x / 3,
+        lambda n, x: x / n.picture,
+        lambda n, x: divided(x.clone(), 4),
+        lambda n, x: torch.div(x, n.slope[:, None, None]),
+        lambda n, x: x.true_divide(2),
+        lambda n, x: -x,
+        lambda n, x: x.neg(),
+        lambda n, x: x + 1,
+        lambda n, x: 1 + x,
+        lambda n, x: x + n.picture,
+        lambda n, x: n.slope[:, None, None] + x,
+        lambda n, x: torch.add(x, n.picture, alpha=2),
+        lambda n, x: torch.add(n.picture, x, alpha=2),
+        lambda n, x: x - 0.5,
+        lambda n, x: 1 - x,
+        lambda n, x: n.picture - x,
+        lambda n, x: torch.sub(n.picture, x, alpha=3),
+        lambda n, x: torch.rsub(x, 1, alpha=2),
+        lambda n, x: added(x.clone(), 1),
+        lambda n, x: subtracted(x.clone(), n.picture),
+        lambda n, x: (x - 0.45) / 0.225,
+        lambda n, x: made(x),
+        lambda n, x: n.norm(x),
+        lambda n, x: F.batch_norm(
+            x, n.norm.running_mean, n.norm.running_var, n.norm.weight, n.norm.bias
+        ),
+        lambda n, x: F.batch_norm(
+            x, n.norm.running_mean, n.norm.running_var, eps=0.1, bias=n.norm.bias
+        ),
+        lambda n, x: torch.batch_norm(
+            x, n.norm.weight, n.norm.bias, n.norm.running_mean, n.norm.running_var,
+            False, 0.1, 1e-5, False,
+        ),
+        nn.SyncBatchNorm(4),
+        nn.InstanceNorm2d(4, track_running_stats=True),
+        vision.ops.FrozenBatchNorm2d(4),
+        # By statistics of the sample
+        nn.LayerNorm((4, 4, 4)),
+        nn.LayerNorm(4, elementwise_affine=False),
+        nn.GroupNorm(2, 4),
+        nn.InstanceNorm2d(4),
+        nn.InstanceNorm2d(4, affine=True),
+        nn.RMSNorm(4),
+        nn.LocalResponseNorm(3),
+        lambda n, x: F.layer_norm(x.permute(0, 2, 3, 1), (4,), n.slope),
+        lambda n, x: F.layer_norm(x, normalized_shape=[4, 4], eps=0.1),
+        lambda n, x: F.group_norm(x, 2, weight=n.slope),
+        lambda n, x: F.instance_norm(x, eps=0.1),
+        lambda n, x: F.normalize(x),
+        lambda n, x: F.normalize(x, p=1, dim=-1),
+        lambda n, x: F.local_response_norm(x, size=2, alpha=1.0),
+        # Nothing
+        nn.Dropout(0.5),
+        nn.Identity(),
+        lambda n, x: x.clone(),
+        lambda n, x: x.detach(),
+        lambda n, x: x.to(x.device),
+        lambda n, x: x.to(n.picture),
+        lambda n, x: x.to(torch.float64),
+        lambda n, x: x.to(x),
+        lambda n, x: x.type_as(n.picture),
+        lambda n, x: x.type_as(x.flip(1)),
+        lambda n, x: x.double(),
+        lambda n, x: x.contiguous(memory_format=torch.channels_last),
+        lambda n, x: x.cpu(),
+        lambda n, x: F.dropout(x, 0.5, n.training),
+    ],
+    VECTORS: [
+        nn.BatchNorm1d(6), nn.LayerNorm(6), nn.GroupNorm(2, 6),
+        lambda n, x: F.normalize(x, dim=1) * 4,
+        lambda n, x: F.normalize(x, 2.0, -1),
+    ],
+    TOKENS: [
+        nn.LayerNorm(6), nn.BatchNorm1d(3), nn.RMSNorm(6),
+        lambda n, x: x + n.token,
+        lambda n, x: x * n.vector,
+    ],
+}  # fmt: skip
