@@ -185,10 +185,15 @@ class Recording:
         targets = [checks.check_target(target, self.logits) for target in targets]
         r = torch.stack([self.method.begin(self.logits, target) for target in targets])
         r = r.reshape(len(r), *self.output.shape)
-        if self.keep:
-            return self.checked(r, self.last, {0})[0].contiguous()
-        found = self.down(r, self.last, {0})[0].contiguous()
-        return None if checks.is_lost(found, self.spoken_for).any() else found
+        found = (self.checked if self.keep else self.down)(r, self.last, {0})
+        if 0 not in found:
+            raise MethodError(
+                f"method {self.method.name!r} brings no relevance to the input: "
+                "comparisons and rounding have no derivative. Use an LRP method, or "
+                "explain the part of the model behind them."
+            )
+        lost = not self.keep and checks.is_lost(found[0], self.spoken_for).any()
+        return None if lost else found[0].contiguous()
 
 
 def _name(rule):

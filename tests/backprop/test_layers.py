@@ -1,17 +1,14 @@
 """Layers that people bring, in all their spellings: each against its definition."""
 
-from contextlib import suppress
-
 import pytest
 import torch
 import torch.nn.functional as F
-from nets import Net, normal, relative, trained, uniform
+from nets import Net, fingerprint, normal, relative, trained, uniform
 from torch import nn
 
 import modbp
 from modbp import methods
-from modbp.backprop.trace import Trace
-from modbp.errors import MethodError
+from modbp.errors import MethodError, ModbpError
 from modbp.zoo.vision import load_torchvision
 
 vision = load_torchvision()
@@ -97,11 +94,19 @@ def asserting(x):
     return F.pad(x, (0, x.shape[-1] % 3)) if x.numel() else x
 
 
-def made(x):
+def overwritten(x):
     """Overwrite a copy under its own name."""
     h = x.clone()
     h.mul_(2).add_(1)
     return h
+
+
+def efficient(n, x):
+    return n.eca(pooled(n, x).squeeze(-1).mT).mT.unsqueeze(-1)
+
+
+def resized(a):
+    return F.interpolate(a, size=4, mode="bilinear")
 
 
 # What shares out by contribution: ``a ⊙ Jᵀ(r / J a)`` with the derivative `J`.
@@ -152,7 +157,7 @@ LINEAR = {
         nn.ChannelShuffle(2),
         lambda n, x: shuffled(x, 2),
         lambda n, x: F.channel_shuffle(x, 2),
-        nn.Fold((5, 5), 2) if False else nn.Unfold(2),
+        nn.Unfold(2),
         lambda n, x: F.unfold(x, 3, padding=1),
         lambda n, x: x.unfold(2, 2, 1),
         # Splitting and joining
@@ -221,7 +226,7 @@ LINEAR = {
         lambda n, x: x.mean(3).mean(2),
         lambda n, x: torch.mean(x, 2),
         lambda n, x: F.avg_pool2d(same(x, 3, 2), 3, 2),
-        lambda n, x: F.lp_pool2d(x, 1, 2) if False else F.avg_pool2d(x, 2, 1),
+        lambda n, x: F.avg_pool2d(x, 2, 1),
         # Additions
         lambda n, x: x + x.mean((2, 3), keepdim=True),
         lambda n, x: added(x.clone(), x.flip(1)),
@@ -337,7 +342,7 @@ PASSING = {
         lambda n, x: added(x.clone(), 1),
         lambda n, x: subtracted(x.clone(), n.picture),
         lambda n, x: (x - 0.45) / 0.225,
-        lambda n, x: made(x),
+        lambda n, x: overwritten(x),
         lambda n, x: n.norm(x),
         lambda n, x: F.batch_norm(
             x, n.norm.running_mean, n.norm.running_var, n.norm.weight, n.norm.bias
@@ -360,7 +365,7 @@ PASSING = {
         nn.InstanceNorm2d(4, affine=True),
         nn.RMSNorm(4),
         nn.LocalResponseNorm(3),
-        lambda n, x: F.layer_norm(x.permute(0, 2, 3, 1), (4,), n.slope),
+        lambda n, x: F.layer_norm(x.mT, (4,), n.slope).mT,
         lambda n, x: F.layer_norm(x, normalized_shape=[4, 4], eps=0.1),
         lambda n, x: F.group_norm(x, 2, weight=n.slope),
         lambda n, x: F.instance_norm(x, eps=0.1),
@@ -394,3 +399,283 @@ PASSING = {
         lambda n, x: x * n.vector,
     ],
 }  # fmt: skip
+# Times a gate: the signal takes all.
+GATED = [
+    lambda n, x: x * torch.sigmoid(n.point(x)),
+    lambda n, x: torch.sigmoid(n.point(x)) * x,
+    lambda n, x: torch.mul(n.point(x).sigmoid(), x),
+    lambda n, x: x * se(n, x)[:, :, None, None],
+    lambda n, x: x * se(n, x).view(len(x), 4, 1, 1).expand_as(x),
+    lambda n, x: se(n, x).unsqueeze(-1).unsqueeze(-1).expand(-1, -1, 4, 4) * x,
+    lambda n, x: x.clone().mul_(se(n, x)[..., None, None]),
+    lambda n, x: multiplied(x.clone(), se(n, x)[..., None, None]),
+    lambda n, x: x * torch.sigmoid(efficient(n, x)),
+    lambda n, x: x * cbam(n, x),
+    lambda n, x: x * F.hardsigmoid(n.point(pooled(n, x))),
+    lambda n, x: x * (F.relu6(n.point(pooled(n, x)) + 3) / 6),
+    lambda n, x: x * F.relu6(x + 3) / 6,
+    lambda n, x: x * F.relu6(x + 3.0, inplace=True).div_(6.0),
+    lambda n, x: x * F.hardtanh(x + 3, 0, 6) / 6,
+    lambda n, x: x * (x + 3).clamp(0, 6) / 6,
+    lambda n, x: x * (0.2 * n.point(x) + 0.5).clip(0, 1),
+    lambda n, x: x * torch.tanh(F.softplus(x)),
+    lambda n, x: x * torch.sigmoid(1.702 * x),
+    lambda n, x: x * (1 - torch.sigmoid(n.point(x))),
+    lambda n, x: x * (2 * torch.sigmoid(n.point(x)) - 1),
+    lambda n, x: x * n.point(pooled(n, x)),
+    lambda n, x: x * F.softmax(n.point(x), 1),
+    lambda n, x: x * n.point(x).flatten(2).softmax(-1).view_as(x),
+    lambda n, x: x * F.interpolate(torch.sigmoid(n.point(F.avg_pool2d(x, 2))), 4),
+    lambda n, x: x * resized(torch.sigmoid(n.point(F.avg_pool2d(x, 2)))),
+    lambda n, x: x * torch.sigmoid(n.point(x)) * torch.sigmoid(n.conv(x)),
+    lambda n, x: x * (torch.sigmoid(n.point(x)) * torch.sigmoid(n.conv(x))),
+    lambda n, x: x * (torch.sigmoid(n.point(x)) + torch.sigmoid(n.conv(x))),
+    lambda n, x: x * torch.cat([se(n, x)[:, :2], se(n, x)[:, 2:]], 1)[..., None, None],
+    lambda n, x: torch.tanh(x) * torch.sigmoid(n.conv(x)),
+    lambda n, x: x * (torch.sigmoid(n.conv(x)) * torch.tanh(n.point(x))),
+]
+# Of two halves of the channels the first is the signal.
+LINEAR_UNITS = [
+    nn.GLU(1),
+    lambda n, x: F.glu(x, 1),
+    lambda n, x: F.glu(input=x, dim=-3),
+    lambda n, x: x[:, :2] * torch.sigmoid(x[:, 2:]),
+    lambda n, x: (lambda a, b: a * b.sigmoid())(*x.chunk(2, 1)),
+]
+# What no rule of LRP or DeepLIFT is for.
+REFUSED = [
+    lambda n, x: x * x,
+    lambda n, x: x * n.conv(x),
+    lambda n, x: torch.sigmoid(n.point(x)) * torch.sigmoid(n.conv(x)),
+    lambda n, x: x * n.point(x).clamp(min=0),
+    lambda n, x: x * n.point(x).clamp_min(0),
+    lambda n, x: x * torch.cat([n.point(x).sigmoid(), n.conv(x)], 1)[:, 2:6],
+    lambda n, x: x.mean(1, keepdim=True) * x.mean(2, keepdim=True),
+    lambda n, x: x / x.norm(dim=1, keepdim=True),
+    lambda n, x: x / (1 + x.abs()),
+    lambda n, x: 1 / (2 + x.abs()),
+    lambda n, x: torch.max(x, n.conv(x)),
+    lambda n, x: torch.maximum(x, n.conv(x)),
+    lambda n, x: torch.addcmul(x, x, n.conv(x)),
+    lambda n, x: x**2,
+    lambda n, x: x.exp(),
+    lambda n, x: x.softmax(1),
+    lambda n, x: torch.where(x > 0, x, 0.1 * x),
+    lambda n, x: x * (x > 0),
+    lambda n, x: x.sort(1)[0],
+    lambda n, x: x.cumsum(1),
+    lambda n, x: x.flatten(2) @ x.flatten(2).mT,
+    lambda n, x: torch.einsum("bchw,bdhw->bcd", x, x),
+    lambda n, x: F.conv2d(x, n.kernel * x.mean()),
+    lambda n, x: x.float().double(),
+    lambda n, x: torch.fft.fft2(x).real,
+]
+# With constants beside what is moved, which get nothing.
+BESIDE_CONSTANTS = [
+    nn.ConstantPad2d(1, 2.0),
+    lambda n, x: F.pad(x, (1, 1), value=-2.0),
+    lambda n, x: torch.cat([x, n.picture.expand(len(x), -1, -1, -1)], 1),
+    lambda n, x: torch.cat([torch.zeros(len(x), 1, 4, 4).to(x), x], 1),
+    lambda n, x: torch.cat([x, torch.ones_like(x[:, :1])], 1),
+    lambda n, x: torch.cat([x.new_full((x.shape[0], 1, 4, 4), 3.0), x, x], dim=1),
+    lambda n, x: torch.stack([x, n.picture.expand_as(x)], 1),
+    lambda n, x: torch.stack([torch.zeros_like(x), x], -1),
+]
+# What meets the other samples of its batch.
+MIXING = [
+    lambda n, x: x.flip(0),
+    lambda n, x: x.roll(1, 0),
+    lambda n, x: x.roll(1),
+    lambda n, x: x - x.mean(0, keepdim=True),
+    lambda n, x: x + x.sum(0, keepdim=True),
+    lambda n, x: x - x.amax(0, keepdim=True),
+    lambda n, x: F.normalize(x, dim=0),
+    lambda n, x: x * x.softmax(0),
+    lambda n, x: x[:1].expand_as(x),
+    lambda n, x: x[-1:] + x,
+    lambda n, x: x[torch.zeros(len(x), dtype=int) + len(x) - 1],
+    lambda n, x: F.layer_norm(x, x.shape),
+    lambda n, x: torch.cat([x[1:], x[:1]]),
+]
+
+# Each against its definition ----------------------------------------------------------
+
+# Which methods have no rule for what kind of layer.
+UNSMOOTH = {"guided-bp", "deconv", "rectgrad"}
+REFUSING = {
+    "activation": UNSMOOTH,
+    "layernorm": {"deeplift-revealcancel"},
+    "gate": {"deeplift-revealcancel"},
+    "detach": {"gradient", *UNSMOOTH},
+}
+WITHOUT_DIFFERENCES = ("LocalResponseNorm", "local_response_norm", "normalize")
+
+
+def of(table):
+    """Return a parameter for each entry of a table, called by its place."""
+    table = table if isinstance(table, dict) else {IMAGES: table}
+    return pytest.mark.parametrize(
+        "layer, shape",
+        [
+            pytest.param(layer, shape, id=f"{len(shape)}-{place}")
+            for shape, layers in table.items()
+            for place, layer in enumerate(layers)
+        ],
+    )
+
+
+class Case:
+    """A network of one layer, two inputs, its outputs, and relevance of these."""
+
+    def __init__(self, layer, shape):
+        net = nn.Sequential(layer) if isinstance(layer, nn.Module) else None
+        self.net = trained(net or Net(layer, **parts()))
+        self.x, self.x0 = normal(1, 2, *shape), normal(2, 1, *shape)
+        self.before = fingerprint(self.net, self.x)
+        self.z = self.net(self.x.clone()).detach()
+        self.r = normal(3, *self.z.shape)
+        self.calls = modbp.chain(self.net, self.x, "lrp-z")._pass.calls[1:]
+
+    def pull(self, name, **options):
+        chain = modbp.chain(self.net, self.x, methods.get(name, **options))
+        assert relative(chain.output(chain.layers[-1]), self.z) < 1e-12
+        return chain.pull(self.r, chain.layers[-1])["input"]
+
+    def derivatives(self):
+        """Return the derivative of each sample's outputs by its inputs."""
+        each = [
+            torch.autograd.functional.jacobian(self.net, self.x[n : n + 1])
+            for n in range(len(self.x))
+        ]
+        return torch.stack([J.reshape(-1, self.x[0].numel()) for J in each])
+
+    def check(self, wanted):
+        """Compare with what LRP should hand down, and with what others should."""
+        assert relative(self.pull("lrp-z", bias="ignore"), wanted) < 1e-9
+        kinds = {call.kind for call in self.calls}
+        refusing = set().union(*(REFUSING.get(kind, ()) for kind in kinds))
+        if not {call.layer.type for call in self.calls}.isdisjoint(WITHOUT_DIFFERENCES):
+            refusing.add("deeplift-rescale")
+        if "gradient" not in refusing:
+            assert relative(self.pull("gradient"), by_autograd(self)) < 1e-12
+        for name in ("deeplift-rescale", "deeplift-revealcancel"):
+            if name not in refusing:
+                self.check_sum(name)
+        for name in UNSMOOTH - refusing:
+            assert self.pull(name).isfinite().all()
+        for name in refusing:
+            with pytest.raises(MethodError, match=r"layer.* [Uu]se"):
+                self.pull(name)
+        assert fingerprint(self.net, self.x) == self.before
+
+    def check_sum(self, name):
+        """Compare contributions with how much the outputs change."""
+        found = self.pull(name, reference=self.x0, small=0.0)
+        change = (self.z - self.net(self.x0.clone()).detach()) * self.r
+        away = found.flatten(1).sum(1) - change.reshape(len(change), -1).sum(1)
+        assert (away.abs() <= 1e-9 * max(1, found.abs().sum())).all(), name
+
+
+def by_autograd(case):
+    x = case.x.clone().requires_grad_()
+    return torch.autograd.grad(case.net(x.clone()), x, case.r)[0]
+
+
+@pytest.mark.filterwarnings("ignore:Using padding='same':UserWarning")
+@of(LINEAR)
+def test_what_is_linear_shares_out_by_contribution(layer, shape):
+    case = Case(layer, shape)
+    a, J, r = case.x.flatten(1), case.derivatives(), case.r.reshape(len(case.x), -1)
+    z = (J @ a[:, :, None])[:, :, 0]
+    share = r / torch.where(z == 0, 1e-7, z)
+    wanted = a * (J.mT @ share[:, :, None])[:, :, 0]
+    # All of it, but for outputs that nothing contributes to.
+    kept = r.masked_fill(~J.any(2), 0).sum(1)
+    assert ((wanted.sum(1) - kept).abs() <= 1e-9 * wanted.abs().sum(1)).all()
+    case.check(wanted.reshape(case.x.shape))
+
+
+@of(PASSING)
+def test_what_makes_one_entry_of_one_hands_all_of_it_down(layer, shape):
+    case = Case(layer, shape)
+    case.check(case.r)
+
+
+@of(BESIDE_CONSTANTS)
+def test_constants_beside_others_get_nothing(layer, shape):
+    case = Case(layer, shape)
+    wanted = case.derivatives().mT @ case.r.flatten(1)[:, :, None]
+    case.check(wanted.reshape(case.x.shape))
+
+
+@of(GATED)
+def test_a_gate_is_a_constant_and_the_signal_takes_all(layer, shape):
+    case = Case(layer, shape)
+    gates = [call for call in case.calls if call.kind == "gate"]
+    assert gates
+    if any(call.kind == "other" for call in case.calls):  # a softmax, a gate of gates
+        assert relative(case.pull("lrp-z", bias="ignore"), case.r) < 1e-9
+        assert relative(case.pull("gradient"), by_autograd(case)) < 1e-12
+        with pytest.raises(MethodError, match="softmax|gates"):
+            case.pull("deeplift-rescale")
+    else:
+        case.check(case.r)
+
+
+@of(LINEAR_UNITS)
+def test_a_gated_linear_unit_gives_all_to_its_first_half(layer, shape):
+    case = Case(layer, shape)
+    case.check(torch.cat([case.r, torch.zeros_like(case.r)], 1))
+
+
+@of(REFUSED)
+def test_what_has_no_rule_is_refused_by_name_and_its_gradient_is_autograds(
+    layer, shape
+):
+    net = trained(Net(lambda n, x: layer(n, x).flatten(1), **parts()))
+    x, target = uniform(1, 2, *shape) + 0.1, [1, 2]
+    for name in ("lrp-z", "lrp-a1b0", "guided-bp", "deeplift-rescale"):
+        with pytest.raises(MethodError, match=r"no rule for \d.* \(kind 'other'"):
+            modbp.chain(net, x, name)
+    y = x.clone().requires_grad_()
+    net(y)[[0, 1], target].sum().backward()
+    assert relative(modbp.explain(net, x, "gradient", target), y.grad) < 1e-12
+    assert modbp.supported(net, x, ["gradient"]) == {"gradient": ""}
+
+
+@of(MIXING)
+def test_samples_that_meet_each_other_are_refused_and_one_alone_is_not(layer, shape):
+    net = trained(Net(lambda n, x: layer(n, x).flatten(1), **parts()))
+    x = normal(1, 3, *shape)
+    for name in ("lrp-z", "deeplift-rescale"):
+        with pytest.raises(ModbpError):
+            modbp.explain(net, x, name)
+    assert modbp.explain(net, x[:1], "gradient").isfinite().all()
+
+
+def test_what_counts_samples_counts_one():
+    net = Net(lambda n, x: n.fc(x / len(x) + x.new_ones(x.shape)), fc=nn.Linear(6, 3))
+    x = normal(1, 3, 6)
+    each = torch.cat([trained(net)(one[None]) for one in x])
+    assert relative(modbp.chain(net, x, "lrp-z").logits, each.detach()) < 1e-12
+
+
+def test_names_and_steps_of_what_is_padded_or_left_out():
+    layers = nn.Conv2d(4, 4, 2, padding="same"), nn.Identity(), nn.ReLU()
+    net, x = trained(nn.Sequential(*layers)), normal(1, 1, *IMAGES)
+    assert modbp.chain(net, x, "lrp-z").layers == ["input", "0.pad", "0", "2"]
+
+
+@pytest.mark.parametrize("name", ["instance_norm", "batch_norm"])
+def test_running_statistics_that_a_function_writes_are_put_back(name):
+    def forward(n, x):
+        options = {"running_mean": n.norm.running_mean}
+        options["running_var"] = n.norm.running_var
+        flag = {"instance_norm": "use_input_stats", "batch_norm": "training"}[name]
+        return getattr(F, name)(x, **options, **{flag: True}).flatten(1)
+
+    net, x = trained(Net(forward, norm=nn.BatchNorm2d(4))), normal(1, 2, *IMAGES)
+    before = {key: value.clone() for key, value in net.state_dict().items()}
+    modbp.explain(net, x, "gradient")
+    for key, value in net.state_dict().items():
+        assert torch.equal(value, before[key]), key

@@ -16,6 +16,7 @@ def _method(name, frame, maxpool, relu, **more):
         "scale": deeplift.Weighted(),
         "relu": relu,
         "activation": relu,
+        "layernorm": deeplift.Standardized(),
         "gate": deeplift.Product(),
         "maxpool": deeplift.LargestChange(maxpool),
         "avgpool": deeplift.Along(rules.AvgPool()),
@@ -72,7 +73,7 @@ def deeplift_revealcancel(
         "norm": deeplift.ScaleParts(),
         "scale": deeplift.ScaleParts(),
         "add": deeplift.SumBySign(),
-        "gate": None,
+        **dict.fromkeys(("layernorm", "gate")),
     }
     frame, relu = deeplift.Differences(reference, 2), deeplift.RevealCancel(small)
     return _method("deeplift-revealcancel", frame, maxpool, relu, **more)

@@ -20,7 +20,8 @@ from modbp.backprop.trace.places import Place, line_of_user, place
 from modbp.backprop.trace.untouched import memory, unchanged
 from modbp.errors import InputError, ModbpError, TraceError
 
-__all__ = ["LIKE_OTHERS", "Graph", "Node", "Piece", "entries", "mapped", "record"]
+__all__ = ["LIKE_OTHERS", "Graph", "Node", "Piece", "Writes", "entries", "mapped"]
+__all__ += ["record"]
 
 # What tells Python the value of an entry; a branch by it would be that of one sample.
 _REVEALING = {
@@ -167,7 +168,7 @@ class _Run:
         self.nodes = []
         # Tensors are held here, so that no other one gets their number or memory.
         self.known, self.memory, self.stale = {}, {}, set()
-        self.written, self.is_random, self.failed = set(), False, None
+        self.written, self.failed = set(), None
         self.noted = []  # the frames of hooks that looked at values
         self.name(self.sample, self.source)
 
@@ -175,13 +176,13 @@ class _Run:
         """Run the network and return what was seen."""
         before = _states()
         try:
-            with _Writes(self), _Functions(self):
+            with Writes(self.kept, self.written) as writes, _Functions(self):
                 result = self.net(self.sample)
         except (ModbpError, RuntimeError):
             raise
         except Exception as error:
             raise self.told(error) from error
-        if self.is_random or (_states() != before and self.varies(result)):
+        if writes.is_random or (_states() != before and self.varies(result)):
             raise InputError(
                 "the model's forward is random: each call gives another output. Switch "
                 "the noise off in evaluation mode, as dropout(x, "
@@ -261,7 +262,7 @@ class _Run:
         name = _name(function)
         if name in _STATISTICS:
             for tensor in _tensors(args[1:], kwargs):
-                self.write(tensor)
+                self.kept.before_write(tensor)
         tensors = _tensors(args, kwargs)
         traced = [tensor for tensor in tensors if self.value(tensor) is not None]
         if not any(
@@ -345,11 +346,6 @@ class _Run:
         self.nodes.append(node)
         self.name(tensor, node)
 
-    def write(self, tensor):
-        """Note that memory is written to; the model's own is kept first."""
-        self.written.add(memory(tensor))
-        self.kept.before_write(tensor)
-
 
 class _Functions(TorchFunctionMode):
     """Sees every function of torch that Python calls."""
@@ -362,12 +358,16 @@ class _Functions(TorchFunctionMode):
         return self.run.call(function, args, kwargs or {})
 
 
-class _Writes(TorchDispatchMode):
-    """Sees every operator below them: what writes, and what draws random numbers."""
+class Writes(TorchDispatchMode):
+    """Sees every operator below them: what writes, and what draws random numbers.
 
-    def __init__(self, run):
+    The model's memory is kept before it is written to; what is written is noted.
+    """
+
+    def __init__(self, kept, written=None):
         super().__init__()
-        self.run = run
+        self.kept, self.written = kept, set() if written is None else written
+        self.is_random = False
 
     def __torch_dispatch__(self, function, types, args=(), kwargs=None):
         kwargs = kwargs or {}
@@ -376,7 +376,11 @@ class _Writes(TorchDispatchMode):
                 if argument.alias_info and argument.alias_info.is_write:
                     given = args[place : place + 1], kwargs.get(argument.name)
                     for tensor in _tensors(given):
-                        self.run.write(tensor)
+                        self.written.add(memory(tensor))
+                        self.kept.before_write(tensor)
+        if "batch_norm" in function.__name__:  # of which the schema does not tell
+            for tensor in _tensors(args[1:]):
+                self.kept.before_write(tensor)
         if torch.Tag.nondeterministic_seeded not in function.tags:
             return function(*args, **kwargs)
         # Attention has the tag, and draws nothing where its dropout is zero.
@@ -384,7 +388,7 @@ class _Writes(TorchDispatchMode):
         before = generator.get_state()
         result = function(*args, **kwargs)
         if not torch.equal(before, generator.get_state()):
-            self.run.is_random = True
+            self.is_random = True
         return result
 
 
