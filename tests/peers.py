@@ -219,7 +219,7 @@ def by_zennit(net, x, r, conv, dense=None, first=None):
     table = [
         (Sum, rules.Norm(NONE)),
         (AvgPool, rules.Norm(NONE)),
-        (Activation, rules.Pass()),
+        ((Activation, nn.Mish), rules.Pass()),
         (nn.Linear, dense or conv),
         ((*Linear.__subclass__, BatchNorm), conv),
     ]
