@@ -35,6 +35,7 @@ def parts():
         "vector": nn.Parameter(torch.empty(6)),
         "picture": nn.Parameter(torch.empty(1, 4, 4, 4)),
         "token": nn.Parameter(torch.empty(1, 1, 6)),
+        "up": nn.ConvTranspose2d(4, 2, 3, 2, 1, bias=False),
         "kernel": nn.Parameter(torch.empty(4, 4, 2, 2)),
     }
 
@@ -127,6 +128,8 @@ LINEAR = {
         lambda n, x: torch.conv2d(x, n.kernel),
         nn.ConvTranspose2d(4, 3, 3, 2, bias=False),
         lambda n, x: F.conv_transpose2d(x, n.kernel, stride=2, output_padding=1),
+        lambda n, x: n.up(x, output_size=(8, 8)),
+        lambda n, x: n.up(x, output_size=[7, 8]),
         # Padding
         nn.ZeroPad2d((1, 0, 2, 1)),
         nn.ReflectionPad2d(2),
@@ -242,6 +245,10 @@ LINEAR = {
         nn.MaxPool2d(2),
         lambda n, x: F.max_pool2d(same(x, 3, 2, -torch.inf), 3, 2),
         lambda n, x: F.max_pool2d(x, 2, return_indices=True)[0],
+        lambda n, x: F.max_pool2d(x, 2, 1, 0, 1, False, True)[0],
+        lambda n, x: F.max_pool2d(x, 2, 2, 0, 1, False, False),
+        lambda n, x: F.adaptive_max_pool2d(x, 2, False),
+        lambda n, x: F.adaptive_max_pool2d(x, (2, 3), return_indices=True)[0],
         lambda n, x: x.amax(1),
         lambda n, x: x.amax((2, 3)),
         lambda n, x: torch.amax(x, dim=(-1, 1), keepdim=True),
@@ -278,6 +285,25 @@ LINEAR = {
         lambda n, x: x.mean(1),
         lambda n, x: x[:, 0],
         lambda n, x: x.repeat_interleave(2, -1),
+        lambda n, x: x.transpose(1, 2) @ n.matrix[:3],
+        nn.Conv1d(3, 2, 2, padding="same", bias=False),
+        nn.Conv1d(3, 2, 3, padding=2, padding_mode="reflect", bias=False),
+        nn.ConvTranspose1d(3, 2, 2, bias=False),
+        nn.ReplicationPad1d(2),
+        nn.Upsample(scale_factor=2, mode="linear"),
+        nn.Upsample(8),
+        nn.MaxPool1d(2, return_indices=False),
+        nn.AdaptiveAvgPool1d(4),
+    ],
+    (2, 3, 3, 3): [
+        nn.Conv3d(2, 2, 2, padding="same", bias=False),
+        nn.Conv3d(2, 2, (1, 2, 3), padding="same", bias=False),
+        nn.Conv3d(2, 2, 3, padding=1, padding_mode="circular", bias=False),
+        nn.Upsample(scale_factor=2, mode="trilinear"),
+        nn.ReflectionPad3d(1),
+        nn.MaxPool3d(2),
+        nn.AvgPool3d(2),
+        lambda n, x: x.amax((2, 3, 4)),
     ],
 }  # fmt: skip
 # What hands all of an entry's relevance to the entry it was made of.
@@ -552,6 +578,7 @@ class Case:
     def check(self, wanted):
         """Compare with what LRP should hand down, and with what others should."""
         assert relative(self.pull("lrp-z", bias="ignore"), wanted) < 1e-9
+        self.check_signs()
         kinds = {call.kind for call in self.calls}
         refusing = set().union(*(REFUSING.get(kind, ()) for kind in kinds))
         if not {call.layer.type for call in self.calls}.isdisjoint(WITHOUT_DIFFERENCES):
@@ -567,6 +594,16 @@ class Case:
             with pytest.raises(MethodError, match=r"layer.* [Uu]se"):
                 self.pull(name)
         assert fingerprint(self.net, self.x) == self.before
+
+    def check_signs(self):
+        """Compare what is said of the signs of inputs with these."""
+        chain = modbp.chain(self.net, self.x.abs(), "lrp-z")
+        for call in chain._pass.calls[1:]:
+            least = [chain._steps[source].state.min() for source in call.sources]
+            assert min(least) >= 0 or not call.nonnegative, call
+        sign = call.layer.output_sign
+        known = sign == "≥ 0" or sign == "keeps" and call.nonnegative
+        assert (chain.output(call.name) >= 0).all() or not known
 
     def check_sum(self, name):
         """Compare contributions with how much the outputs change."""

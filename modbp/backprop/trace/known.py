@@ -250,7 +250,10 @@ def pool(node, *args, **kwargs):
     name = node.function.removesuffix("_with_indices")
     _check_rank(node, int(name[-2]))
     function = getattr(F, name)
-    kwargs.pop("return_indices", None)  # if True, it is another function of torch
+    # Whether indices are returned is for the rule to say; it comes last.
+    kwargs.pop("return_indices", None)
+    if "max" in name:
+        args = args[: 1 if "adaptive" in name else 5]
 
     def forward(a, **more):
         return function(a, *args, **kwargs, **more)
