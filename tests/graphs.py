@@ -310,6 +310,7 @@ class Case:
 # What methods have no rule for.
 REFUSED = dict.fromkeys(RECTIFYING, ("smooth", "gate"))
 REFUSED |= {"deeplift-revealcancel": ("gate", "standard")}
+REFUSED |= dict.fromkeys(("dtd", "lrp-eps-gamma-box"), ("constant",))
 # These read pixels in [0, 1], or activations that are not negative.
 POSITIVE = ("dtd", "lrp-eps-gamma-box", "excitation-bp")
 

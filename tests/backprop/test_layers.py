@@ -12,6 +12,7 @@ from modbp.errors import MethodError, ModbpError
 from modbp.zoo.vision import load_torchvision
 
 vision = load_torchvision()
+pytestmark = pytest.mark.filterwarnings("ignore:Using padding='same':UserWarning")
 
 IMAGES = (4, 4, 4)
 VECTORS = (6,)
@@ -618,7 +619,6 @@ def by_autograd(case):
     return torch.autograd.grad(case.net(x.clone()), x, case.r)[0]
 
 
-@pytest.mark.filterwarnings("ignore:Using padding='same':UserWarning")
 @of(LINEAR)
 def test_what_is_linear_shares_out_by_contribution(layer, shape):
     case = Case(layer, shape)
@@ -716,3 +716,15 @@ def test_running_statistics_that_a_function_writes_are_put_back(name):
     modbp.explain(net, x, "gradient")
     for key, value in net.state_dict().items():
         assert torch.equal(value, before[key]), key
+
+
+def test_logits_that_cancel_are_compared_in_units_of_what_cancels():
+    last = nn.Linear(3, 2, bias=False)
+    last.weight.data = torch.tensor([[0.1, 0.2, -0.3], [0.7, -0.4, -0.3]])
+    net, x = nn.Sequential(last).double().eval(), uniform(1, 8, 1).expand(8, 3)
+    for row in x.split(1):
+        reference = uniform(2, 1, 3)
+        method = methods.get("deeplift-rescale", reference=reference)
+        found = modbp.explain(net, row, method, 0).sum()
+        change = (net(row) - net(reference))[0, 0]
+        torch.testing.assert_close(found, change.detach(), rtol=0, atol=1e-12)

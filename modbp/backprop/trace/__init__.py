@@ -29,7 +29,9 @@ class Call:
     ----------
     name : str
         Dotted path of the module; for a function the path of the module that calls it,
-        then the function. Further calls of the same name get ``:2``, ``:3``…
+        then the function; for a step on the way to either, then the step, as in
+        ``conv.pad``. Further calls of the same name get ``:2``, ``:3``… A module that
+        calls nothing of torch, such as ``nn.Identity``, has no entry.
     layer : Layer
         What the call computes: its kind, forward, and adjoint where it is linear.
     sources : tuple of int

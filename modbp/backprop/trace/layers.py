@@ -21,7 +21,8 @@ class Layer:
     kind, type : str
         ``conv``, ``dense``, ``norm`` (batch norm), ``scale`` (times and plus
         constants), ``relu``, ``activation`` (other functions of one entry),
-        ``layernorm`` (statistics of the sample), ``gate`` (signal times gate),
+        ``layernorm`` (statistics of the sample), ``gate`` (signal times gate: what
+        `opens` further, or, of two alike, what is broadcast, is the gate),
         ``maxpool``, ``avgpool``, ``add``, ``cat``, ``shape`` (moves entries),
         ``identity``, ``detach``, ``input``, or ``other``; and what the user called it:
         "Conv2d", "relu", "add".
