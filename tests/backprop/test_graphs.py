@@ -91,7 +91,9 @@ def matrices_do_what_pulling_does(case):
             matrix, given = chain.matrix(call.name, n), r[n].flatten()
             product = matrix @ given
             # Where contributions cancel, what is left is their rounding.
-            rounding = 1e-14 * (matrix.abs() @ given.abs()).max().item()
+            rounding = (
+                1e-14 * (matrix.abs() @ given.abs() + given.abs().max()).max().item()
+            )
             sizes = [chain.output(name)[n].numel() for name in below]
             parts = dict.fromkeys(below, 0)
             for name, part in zip(below, product.split(sizes), strict=True):
