@@ -315,10 +315,27 @@ def _opens(found, position):
 
 
 def _div(reading, node, first, other, *, rounding_mode=None):
-    if rounding_mode is not None or isinstance(other, _REFS):
+    if rounding_mode is not None:
         return None
+    if isinstance(other, _REFS):
+        return _divided(reading, node, first, other)
     other = torch.as_tensor(other, dtype=node.dtype)
     return reading.scaled(node, reading.position(first), other.reciprocal())
+
+
+def _divided(reading, node, first, other):
+    """Take a divisor that is broadcast for a gate, as norms written by hand have."""
+    if not isinstance(first, _REFS):
+        return None
+    signal, divisor = map(reading.position, (first, other))
+    shapes = [reading.entries[place].shape for place in (signal, divisor)]
+    if shapes[0] != node.shape or shapes[1] == node.shape:
+        return None
+    layer = layers.other(node.type, forward=torch.reciprocal)
+    gate = reading.emit(node, layer, divisor, shape=shapes[1], step="reciprocal")
+    gate = reading.broad(node, gate, "expand")
+    layer = Layer("gate", node.type, torch.mul, output_sign="keeps")
+    return reading.emit(node, layer, signal, gate)
 
 
 def _conv(reading, node, first, *args, **kwargs):
