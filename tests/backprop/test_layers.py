@@ -1,5 +1,6 @@
 """Layers that people bring, in all their spellings: each against its definition."""
 
+import peers
 import pytest
 import torch
 import torch.nn.functional as F
@@ -732,3 +733,19 @@ def test_logits_that_cancel_are_compared_in_units_of_what_cancels():
         found = modbp.explain(net, row, method, 0).sum()
         change = (net(row) - net(reference))[0, 0]
         torch.testing.assert_close(found, change.detach(), rtol=0, atol=1e-12)
+
+
+SMOOTH = [nn.ELU(), nn.LeakyReLU(0.2), nn.Sigmoid(), nn.Tanh(), nn.Softplus()]
+
+
+@pytest.mark.parametrize("layer", SMOOTH, ids=repr)
+def test_rescale_at_a_smooth_function_is_captums(layer):
+    layers = nn.Conv2d(4, 3, 3), layer, nn.Flatten(), nn.Linear(12, 5)
+    net, x, x0 = (
+        trained(nn.Sequential(*layers)),
+        normal(1, 2, *IMAGES),
+        normal(2, 2, *IMAGES),
+    )
+    wanted = peers.by_deeplift(net, x, x0, 3)
+    method = methods.get("deeplift-rescale", reference=x0)
+    assert relative(modbp.explain(net, x, method, 3), wanted) < 1e-9
