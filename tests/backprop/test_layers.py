@@ -513,6 +513,16 @@ BESIDE_CONSTANTS = [
     lambda n, x: torch.stack([x, n.picture.expand_as(x)], 1),
     lambda n, x: torch.stack([torch.zeros_like(x), x], -1),
 ]
+# Where a constant stands for some entries, which get nothing.
+MASKED = [
+    lambda n, x: x * (n.picture > 0),
+    lambda n, x: 1 + x * (n.picture > 0).double(),
+    lambda n, x: torch.where(n.picture > 0, x, torch.zeros_like(x)),
+    lambda n, x: torch.where(n.picture > 0, 2.0, x),
+    lambda n, x: x.where(n.picture[0] > 0, x.new_tensor(3.0)),
+    lambda n, x: x.masked_fill(n.picture > 0, -1.0),
+    lambda n, x: x.clone().masked_fill_(n.slope[:, None, None] > 0, 0),
+]
 # What meets the other samples of its batch.
 MIXING = [
     lambda n, x: x.flip(0),
@@ -648,6 +658,14 @@ def test_constants_beside_others_get_nothing(layer, shape):
     case = Case(layer, shape)
     wanted = case.derivatives().mT @ case.r.flatten(1)[:, :, None]
     case.check(wanted.reshape(case.x.shape))
+
+
+@of(MASKED)
+def test_entries_that_a_constant_stands_for_get_nothing(layer, shape):
+    case = Case(layer, shape)
+    counts = case.derivatives().sum(1).reshape(case.x.shape) != 0
+    assert 0 < counts.sum() < counts.numel()
+    case.check(case.r * counts)
 
 
 @of(GATED)

@@ -33,7 +33,7 @@ _REVEALING = {
 _STATISTICS = ("batch_norm", "instance_norm")
 # Of these the first tensor tells a shape and a type alone; of those the others do.
 _LIKE = {"zeros_like", "ones_like", "full_like", "empty_like", "new_zeros", "new_ones"}
-_LIKE |= {"new_full", "new_empty"}
+_LIKE |= {"new_full", "new_empty", "new_tensor"}
 LIKE_OTHERS = ("expand_as", "view_as", "reshape_as", "type_as", "to")
 # How often a model runs that may be random: one that tosses a coin is missed once in
 # a thousand times.

@@ -338,6 +338,26 @@ def _divided(reading, node, first, other):
     return reading.emit(node, layer, signal, gate)
 
 
+def _where(reading, node, first, second, third):
+    """Read what a constant mask chooses between an output and a constant."""
+    # As a function the mask comes first, as a method of a tensor second.
+    mask, one, two = first, second, third
+    if isinstance(first, _REFS):
+        mask, one, two = second, first, third
+    if isinstance(mask, _REFS) or isinstance(one, _REFS) == isinstance(two, _REFS):
+        return None
+    if isinstance(two, _REFS):
+        mask, one, two = ~mask, two, one
+    bias = torch.where(mask, 0.0, torch.as_tensor(two, dtype=node.dtype))
+    return reading.scaled(node, reading.position(one), mask, bias)
+
+
+def _masked_fill(reading, node, first, mask, value):
+    if not isinstance(first, _REFS) or isinstance(mask, _REFS):
+        return None
+    return _where(reading, node, ~mask, first, value)
+
+
 def _conv(reading, node, first, *args, **kwargs):
     """Pad in a step of its own where there is more padding on one side."""
     names = ("weight", "bias", "stride", "padding", "dilation", "groups")
@@ -524,6 +544,8 @@ JOINTS = {
     **dict.fromkeys(("cat", "concat", "concatenate"), _cat),
     "stack": _stack,
     "hstack": _hstack,
+    "where": _where,
+    **dict.fromkeys(("masked_fill", "masked_fill_"), _masked_fill),
     **dict.fromkeys(("conv1d", "conv2d", "conv3d"), _conv),
     "linear": _linear,
     **dict.fromkeys(("matmul", "mm", "mv"), _matmul),
