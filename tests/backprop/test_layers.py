@@ -1,5 +1,7 @@
 """Layers that people bring, in all their spellings: each against its definition."""
 
+from contextlib import suppress
+
 import peers
 import pytest
 import torch
@@ -701,6 +703,31 @@ def test_what_has_no_rule_is_refused_by_name_and_its_gradient_is_autograds(
     net(y)[[0, 1], target].sum().backward()
     assert relative(modbp.explain(net, x, "gradient", target), y.grad) < 1e-12
     assert modbp.supported(net, x, ["gradient"]) == {"gradient": ""}
+
+
+ON_IMAGES = {
+    "linear": LINEAR[IMAGES], "passing": PASSING[IMAGES], "gated": GATED,
+    "units": LINEAR_UNITS, "masked": MASKED, "constants": BESIDE_CONSTANTS,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("layers", ON_IMAGES.values(), ids=ON_IMAGES)
+def test_behind_a_relu_that_may_be_overwritten_explanations_are_the_same(layers):
+    x = normal(1, 2, *IMAGES)
+    for layer in layers:
+        is_module = isinstance(layer, nn.Module)
+
+        def forward(n, x, run=(lambda n, a: n.layer(a)) if is_module else layer):
+            z = n.conv(x)
+            return torch.cat([run(n, z.relu()).flatten(1), z.flatten(1)], 1)
+
+        own = {"layer": layer} if is_module else {}
+        net = trained(Net(forward, **parts(), **own))
+        for name in ("gradient", "lrp-z"):
+            with suppress(MethodError):  # behind a detached tensor
+                chain = modbp.chain(net, x, name)
+                found = modbp.explain(net, x, name, [1, 3])
+                assert relative(found, chain.explain([1, 3])) < 1e-9, layer
 
 
 @of(MIXING)
