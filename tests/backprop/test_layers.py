@@ -1,7 +1,5 @@
 """Layers that people bring, in all their spellings: each against its definition."""
 
-from contextlib import suppress
-
 import peers
 import pytest
 import torch
@@ -724,10 +722,12 @@ def test_behind_a_relu_that_may_be_overwritten_explanations_are_the_same(layers)
         own = {"layer": layer} if is_module else {}
         net = trained(Net(forward, **parts(), **own))
         for name in ("gradient", "lrp-z"):
-            with suppress(MethodError):  # behind a detached tensor
+            try:
                 chain = modbp.chain(net, x, name)
-                found = modbp.explain(net, x, name, [1, 3])
-                assert relative(found, chain.explain([1, 3])) < 1e-9, layer
+            except ModbpError:  # behind a detached tensor, or a division by zero
+                continue
+            found = modbp.explain(net, x, name, [1, 3])
+            assert relative(found, chain.explain([1, 3])) < 1e-9, layer
 
 
 @of(MIXING)
