@@ -30,7 +30,7 @@ from captum.attr import (  # noqa: E402
 from captum.attr._core import deep_lift  # noqa: E402
 from zennit import core, rules  # noqa: E402
 from zennit.layer import Sum  # noqa: E402
-from zennit.types import AvgPool, BatchNorm, Linear  # noqa: E402
+from zennit.types import Activation, AvgPool, BatchNorm, Linear  # noqa: E402
 
 # Zennit adds a constant to every denominator, modbp replaces exact zeros only. With
 # 1e-12, sums that are almost zero in an addition would make 3e-9 of a difference.
@@ -219,7 +219,7 @@ def by_zennit(net, x, r, conv, dense=None, first=None):
     table = [
         (Sum, rules.Norm(NONE)),
         (AvgPool, rules.Norm(NONE)),
-        (nn.ReLU, rules.Pass()),
+        ((Activation, nn.Mish), rules.Pass()),
         (nn.Linear, dense or conv),
         ((*Linear.__subclass__, BatchNorm), conv),
     ]

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from modbp.backprop import checks, methods
-from modbp.backprop.methods.method import check_places, no_rule, rules_of
+from modbp.backprop.methods.method import check_places, handed, no_rule, rules_of
 from modbp.backprop.operator import Operator
 from modbp.backprop.trace import Call, Trace
 from modbp.backprop.trace.layers import channels_last, each_channels_last
@@ -185,10 +185,15 @@ class Recording:
         targets = [checks.check_target(target, self.logits) for target in targets]
         r = torch.stack([self.method.begin(self.logits, target) for target in targets])
         r = r.reshape(len(r), *self.output.shape)
-        if self.keep:
-            return self.checked(r, self.last, {0})[0].contiguous()
-        found = self.down(r, self.last, {0})[0].contiguous()
-        return None if checks.is_lost(found, self.spoken_for).any() else found
+        found = (self.checked if self.keep else self.down)(r, self.last, {0})
+        if 0 not in found:
+            raise MethodError(
+                f"method {self.method.name!r} brings no relevance to the input: "
+                "comparisons and rounding have no derivative. Use an LRP method, or "
+                "explain the part of the model behind them."
+            )
+        lost = not self.keep and checks.is_lost(found[0], self.spoken_for).any()
+        return None if lost else found[0].contiguous()
 
 
 def _name(rule):
@@ -259,7 +264,10 @@ class Chain:
         return self._frame.value(self._steps[self._position(layer)].state)
 
     def below(self, layer: str) -> list[str]:
-        """Return a layer and all that feed it, from the top down to the input.
+        """Return a layer and all that its relevance reaches, from the top down.
+
+        These are all that feed it, without what only opens gates where the method takes
+        gates for constants.
 
         Parameters
         ----------
@@ -277,7 +285,8 @@ class Chain:
         feeding, start = {self._position(layer)}, self._position(layer)
         for position in range(start, 0, -1):
             if position in feeding:
-                feeding.update(self._steps[position].call.sources)
+                step = self._steps[position]
+                feeding.update(handed(step.rule, step.call.sources))
         return [self.layers[position] for position in sorted(feeding, reverse=True)]
 
     @torch.no_grad()
@@ -326,8 +335,9 @@ class Chain:
         for name, position in targets.items():
             if position not in found:
                 raise InputError(
-                    f"layer {name!r} does not feed layer {start!r}, so no relevance "
-                    "arrives there. Choose `to` among the layers below `start`."
+                    f"layer {name!r} does not feed layer {start!r}, or by gates alone, "
+                    "so no relevance arrives there. Choose `to` among the layers below "
+                    "`start`: chain.below(start)."
                 )
         found[first] = r
         return {name: found[n] if many else found[n][0] for name, n in targets.items()}
@@ -408,6 +418,8 @@ class Chain:
         step = self._steps[position]
         if not position:
             raise InputError("the input is no layer, so it has no matrix.")
+        if step.rule is None:
+            raise no_rule(self.method, [step.call])
         states = [self._steps[source].state for source in step.call.sources]
         state, back = step.state, step.back
         if sample is not None:
@@ -417,9 +429,6 @@ class Chain:
             check_option("sample", sample, lambda _: fits, told)
             states = [frame.sample(each, sample) for each in states]
             state, back = step.rule(step.call, *states)
-
-        if back is None:
-            raise no_rule(self.method, [step.call])
 
         def through(r):
             flow = frame.enter(r)

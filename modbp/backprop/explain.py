@@ -12,6 +12,7 @@ from modbp.backprop.methods import get
 from modbp.backprop.methods import names as named_methods
 from modbp.backprop.methods.method import no_rule
 from modbp.backprop.trace import Trace
+from modbp.backprop.trace.graph import Writes
 from modbp.backprop.trace.untouched import unchanged
 from modbp.errors import InputError, MethodError, ModbpError, TraceError
 
@@ -147,7 +148,7 @@ class _Autograd:
         self._method, self._error = method, error
         self._x = x.detach().requires_grad_()
         try:
-            with torch.enable_grad(), unchanged(net):
+            with torch.enable_grad(), unchanged(net) as kept, Writes(kept):
                 # A copy, which the model may overwrite.
                 self._output = net(self._x.clone())
                 self.logits = self._output

@@ -16,7 +16,8 @@ from modbp.backprop.rules.products import negative, positive, product, transpose
 from modbp.errors import MethodError, check_option
 
 __all__ = ["SMALL", "Ablated", "Along", "BySign", "LargestChange", "Rescale"]
-__all__ += ["Product", "RevealCancel", "ScaleParts", "SumBySign", "Weighted"]
+__all__ += ["Product", "RevealCancel", "ScaleParts", "Standardized", "SumBySign"]
+__all__ += ["Weighted"]
 
 # Relatively smaller differences are no denominator. In the 2020 code it is absolute.
 SMALL = 1e-7
@@ -170,6 +171,36 @@ class Product(OnPairs):
         change = signal.delta * mean_g + gate.delta * mean_a
         up = Pair.of(call.layer.forward(signal.reference, gate.reference), [change])
         return up, lambda m: (m * mean_g, m * mean_a)
+
+
+@dataclass(frozen=True)
+class Standardized(OnPairs):
+    """Carry multipliers through a layer norm, a product too: ``z = γ c s + β``.
+
+    Equation: of ``c = a − μ`` and ``s = 1/σ`` each gets the mean of the other, and
+    ``Δs = −s² s0² / (s + s0) mean((c + c0) Δc)``, so that contributions sum.
+    """
+
+    def __call__(self, call, pair):
+        layer, groups = call.layer, call.layer.groups
+        if groups is None:
+            raise MethodError(
+                f"{call}: DeepLIFT has a rule for layer, group, instance and RMS norm "
+                "alone. Use a gradient or an LRP method."
+            )
+        pairs = pair.value[None], pair.reference[None]
+        c, c0 = (groups.center(groups.apart(a)) for a in pairs)
+        s, s0 = ((e.square().mean(-1, True) + groups.eps).rsqrt() for e in (c, c0))
+        mean_c, mean_s = (c + c0) / 2, (s + s0) / 2
+        slope = -(s * s0).square() / mean_s / c.shape[-1]
+
+        def back(m):
+            each = groups.apart(m if groups.weight is None else m * groups.weight)
+            through = (each * mean_c).sum(-1, keepdim=True) * slope
+            return (groups.center(each * mean_s + through * mean_c).reshape(m.shape),)
+
+        z, z0 = layer.forward(pair.value), layer.forward(pair.reference)
+        return Pair(z, z0, (z - z0,)), back
 
 
 # ReLU and max pooling -----------------------------------------------------------------

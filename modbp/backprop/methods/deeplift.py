@@ -16,6 +16,7 @@ def _method(name, frame, maxpool, relu, **more):
         "scale": deeplift.Weighted(),
         "relu": relu,
         "activation": relu,
+        "layernorm": deeplift.Standardized(),
         "gate": deeplift.Product(),
         "maxpool": deeplift.LargestChange(maxpool),
         "avgpool": deeplift.Along(rules.AvgPool()),
@@ -37,12 +38,14 @@ def deeplift_rescale(
 ) -> Method:  # fmt: skip
     """DeepLIFT, Rescale: finite differences in place of derivatives.
 
-    Equation: ``m_in = m Δz/Δa`` at a ReLU, the derivative elsewhere; the contribution
-    ``m Δa`` is read. Source: :cite:t:`shrikumar2017learning`. Contributions sum to
-    ``f(x) − f(x0)``, whatever the size of activations: the derivative replaces the
-    quotient only where `Δa` is small beside `a` or `a0` themselves. Without biases,
-    with a zero reference, and with max pooling only behind ReLUs, it equals gradient ×
-    input. The 2020 code has ``maxpool="winner"``, with which contributions do not sum.
+    Equation: ``m_in = m Δz/Δa`` at a ReLU or another function of one entry, the other
+    factor's mean over input and reference at a product, the derivative elsewhere; the
+    contribution ``m Δa`` is read. Source: :cite:t:`shrikumar2017learning`.
+    Contributions sum to ``f(x) − f(x0)``, whatever the size of activations: the
+    derivative replaces the quotient only where `Δa` is small beside `a` or `a0`
+    themselves. Without biases, with a zero reference, and with max pooling only behind
+    ReLUs, it equals gradient × input. The 2020 code has ``maxpool="winner"``, with
+    which contributions do not sum.
 
     >>> modbp.explain(net, x, "deeplift-rescale", 0)
     tensor([[-4., -4.]], dtype=torch.float64)
@@ -72,7 +75,7 @@ def deeplift_revealcancel(
         "norm": deeplift.ScaleParts(),
         "scale": deeplift.ScaleParts(),
         "add": deeplift.SumBySign(),
-        "gate": None,
+        **dict.fromkeys(("layernorm", "gate")),
     }
     frame, relu = deeplift.Differences(reference, 2), deeplift.RevealCancel(small)
     return _method("deeplift-revealcancel", frame, maxpool, relu, **more)

@@ -1,6 +1,7 @@
 """Layer-wise relevance propagation: one rule for all layers, or a composite.
 
-In a composite `epsilon` is the ε of the dense layers, `stabilizer` of the others.
+In a composite `epsilon` is the ε of the dense layers, `stabilizer` of the others. To
+all of them a gate is a constant, and so are mean and variance in a layer norm.
 """
 
 from modbp.backprop import rules

@@ -181,10 +181,7 @@ def rules_of(method, calls):
             continue
         if found[position] is None:
             missing.append(calls[position])
-        sources = calls[position].sources
-        # A gate is a constant to some rules: only the signal gets relevance.
-        one = getattr(found[position], "signal_only", False)
-        reached.update(sources[:1] if one else sources)
+        reached.update(handed(found[position], calls[position].sources))
     if missing:
         raise no_rule(method, missing[::-1])
     if 0 not in reached:
@@ -193,6 +190,11 @@ def rules_of(method, calls):
             "through gates, which are constants to it. Use a gradient method."
         )
     return found, reached
+
+
+def handed(rule, sources):
+    """Return what a rule hands relevance to; a gate is a constant to some."""
+    return sources[:1] if getattr(rule, "signal_only", False) else sources
 
 
 def no_rule(method, calls):

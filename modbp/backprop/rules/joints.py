@@ -178,21 +178,24 @@ class Derivative:
         def back(r):
             with torch.enable_grad():
                 leaves = [a.detach() for a in inputs]
-                real = [leaf for leaf in leaves if leaf.is_floating_point()]
-                for leaf in real:
+                smooth = [leaf for leaf in leaves if _is_smooth(leaf)]
+                for leaf in smooth:
                     leaf.requires_grad_()
                 z = call.layer.forward(*leaves)
             if not z.requires_grad:  # as of a comparison
                 return (None,) * len(inputs)
             more = {"retain_graph": True, "allow_unused": True}
             more["create_graph"] = torch.is_grad_enabled()  # for an operator's adjoint
-            each = [torch.autograd.grad(z, real, one, **more) for one in r]
+            each = [torch.autograd.grad(z, smooth, one, **more) for one in r]
             found = iter(
                 None if part[0] is None else torch.stack(part)
                 for part in zip(*each, strict=True)
             )
-            return tuple(
-                next(found) if leaf.is_floating_point() else None for leaf in leaves
-            )
+            return tuple(next(found) if _is_smooth(leaf) else None for leaf in leaves)
 
         return call.layer.forward(*inputs), back
+
+
+def _is_smooth(a):
+    """Return whether entries can have a derivative: whole numbers have none."""
+    return a.is_floating_point() or a.is_complex()

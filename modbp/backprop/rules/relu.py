@@ -30,10 +30,13 @@ class _Cut:
 
 @dataclass(frozen=True)
 class Pass:
-    """Hand relevance through unchanged: ``r_in = r``."""
+    """Hand relevance through: ``r_in = r``, and 0 where a constant multiplies by 0."""
 
     def __call__(self, call, a):
-        return call.layer.forward(a), lambda r: (r,)
+        z = call.layer.forward(a)
+        if call.kind == "scale" and not (counts := call.layer.weight != 0).all():
+            return z, lambda r: (r * counts,)
+        return z, lambda r: (r,)
 
 
 @dataclass(frozen=True)

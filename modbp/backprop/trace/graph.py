@@ -20,7 +20,8 @@ from modbp.backprop.trace.places import Place, line_of_user, place
 from modbp.backprop.trace.untouched import memory, unchanged
 from modbp.errors import InputError, ModbpError, TraceError
 
-__all__ = ["Graph", "Node", "Piece", "entries", "mapped", "record"]
+__all__ = ["LIKE_OTHERS", "Graph", "Node", "Piece", "Writes", "entries", "mapped"]
+__all__ += ["record"]
 
 # What tells Python the value of an entry; a branch by it would be that of one sample.
 _REVEALING = {
@@ -28,8 +29,12 @@ _REVEALING = {
     *("__bool__", "__int__", "__float__", "__index__", "__complex__", "__array__"),
     *("__dlpack__", "unique", "unique_consecutive", "nonzero", "argwhere"),
 }
-# Functions that write running statistics without telling so, and where these stand.
-_STATISTICS = {"batch_norm": slice(1, 3), "instance_norm": slice(1, 3)}
+# Functions that write running statistics without telling so.
+_STATISTICS = ("batch_norm", "instance_norm")
+# Of these the first tensor tells a shape and a type alone; of those the others do.
+_LIKE = {"zeros_like", "ones_like", "full_like", "empty_like", "new_zeros", "new_ones"}
+_LIKE |= {"new_full", "new_empty", "new_tensor"}
+LIKE_OTHERS = ("expand_as", "view_as", "reshape_as", "type_as", "to")
 # How often a model runs that may be random: one that tosses a coin is missed once in
 # a thousand times.
 _REPETITIONS = 10
@@ -48,6 +53,7 @@ class Node:
     # Of the output for one sample; None if there are several.
     shape: torch.Size | None = None
     dtype: torch.dtype | None = None
+    device: torch.device | None = None
     place: Place = Place()
     # Whether autograd sees something else than the call; what speaks against it; and
     # whether it overwrites what it reads.
@@ -162,7 +168,7 @@ class _Run:
         self.nodes = []
         # Tensors are held here, so that no other one gets their number or memory.
         self.known, self.memory, self.stale = {}, {}, set()
-        self.written, self.is_random, self.failed = set(), False, None
+        self.written, self.failed = set(), None
         self.noted = []  # the frames of hooks that looked at values
         self.name(self.sample, self.source)
 
@@ -170,13 +176,13 @@ class _Run:
         """Run the network and return what was seen."""
         before = _states()
         try:
-            with _Writes(self), _Functions(self):
+            with Writes(self.kept, self.written) as writes, _Functions(self):
                 result = self.net(self.sample)
         except (ModbpError, RuntimeError):
             raise
         except Exception as error:
             raise self.told(error) from error
-        if self.is_random or (_states() != before and self.varies(result)):
+        if writes.is_random or (_states() != before and self.varies(result)):
             raise InputError(
                 "the model's forward is random: each call gives another output. Switch "
                 "the noise off in evaluation mode, as dropout(x, "
@@ -255,11 +261,13 @@ class _Run:
         """Do what the model asks for, and write it down if it depends on the input."""
         name = _name(function)
         if name in _STATISTICS:
-            for tensor in _tensors(args[_STATISTICS[name]]):
-                self.write(tensor)
+            for tensor in _tensors(args[1:], kwargs):
+                self.kept.before_write(tensor)
         tensors = _tensors(args, kwargs)
         traced = [tensor for tensor in tensors if self.value(tensor) is not None]
-        if not traced:
+        if not any(
+            self.value(tensor) is not None for tensor in _read(name, args, kwargs)
+        ):
             return function(*args, **kwargs)
         here = place(self.paths, _Run.graph.__code__)
         if getattr(function, "__name__", "") in _REVEALING:
@@ -281,7 +289,8 @@ class _Run:
                 "write that change out of place."
             )
         # Names are looked up first: a change in place gives another meaning to them.
-        node.args, node.kwargs = mapped(self.named(name), (args, kwargs))
+        given = {key: value for key, value in kwargs.items() if key != "out"}
+        node.args, node.kwargs = mapped(self.named(name), (args, given))
         node.blocked = not torch.is_grad_enabled()
         self.written.clear()
         try:
@@ -302,6 +311,7 @@ class _Run:
             self.stale.add(number)
         if isinstance(result, torch.Tensor):
             node.shape, node.dtype = result.shape, result.dtype
+            node.device = result.device
             self.name(result, node)
         else:
             keys = result if isinstance(result, dict) else range(len(outputs))
@@ -336,11 +346,6 @@ class _Run:
         self.nodes.append(node)
         self.name(tensor, node)
 
-    def write(self, tensor):
-        """Note that memory is written to; the model's own is kept first."""
-        self.written.add(memory(tensor))
-        self.kept.before_write(tensor)
-
 
 class _Functions(TorchFunctionMode):
     """Sees every function of torch that Python calls."""
@@ -353,12 +358,16 @@ class _Functions(TorchFunctionMode):
         return self.run.call(function, args, kwargs or {})
 
 
-class _Writes(TorchDispatchMode):
-    """Sees every operator below them: what writes, and what draws random numbers."""
+class Writes(TorchDispatchMode):
+    """Sees every operator below them: what writes, and what draws random numbers.
 
-    def __init__(self, run):
+    The model's memory is kept before it is written to; what is written is noted.
+    """
+
+    def __init__(self, kept, written=None):
         super().__init__()
-        self.run = run
+        self.kept, self.written = kept, set() if written is None else written
+        self.is_random = False
 
     def __torch_dispatch__(self, function, types, args=(), kwargs=None):
         kwargs = kwargs or {}
@@ -367,7 +376,11 @@ class _Writes(TorchDispatchMode):
                 if argument.alias_info and argument.alias_info.is_write:
                     given = args[place : place + 1], kwargs.get(argument.name)
                     for tensor in _tensors(given):
-                        self.run.write(tensor)
+                        self.written.add(memory(tensor))
+                        self.kept.before_write(tensor)
+        if "batch_norm" in function.__name__:  # of which the schema does not tell
+            for tensor in _tensors(args[1:]):
+                self.kept.before_write(tensor)
         if torch.Tag.nondeterministic_seeded not in function.tags:
             return function(*args, **kwargs)
         # Attention has the tag, and draws nothing where its dropout is zero.
@@ -375,7 +388,7 @@ class _Writes(TorchDispatchMode):
         before = generator.get_state()
         result = function(*args, **kwargs)
         if not torch.equal(before, generator.get_state()):
-            self.run.is_random = True
+            self.is_random = True
         return result
 
 
@@ -386,6 +399,15 @@ def _name(function):
         return function.__self__.__name__
     name = name.partition(".")[0]  # an operator's overload
     return name.strip("_") if name.startswith("__") else name
+
+
+def _read(name, args, kwargs):
+    """Return the tensors whose values a call reads."""
+    if name in _LIKE:
+        return _tensors(args[1:], kwargs)
+    return (
+        _tensors(args[:1]) if name in LIKE_OTHERS and args else _tensors(args, kwargs)
+    )
 
 
 def _name_steps(nodes):

@@ -13,7 +13,7 @@ from modbp.backprop.trace import layers
 from modbp.backprop.trace.layers import as_tuple
 from modbp.errors import InputError
 
-__all__ = ["SINGLE", "SQUASHING", "WHY", "constant", "replayed"]
+__all__ = ["SINGLE", "WHY", "constant", "expanded", "padded_same", "pool", "replayed"]
 
 SINGLE = {}
 
@@ -39,7 +39,7 @@ def replayed(node, key=None):
 
 def constant(value, node):
     """Return a number or a tensor of numbers with the dimensions of a node's output."""
-    value = torch.as_tensor(value, dtype=node.dtype).detach()
+    value = torch.as_tensor(value, dtype=node.dtype, device=node.device).detach()
     return value.reshape(*(1,) * (len(node.shape) - value.ndim), *value.shape)
 
 
@@ -55,22 +55,18 @@ def _check_rank(node, rank):
 # With weights -------------------------------------------------------------------------
 
 
-def _evenly(weight, padding, dilation):
-    """Return the padding on both sides; None where there is more on one side."""
-    if padding != "same":
-        return padding
+def padded_same(weight, dilation=1):
+    """Return how ``padding="same"`` pads: on both sides, and then at the ends."""
     dilation = as_tuple(dilation, weight.ndim - 2)
     total = [d * (k - 1) for d, k in zip(dilation, weight.shape[2:], strict=True)]
-    return None if any(entry % 2 for entry in total) else [n // 2 for n in total]
+    return [n // 2 for n in total], [n % 2 for n in total]
 
 
 @_entry("conv1d", "conv2d", "conv3d")
 def _convolution(node, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
     _check_rank(node, weight.ndim - 2)
-    padding = _evenly(weight, padding, dilation)
-    if padding is None:
-        why = "It pads 'same' with an even kernel: pad in a layer of its own before it"
-        return layers.other(node.type, why)
+    if padding == "same":
+        padding, _ = padded_same(weight, dilation)
     return layers.convolution(
         node.type, weight, bias, stride, padding, dilation, groups
     )
@@ -88,25 +84,23 @@ def _transposed(
     )
 
 
-@_entry("linear")
-def _linear(node, weight, bias=None):
-    return layers.dense(node.type, weight, bias) if weight.ndim == 2 else None
-
-
-@_entry("matmul", "mm")
-def _matmul(node, other):
-    return layers.dense(node.type, other.mT, None) if other.ndim == 2 else None
-
-
 @_entry("batch_norm")
 def _batch_norm(
-    node, mean, var, weight=None, bias=None, training=False, momentum=0.1, eps=1e-5
-):
-    if training or mean is None:
+    node, running_mean, running_var, weight=None, bias=None, training=False,
+    momentum=0.1, eps=1e-5, *more,
+):  # fmt: skip
+    if more:  # torch.batch_norm, where the weight comes first
+        running_mean, running_var, weight, bias = (
+            weight,
+            bias,
+            running_mean,
+            running_var,
+        )
+    if training or running_mean is None:
         return layers.other(node.type, WHY["statistics"])
-    scale = (var + eps).rsqrt()
+    scale = (running_var + eps).rsqrt()
     scale = scale if weight is None else scale * weight
-    shift = -mean * scale
+    shift = -running_mean * scale
     shift = shift if bias is None else shift + bias
 
     def across(vector, a):
@@ -143,7 +137,8 @@ def _clamp(node, min=None, max=None):
     if min == 0 and (max is None or max > 0):
         return layers.relu(node.type, top=max)
     sign = "≥ 0" if min is not None and min >= 0 else "any"
-    return layers.activation(node.type, replayed(node), sign)
+    opens = 0 if min is None or max is None else 2
+    return layers.activation(node.type, replayed(node), sign, opens)
 
 
 @_entry("clamp_min", "clamp_min_", "clamp_max", "clamp_max_")
@@ -157,51 +152,86 @@ def _hardtanh(node, min_val=-1.0, max_val=1.0, inplace=False):
 
 
 _KEEPING = "silu silu_ hardswish gelu elu elu_ selu selu_ celu celu_ leaky_relu tanh"
-_KEEPING += " leaky_relu_ prelu tanh_ mish softsign tanhshrink softshrink"
+_KEEPING += " leaky_relu_ prelu tanh_ mish softsign tanhshrink softshrink hardshrink"
 _POSITIVE = "sigmoid sigmoid_ hardsigmoid softplus"
+# Bounded functions, whose output opens and shuts what it is multiplied with.
+_OPENING = {"sigmoid": 3, "hardsigmoid": 3, "tanh": 1}
 
 
 @_entry(*_KEEPING.split())
-def _activation(node, *args, **kwargs):
-    return layers.activation(node.type, replayed(node))
+def _activation(node, *args, sign="keeps", **kwargs):
+    opens = _OPENING.get(node.function.strip("_"), 0)
+    return layers.activation(node.type, replayed(node), sign, opens)
 
 
 @_entry(*_POSITIVE.split())
 def _positive(node, *args, **kwargs):
-    return layers.activation(node.type, replayed(node), "≥ 0")
+    return _activation(node, sign="≥ 0")
 
 
-@_entry("logsigmoid", "rrelu")
+@_entry("logsigmoid", "log_sigmoid", "rrelu", "threshold", "_threshold")
 def _signed(node, *args, **kwargs):
-    return layers.activation(node.type, replayed(node), "any")
+    return _activation(node, sign="any")
 
-
-# Bounded functions, whose output opens and shuts what it is multiplied with.
-SQUASHING = {
-    "softmax": 3, "sigmoid": 3, "hardsigmoid": 3, "relu6": 2, "hardtanh": 2,
-    "clamp": 2, "tanh": 1,
-}  # fmt: skip
 
 # By statistics of the sample ----------------------------------------------------------
 
 
-@_entry("layer_norm", "group_norm", "rms_norm", "local_response_norm", "normalize")
+@_entry("local_response_norm", "normalize")
 def _statistic(node, *args, **kwargs):
     return layers.Layer("layernorm", node.type, replayed(node))
 
 
+def _in_groups(node, count, weight, eps, centred=True, forward=None):
+    """Return a layer that is standardised in each of some groups of entries."""
+    groups = layers.Groups(count, weight, eps, centred)
+    return layers.Layer(
+        "layernorm", node.type, forward or replayed(node), groups=groups
+    )
+
+
+@_entry("layer_norm")
+def _layer_norm(node, normalized_shape, weight=None, bias=None, eps=1e-5, *more):
+    count = math.prod(node.shape[1 : len(node.shape) - len(normalized_shape)])
+    return _in_groups(node, count, weight, eps)
+
+
+@_entry("rms_norm")
+def _rms_norm(node, normalized_shape, weight=None, eps=None):
+    count = math.prod(node.shape[1 : len(node.shape) - len(normalized_shape)])
+    eps = torch.finfo(node.dtype).eps if eps is None else eps
+    return _in_groups(node, count, weight, eps, centred=False)
+
+
+def _by_channel(node, weight):
+    """Return a weight per channel with the dimensions of a sample."""
+    if weight is None:
+        return None
+    return weight.reshape(-1, *(1,) * (len(node.shape) - 2))
+
+
+@_entry("group_norm")
+def _group_norm(node, num_groups, weight=None, bias=None, eps=1e-5, *more):
+    return _in_groups(node, num_groups, _by_channel(node, weight), eps)
+
+
 @_entry("instance_norm")
 def _instance_norm(
-    node, mean=None, var=None, weight=None, bias=None, use_input_stats=True,
-    momentum=0.1, eps=1e-5,
+    node, running_mean=None, running_var=None, weight=None, bias=None,
+    use_input_stats=True, momentum=0.1, eps=1e-5, *more,
 ):  # fmt: skip
+    if more:  # torch.instance_norm, where the weight comes first
+        return None
     if not use_input_stats:
-        return _batch_norm(node, mean, var, weight, bias, False, momentum, eps)
+        return _batch_norm(
+            node, running_mean, running_var, weight, bias, False, momentum, eps
+        )
 
     def forward(a):
         return F.instance_norm(a, None, None, weight, bias, True, momentum, eps)
 
-    return layers.Layer("layernorm", node.type, forward)
+    factors = _by_channel(node, weight)
+    return _in_groups(node, node.shape[1], factors, eps, forward=forward)
 
 
 # Pooling ------------------------------------------------------------------------------
@@ -215,21 +245,26 @@ def _instance_norm(
         for rank in (1, 2, 3)
     )
 )
-def _pool(node, *args, **kwargs):
-    _check_rank(node, int(node.function[-2]))
-    function = getattr(F, node.function)
-    kwargs.pop("return_indices", None)  # if True, it is another function of torch
+def pool(node, *args, **kwargs):
+    """Return a pooling, of which the function is named, with indices or without."""
+    name = node.function.removesuffix("_with_indices")
+    _check_rank(node, int(name[-2]))
+    function = getattr(F, name)
+    # Whether indices are returned is for the rule to say; it comes last.
+    kwargs.pop("return_indices", None)
+    if "max" in name:
+        args = args[: 1 if "adaptive" in name else 5]
 
     def forward(a, **more):
         return function(a, *args, **kwargs, **more)
 
-    kind = "maxpool" if "max" in node.function else "avgpool"
+    kind = "maxpool" if "max" in name else "avgpool"
     return layers.pooling(kind, node.type, forward)
 
 
 @_entry("mean", "sum")
 def _mean(node, *args, **kwargs):
-    if kwargs.get("dtype") is not None or not args and "dim" not in kwargs:
+    if not args and "dim" not in kwargs:
         return None
     return layers.pooling("avgpool", node.type, replayed(node))
 
@@ -238,7 +273,8 @@ def _mean(node, *args, **kwargs):
 def _interpolate(node, size=None, scale_factor=None, mode="nearest", *args, **kwargs):
     if mode.startswith("nearest"):
         return layers.selection(node.type, replayed(node))
-    return layers.pooling("avgpool", node.type, replayed(node))
+    sign = "any" if mode == "bicubic" else "keeps"  # some of its weights are negative
+    return layers.pooling("avgpool", node.type, replayed(node), sign)
 
 
 # Moving entries -----------------------------------------------------------------------
@@ -246,12 +282,10 @@ def _interpolate(node, size=None, scale_factor=None, mode="nearest", *args, **kw
 
 @_entry(
     *("flatten", "reshape", "view", "squeeze", "unsqueeze", "unflatten", "ravel"),
-    *("reshape_as", "view_as", "squeeze_", "unsqueeze_", "resize"),
+    *("reshape_as", "view_as", "squeeze_", "unsqueeze_"),
 )
 def _reshape(node, *args, **kwargs):
     if math.prod(node.shape) != math.prod(node.args[0].shape):
-        return None
-    if node.dtype != node.args[0].dtype:
         return None
     return layers.reshape(node.type, node.shape[1:])
 
@@ -285,15 +319,8 @@ def expanded(type, shape):
 @_entry(
     *("repeat", "tile", "flip", "roll", "narrow", "select", "getitem", "index_select"),
     *("pixel_shuffle", "pixel_unshuffle", "channel_shuffle", "repeat_interleave"),
-    *(
-        "unfold",
-        "diagonal",
-        "tril",
-        "triu",
-        "rot90",
-        "fliplr",
-        "native_channel_shuffle",
-    ),
+    *("unfold", "diagonal", "tril", "triu", "rot90", "fliplr"),
+    "native_channel_shuffle",
 )
 def _selection(node, *args, **kwargs):
     return layers.selection(node.type, replayed(node))
@@ -321,8 +348,7 @@ def _pad(node, pad, mode="constant", value=None):
     *("feature_dropout", "feature_alpha_dropout", "dropout_", "as_tensor", "asarray"),
 )
 def _identity(node, *args, **kwargs):
-    before = node.args[0]
-    if (before.shape, before.dtype) != (node.shape, node.dtype):
+    if node.args[0].shape != node.shape:
         return None
     return layers.identity(node.type)
 
@@ -340,6 +366,7 @@ WHY = {
     "its batch: train with track_running_stats=True",
     "attention": "Attention multiplies activations with each other: use a gradient "
     "method, or explain the part of the model before it",
+    "gates": "Both factors are gates, and none of them a signal: use a gradient method",
     "softmax": "Explain the logits: leave the softmax out of the model",
     "indices": "It also returns indices, which no rule can use",
     "recurrent": "A recurrent layer multiplies activations with each other: use a "

@@ -21,7 +21,8 @@ class Layer:
     kind, type : str
         ``conv``, ``dense``, ``norm`` (batch norm), ``scale`` (times and plus
         constants), ``relu``, ``activation`` (other functions of one entry),
-        ``layernorm`` (statistics of the sample), ``gate`` (signal times gate),
+        ``layernorm`` (statistics of the sample), ``gate`` (signal times gate: what
+        `opens` further, or, of two alike, what is broadcast, is the gate),
         ``maxpool``, ``avgpool``, ``add``, ``cat``, ``shape`` (moves entries),
         ``identity``, ``detach``, ``input``, or ``other``; and what the user called it:
         "Conv2d", "relu", "add".
@@ -45,6 +46,11 @@ class Layer:
         such an output.
     dim : int
         For ``cat``: the dimension.
+    opens : int
+        How clearly the output is a gate's, by the function that bounds it: 3 for a
+        sigmoid or a softmax, 2 where it is cut off on both sides, 1 for a tanh, else 0.
+    groups : Groups
+        For ``layernorm``: whose statistics are taken, where DeepLIFT has a rule.
     why : str
         For ``other``: what speaks against it, and what to do.
 
@@ -68,6 +74,8 @@ class Layer:
     overwrite: Callable | None = None
     output_sign: str = "any"
     dim: int = 1
+    opens: int = 0
+    groups: object = None
     why: str = ""
 
     @property
@@ -78,6 +86,28 @@ class Layer:
 
 def _same(a):
     return a
+
+
+@dataclass(frozen=True, eq=False)
+class Groups:
+    """The groups of entries that a normalisation takes statistics of.
+
+    Equation: ``z = γ c / √(mean(c²) + ε) + β``, with ``c = a − mean(a)``, or ``c = a``
+    where it is not `centred`; `weight` is γ, or None.
+    """
+
+    count: int
+    weight: torch.Tensor | None
+    eps: float
+    centred: bool = True
+
+    def apart(self, a):
+        """Return ``[…, N, count, entries of a group]``, for inputs ``[…, N, …]``."""
+        return a.flatten(2).unflatten(2, (self.count, -1))
+
+    def center(self, a):
+        """Subtract each group's mean, where that is done; its own transpose."""
+        return a - a.mean(-1, keepdim=True) if self.centred else a
 
 
 INPUT = Layer("input", "input", _same, output_sign="keeps")
@@ -195,6 +225,8 @@ def dense(type, weight, bias):
 
 
 def relu(type, top=None):
+    """``min(max(a, 0), top)``; with a top it is bounded."""
+
     def forward(a):
         return a.relu() if top is None else a.clamp(0, top)
 
@@ -204,20 +236,21 @@ def relu(type, top=None):
     def slope(a):
         return a > 0 if top is None else (a > 0) & (a < top)
 
-    options = {"slope": slope, "overwrite": overwrite}
+    options = {"slope": slope, "overwrite": overwrite, "opens": 0 if top is None else 2}
     return Layer("relu", type, forward, output_sign="≥ 0", **options)
 
 
-def activation(type, forward, output_sign="keeps"):
+def activation(type, forward, output_sign="keeps", opens=0):
     def slope(a):
         z, pull = torch.func.vjp(forward, a)
         return pull(torch.ones_like(z))[0]
 
-    return Layer("activation", type, forward, slope=slope, output_sign=output_sign)
+    options = {"output_sign": output_sign, "opens": opens}
+    return Layer("activation", type, forward, slope=slope, **options)
 
 
-def pooling(kind, type, forward):
-    return Layer(kind, type, forward, output_sign="keeps")
+def pooling(kind, type, forward, output_sign="keeps"):
+    return Layer(kind, type, forward, output_sign=output_sign)
 
 
 def reshape(type, shape):

@@ -1,39 +1,38 @@
 """Which layers the calls of a graph stand for."""
 
+import inspect
 import math
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from functools import partial
 
 import torch
+import torch.nn.functional as F
 
 from modbp.backprop.trace import layers
-from modbp.backprop.trace.graph import Node, Piece, entries, mapped
+from modbp.backprop.trace.graph import LIKE_OTHERS, Node, Piece, entries, mapped
 from modbp.backprop.trace.known import (
     SINGLE,
-    SQUASHING,
     WHY,
     constant,
     expanded,
+    padded_same,
+    pool,
     replayed,
 )
 from modbp.backprop.trace.layers import INPUT, Layer
-from modbp.errors import ModbpError
 
 __all__ = ["Entry", "read"]
 
 _REFS = (Node, Piece)
-# Of these the second argument only tells a shape or a type.
-_LIKE_OTHERS = ("expand_as", "view_as", "reshape_as", "type_as", "to")
-_SPLITS = (
-    "split",
-    "chunk",
-    "unbind",
-    "tensor_split",
-    "split_with_sizes",
-    "unsafe_chunk",
-)
-_ATTENTION = ("scaled_dot_product_attention", "multi_head_attention_forward", "bmm")
-_ATTENTION += ("matmul", "einsum", "baddbmm", "_transformer_encoder_layer_fwd")
+_SPLITS = ("split", "chunk", "unbind", "tensor_split", "hsplit", "dsplit")
+_SPLITS += ("split_with_sizes", "unsafe_chunk", "unsafe_split")
+_ATTENTION = ("scaled_dot_product_attention", "multi_head_attention_forward")
+_ATTENTION += ("_transformer_encoder_layer_fwd",)
+# These are attention where they multiply what depends on the input with each other.
+_PRODUCTS = ("matmul", "mm", "bmm", "einsum", "baddbmm", "addmm")
+# What is bounded stays so through these, but for a factor.
+_BOUNDED = ("shape", "scale", "identity", "detach", "cat", "add", "gate", "avgpool")
 
 
 @dataclass(eq=False)
@@ -77,15 +76,30 @@ def _pruned(found, last):
 
 
 def _other(node, why="", forward=None):
-    if "softmax" in node.function:
-        why = WHY["softmax"]
-    elif node.function.startswith(_ATTENTION):
+    refs, opens = entries(_REFS, node.args, node.kwargs), 0
+    several = len(set(refs)) > 1 or node.function == "einsum" and len(refs) > 1
+    if node.function in ("softmax", "log_softmax", "softmin"):
+        why, opens = WHY["softmax"], 3 * (node.function != "log_softmax")
+    elif node.function in _ATTENTION or node.function in _PRODUCTS and several:
         why = WHY["attention"]
     elif node.function.startswith(("lstm", "gru", "rnn")):
         why = WHY["recurrent"]
     elif "with_indices" in node.function:
         why = WHY["indices"]
-    return layers.other(node.type, why, forward)
+    return replace(layers.other(node.type, why, forward), opens=opens)
+
+
+class _UnknownError(Exception):
+    """A call in a form that its reader does not know."""
+
+
+def _called(reader, *args, **kwargs):
+    """Call a reader unless there are arguments that it does not know."""
+    try:
+        inspect.signature(reader).bind(*args, **kwargs)
+    except TypeError:
+        raise _UnknownError from None
+    return reader(*args, **kwargs)
 
 
 class _Reading:
@@ -127,14 +141,12 @@ class _Reading:
         if node.shape is None or node in self.positions:
             return
         place = None
-        if not node.why and node.shape[:1] == self.samples:
-            try:
-                place = JOINTS.get(node.function, self.single)(
-                    self, node, *node.args, **node.kwargs
-                )
-            except TypeError as error:  # arguments that are not known
-                if isinstance(error, ModbpError):
-                    raise
+        refs = entries(_REFS, node.args, node.kwargs)
+        same = all(ref.dtype == node.dtype for ref in refs)
+        if same and not node.why and node.shape[:1] == self.samples:
+            reader = JOINTS.get(node.function, self.single)
+            with suppress(_UnknownError):
+                place = _called(reader, self, node, *node.args, **node.kwargs)
         if place is None:
             place = self.foreign(node, node.shape)
         if node.blocked:
@@ -149,10 +161,10 @@ class _Reading:
         others = entries(_REFS, rest, kwargs)
         if reader is None or not isinstance(first, _REFS):
             return None
-        if others and node.function not in _LIKE_OTHERS:
+        if others and node.function not in LIKE_OTHERS:
             return None
         source = self.position(first)
-        layer = reader(node, *rest, **kwargs)
+        layer = _called(reader, node, *rest, **kwargs)
         return None if layer is None else self.emit(node, layer, source)
 
     def foreign(self, node, shape, key=None):
@@ -191,7 +203,13 @@ class _Reading:
                 layer = layers.selection(node.type, replayed(node, key))
                 place = self.emit(node, layer, source, shape=piece.shape)
             elif node.function == "max" and key == 0:
-                place = _amax(self, node, *node.args, shape=piece.shape, **node.kwargs)
+                with suppress(_UnknownError):
+                    place = _called(
+                        _amax, self, node, *node.args, shape=piece.shape, **node.kwargs
+                    )
+            elif node.function.endswith("_with_indices") and key == 0:
+                layer = pool(node, *rest, **node.kwargs)
+                place = self.emit(node, layer, source, shape=piece.shape)
         if place is None:
             place = self.foreign(node, piece.shape, key)
         if node.blocked:
@@ -209,7 +227,7 @@ class _Reading:
         if len(shape) != len(wanted):  # dimensions come before its own
             missing = (1,) * (len(wanted) - len(shape))
             if len(shape) > 1 or missing[1:]:
-                raise TypeError("samples would meet other dimensions")
+                raise _UnknownError  # samples would meet other dimensions
             shape = torch.Size((*shape, *missing))
             layer = layers.reshape(node.type, shape[1:])
             position = self.emit(node, layer, position, shape=shape, step="view")
@@ -272,12 +290,15 @@ def _mul(reading, node, first, other):
         return None
     pair = [reading.position(ref) for ref in (first, other)]
     # What opens further or is broadcast is the gate; the signal comes first.
-    ranks = [
-        (_opens(reading.entries, place), reading.entries[place].shape != node.shape)
-        for place in pair
-    ]
+    opens = [_opens(reading.entries, place) for place in pair]
+    broad = [reading.entries[place].shape != node.shape for place in pair]
+    ranks = list(zip(opens, broad, strict=True))
     if ranks[0] == ranks[1]:
-        return None
+        if not all(opens):
+            return None
+        # Two gates of one kind: neither is a signal, but their product is a gate.
+        layer = layers.other(node.type, WHY["gates"], torch.mul)
+        return reading.emit(node, replace(layer, opens=min(opens)), *pair)
     if ranks[0] > ranks[1]:
         pair.reverse()
     pair = [reading.broad(node, place, "expand") for place in pair]
@@ -286,23 +307,138 @@ def _mul(reading, node, first, other):
 
 
 def _opens(found, position):
-    """Return how clearly an output is a gate: 0 if it is not bounded."""
-    while found[position].layer.kind in ("shape", "scale", "identity", "detach", "cat"):
-        position = found[position].sources[0]
-    layer = found[position].layer
-    return SQUASHING.get(layer.type.lower().strip("_"), 0)
+    """Return how clearly an output is a gate's: 0 if it is not bounded."""
+    layer, sources = found[position].layer, found[position].sources
+    if layer.kind in _BOUNDED:
+        return min(_opens(found, source) for source in sources)
+    return layer.opens
 
 
 def _div(reading, node, first, other, *, rounding_mode=None):
-    if rounding_mode is not None or isinstance(other, _REFS):
+    if rounding_mode is not None:
         return None
+    if isinstance(other, _REFS):
+        return _divided(reading, node, first, other)
     other = torch.as_tensor(other, dtype=node.dtype)
     return reading.scaled(node, reading.position(first), other.reciprocal())
+
+
+def _divided(reading, node, first, other):
+    """Take a divisor that is broadcast for a gate, as norms written by hand have."""
+    if not isinstance(first, _REFS):
+        return None
+    signal, divisor = map(reading.position, (first, other))
+    shapes = [reading.entries[place].shape for place in (signal, divisor)]
+    if shapes[0] != node.shape or shapes[1] == node.shape:
+        return None
+    layer = layers.other(node.type, forward=torch.reciprocal)
+    gate = reading.emit(node, layer, divisor, shape=shapes[1], step="reciprocal")
+    gate = reading.broad(node, gate, "expand")
+    layer = Layer("gate", node.type, torch.mul, output_sign="keeps")
+    return reading.emit(node, layer, signal, gate)
+
+
+def _where(reading, node, first, second, third):
+    """Read what a constant mask chooses between an output and a constant."""
+    # As a function the mask comes first, as a method of a tensor second.
+    mask, one, two = first, second, third
+    if isinstance(first, _REFS):
+        mask, one, two = second, first, third
+    if isinstance(mask, _REFS) or isinstance(one, _REFS) == isinstance(two, _REFS):
+        return None
+    if isinstance(two, _REFS):
+        mask, one, two = ~mask, two, one
+    bias = torch.where(mask, 0.0, torch.as_tensor(two, dtype=node.dtype))
+    return reading.scaled(node, reading.position(one), mask, bias)
+
+
+def _masked_fill(reading, node, first, mask, value):
+    if not isinstance(first, _REFS) or isinstance(mask, _REFS):
+        return None
+    return _where(reading, node, ~mask, first, value)
+
+
+def _conv(reading, node, first, *args, **kwargs):
+    """Pad in a step of its own where there is more padding on one side."""
+    names = ("weight", "bias", "stride", "padding", "dilation", "groups")
+    given = {**dict(zip(names, args, strict=False)), **kwargs}
+    weight = given["weight"]
+    if given.get("padding") == "same" and not isinstance(weight, _REFS):
+        _, ends = padded_same(weight, given.get("dilation", 1))
+        if any(ends):
+            pads = [n for end in reversed(ends) for n in (0, end)]
+            layer = layers.selection(node.type, partial(F.pad, pad=pads))
+            room = (n + e for n, e in zip(first.shape[2:], ends, strict=True))
+            shape = torch.Size((*first.shape[:2], *room))
+            place = reading.emit(
+                node, layer, reading.position(first), shape=shape, step="pad"
+            )
+            layer = SINGLE[node.function](node, **given)
+            return reading.emit(node, layer, place)
+    return reading.single(reading, node, first, **given)
+
+
+def _matmul(reading, node, first, other=None, mat2=None, vec=None):
+    """Write a product with a constant as a dense layer, over tokens if it is left."""
+    other = next(each for each in (other, mat2, vec) if each is not None)
+    emit = partial(reading.emit, node)
+    if isinstance(first, _REFS) and not isinstance(other, _REFS):
+        source = reading.position(first)
+        if other.ndim == 2:
+            return emit(layers.dense(node.type, other.mT, None), source)
+        if other.ndim == 1:
+            return _dense_to_one(reading, node, source, other, None)
+    elif not isinstance(first, _REFS) and first.ndim == 2 and len(other.shape) > 2:
+        before, after = list(other.shape), list(node.shape)
+        for shape in (before, after):
+            shape[-2:] = shape[:-3:-1]
+        swapped = layers.permute(node.type, _swapped(len(before)))
+        place = emit(
+            swapped, reading.position(other), shape=torch.Size(before), step="mT"
+        )
+        layer = layers.dense(node.type, first, None)
+        place = emit(layer, place, shape=torch.Size(after), step="dense")
+        return emit(swapped, place)
+    return None
+
+
+def _swapped(rank):
+    return [*range(rank - 2), rank - 1, rank - 2]
+
+
+def _dense_to_one(reading, node, source, weight, bias):
+    """Add a dense layer with one output, whose dimension is dropped."""
+    shape = torch.Size((*node.shape, 1))
+    layer = layers.dense(node.type, weight[None], bias)
+    place = reading.emit(node, layer, source, shape=shape, step="dense")
+    return reading.emit(node, layers.reshape(node.type, node.shape[1:]), place)
+
+
+def _addmm(reading, node, bias, first, other, *, beta=1, alpha=1):
+    constants = not entries(_REFS, bias, other)
+    if not constants or (beta, alpha) != (1, 1) or bias.ndim != 1:
+        return None
+    layer = layers.dense(node.type, other.mT, bias)
+    return reading.emit(node, layer, reading.position(first))
+
+
+def _linear(reading, node, first, weight, bias=None):
+    if entries(_REFS, weight, bias) or not isinstance(first, _REFS):
+        return None
+    if weight.ndim == 1:
+        bias = bias if bias is None else bias.reshape(1)
+        return _dense_to_one(reading, node, reading.position(first), weight, bias)
+    layer = layers.dense(node.type, weight, bias)
+    return reading.emit(node, layer, reading.position(first))
 
 
 def _cat(reading, node, tensors, dim=0, axis=None):
     dim = (dim if axis is None else axis) % len(node.shape)
     return _joined(reading, node, tensors, dim)
+
+
+def _hstack(reading, node, tensors):
+    return _joined(reading, node, tensors, 1)
 
 
 def _stack(reading, node, tensors, dim=0):
@@ -393,7 +529,7 @@ def _glu(reading, node, a, dim=-1):
     ]
     signal = emit(parts[0], source, step="signal")
     gate = emit(parts[1], source, step="gate")
-    layer = layers.activation("sigmoid", torch.sigmoid, "≥ 0")
+    layer = layers.activation("sigmoid", torch.sigmoid, "≥ 0", 3)
     gate = emit(layer, gate, step="sigmoid")
     return emit(Layer("gate", node.type, torch.mul, output_sign="keeps"), signal, gate)
 
@@ -407,6 +543,13 @@ JOINTS = {
     **dict.fromkeys(("div", "div_", "true_divide", "truediv", "divide"), _div),
     **dict.fromkeys(("cat", "concat", "concatenate"), _cat),
     "stack": _stack,
+    "hstack": _hstack,
+    "where": _where,
+    **dict.fromkeys(("masked_fill", "masked_fill_"), _masked_fill),
+    **dict.fromkeys(("conv1d", "conv2d", "conv3d"), _conv),
+    "linear": _linear,
+    **dict.fromkeys(("matmul", "mm", "mv"), _matmul),
+    "addmm": _addmm,
     "amax": _amax,
     "glu": _glu,
 }
