@@ -80,12 +80,6 @@ def sanity(run, *options, **named):
     return getattr(modbp.sanity, run)(net(), x(), "gradient", *options, **named)
 
 
-def hooked(module):
-    """The classifier's layer with a hook that could compute its weights."""
-    module.register_forward_pre_hook(lambda module, inputs: None)
-    return module
-
-
 def stored(tmp_path, **entries):
     """Store the small classifier's weights, some of them replaced or left out."""
     state = {**net().state_dict(), **entries}
@@ -113,7 +107,7 @@ def folder(tmp_path, content=None):
 # What the calls on the list may use.
 WORDS = {
     "chain": chain, "data": data, "explain": explain, "explain_by": explain_by,
-    "folder": folder, "forward": forward, "hooked": hooked, "methods": methods,
+    "folder": folder, "forward": forward, "methods": methods,
     "modbp": modbp, "models": models, "net": net, "nn": nn, "packed": packed,
     "rules": rules, "sanity": sanity, "stored": stored, "torch": torch,
     "training": training, "with_layer": with_layer, "x": x,

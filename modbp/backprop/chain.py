@@ -67,8 +67,9 @@ class Recording:
     @torch.no_grad()
     def __init__(self, trace, x, method, keep):
         self.method, self.frame, self.keep = method, method.frame, keep
-        x = channels_last(checks.check_input(trace.net, x))
-        calls = trace.plan(x).calls
+        # Seen in the order of memory that the user gave, where x.view(...) may work.
+        calls = trace.plan(checks.check_input(trace.net, x)).calls
+        x = channels_last(x)
         check_places(self.method, calls)
         self.rules, self._reached = rules_of(self.method, calls)
         # What rules see of each output; for most methods the output itself.

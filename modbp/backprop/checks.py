@@ -1,6 +1,7 @@
 """What a network and a chain may be given; everything else is refused by name."""
 
 import torch
+from torch import nn
 
 from modbp.errors import InputError, MethodError, UnknownName, unknown_name
 
@@ -14,9 +15,14 @@ def check_input(net, x):
     if x.layout != torch.strided:
         raise InputError(f"the input is {x.layout}; give a dense one, x.to_dense().")
     if x.dtype not in (torch.float32, torch.float64):
+        remedy = "Convert with x.float() (images in 0…255 also want dividing by 255)."
+        if not x.is_floating_point() and _embeds(net):
+            remedy = (
+                "Token numbers have no relevance, their embeddings have: explain a "
+                "module that does what the network does from the embeddings on."
+            )
         raise InputError(
-            f"the input is {x.dtype}; relevance needs float32 or float64. Convert with "
-            "x.float() (images in 0…255 also want dividing by 255)."
+            f"the input is {x.dtype}; relevance needs float32 or float64. {remedy}"
         )
     if x.ndim < 2 or x.numel() == 0:
         raise InputError(
@@ -52,6 +58,10 @@ def check_input(net, x):
             "repair the preprocessing."
         )
     return x
+
+
+def _embeds(net):
+    return any(isinstance(m, (nn.Embedding, nn.EmbeddingBag)) for m in net.modules())
 
 
 def check_layer(name, calls):

@@ -137,7 +137,7 @@ class _Autograd:
         except Exception as stop:
             raise error from stop
         if not self._output.requires_grad:
-            raise error
+            raise _no_gradient() from error
 
     @property
     def calls(self):
@@ -154,9 +154,17 @@ class _Autograd:
                 self.logits, self._x, r, retain_graph=True, allow_unused=True
             )
             if each is None:
-                raise self._error
+                raise _no_gradient() from self._error
             found.append(each * self._x.detach() if self._method.times_input else each)
         return torch.stack(found)
+
+
+def _no_gradient():
+    return MethodError(
+        "the output has no gradient with respect to the input: on every way from the "
+        "one to the other stands a detach(), a torch.no_grad() or a step that is not "
+        "in torch. Take that out of the forward."
+    )
 
 
 def reduce(

@@ -208,10 +208,14 @@ def no_rule(method, calls):
         f"{' first' if names[1:] else ''})"
         for (type, kind), names in types.items()
     ]
-    remedies = dict.fromkeys(_remedy(method, call) for call in calls)
+    remedies = {}
+    for call in calls:
+        types = remedies.setdefault(_remedy(method, call), {})
+        types[call.layer.type] = None
+    told = [each.replace("{}", " and ".join(types)) for each, types in remedies.items()]
     return MethodError(
         f"method {method.name!r} has no rule for {len(calls)} of the network's layers: "
-        f"{', '.join(each)}. {' '.join(remedies)}"
+        f"{', '.join(each)}. {' '.join(told)}"
     )
 
 
@@ -283,14 +287,14 @@ def _remedy(method, call):
         return f"{call.layer.why}."
     if call.kind == "other":
         return (
-            f"Write {call.layer.type} with layers that modbp knows, explain the part "
-            "of the model before it, or use method='gradient'."
+            "Write {} with layers that modbp knows, explain the part of the model "
+            "before it, or use method='gradient'."
         )
     if call.kind == "detach":
         return (
             "Gradients end where a tensor is detached, in torch.no_grad() and in a "
-            "function with a backward of its own: use method='gradient', which asks "
-            "autograd, or an LRP method."
+            "function with a backward of its own: use an LRP method, or "
+            "modbp.explain(…, 'gradient'), which asks autograd."
         )
     if call.kind in ("activation", "layernorm", "gate"):
         return (

@@ -176,17 +176,23 @@ class Derivative:
     def __call__(self, call, *inputs):
         def back(r):
             with torch.enable_grad():
-                leaves = [a.detach().requires_grad_() for a in inputs]
+                # Indices have no derivative.
+                leaves = [
+                    a.detach().requires_grad_(a.is_floating_point() or a.is_complex())
+                    for a in inputs
+                ]
                 z = call.layer.forward(*leaves)
-            if not z.requires_grad:
-                return (None,) * len(inputs)
-            graded = [
-                torch.autograd.grad(
-                    z, leaves, each, retain_graph=True, allow_unused=True
-                )
-                for each in r
-            ]
-            parts = zip(*graded, strict=True)
+            parts = [[None]] * len(inputs)
+            if z.requires_grad:
+                asked = [leaf for leaf in leaves if leaf.requires_grad]
+                graded = [
+                    torch.autograd.grad(
+                        z, asked, each, retain_graph=True, allow_unused=True
+                    )
+                    for each in r
+                ]
+                found = zip(*graded, strict=True)
+                parts = [next(found) if a.requires_grad else [None] for a in leaves]
             return tuple(
                 None if any(p is None for p in part) else torch.stack(part)
                 for part in parts

@@ -7,6 +7,7 @@ What is read off this call is held against what the call gave. A batch norm is f
 into the linear layer whose output it alone reads, and then has no entry of its own.
 """
 
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 import torch
@@ -98,12 +99,19 @@ class Trace:
         try:
             return record(self.net, x[:1])
         except InputError as error:
-            if len(x) == 1:
-                raise
-            try:  # a number of samples may be written into the network
-                return record(self.net, x)
-            except ModbpError:
-                raise error from None
+            # A number of samples may be written into the network, or there are none.
+            if len(x) > 1 and (graph := self._recorded(x)):
+                return graph
+            if self._recorded(x[None]):
+                raise InputError(
+                    f"the input has shape {list(x.shape)}, but the network takes one "
+                    "dimension more, of samples. Give a batch, as in x[None]."
+                ) from None
+            raise error
+
+    def _recorded(self, x):
+        with suppress(ModbpError):
+            return record(self.net, x)
 
     def run(self, x, visit=None, forget=None):
         """Return the calls for ``[N, …]``, input first, outputs, and the last position.
@@ -199,10 +207,16 @@ def _check_module(module, path):
     kind = type(module)
     if isinstance(module, torch.jit.ScriptModule):
         raise TraceError(f"{who} is scripted. Explain the module it was made from.")
-    if hasattr(module, "_orig_mod") or module._compiled_call_impl is not None:
+    if "torch.export" in str(kind.__mro__):
+        raise TraceError(f"{who} is exported. Explain the module it was made from.")
+    if hasattr(module, "_orig_mod"):
+        name = ".".join(["net", *filter(None, [path]), "_orig_mod"])
+        what = f"the network with {name} in its place" if path else name
+        raise TraceError(f"{who} is compiled. Explain {what}.")
+    if module._compiled_call_impl is not None:
         raise TraceError(
-            f"{who} is compiled. Explain the module as it was before: net._orig_mod, "
-            "or, after net.compile(), one that is built anew and loads its weights."
+            f"{who} is compiled. Explain copy.deepcopy(net), which is the same network "
+            "without that."
         )
     if "quantized" in kind.__module__:
         raise TraceError(f"{who} is quantised. Explain the float model it came from.")

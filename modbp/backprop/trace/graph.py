@@ -195,8 +195,8 @@ class _Run:
         shapes = ", ".join(str(list(tensor.shape)) for tensor in tensors)
         return InputError(
             f"layer {node.name!r} ({node.type}) cannot take an input of shape "
-            f"{shapes}: {error}. Give the network images of the size and channels that "
-            "it was made for, samples first, as in x[None]."
+            f"{shapes}: {str(error).rstrip('.')}. Give the network inputs of the size "
+            "and channels that it was made for."
         )
 
     def varies(self, result):
@@ -242,7 +242,7 @@ class _Run:
         if memory(tensor) in self.memory:
             # Made out of our sight, as a view of something that was written to later.
             node = Node("hidden", shape=tensor.shape, dtype=tensor.dtype)
-            node.why = "It shares memory with a layer's output in a hidden way."
+            node.why = "It shares memory with a layer's output in a hidden way: use a copy"
             self.nodes.append(node)
             self.name(tensor, node)
             return node
@@ -262,15 +262,16 @@ class _Run:
             return function(*args, **kwargs)
         if getattr(function, "__name__", "") in _REVEALING:
             raise TraceError(
-                f"{type(self.net).__name__} decides by the values of a tensor: "
-                f"{name}() ({line_of_user()}). Replace what depends on values there, "
-                "or explain the part of the model before it."
+                f"{type(self.net).__name__} asks for the values of a tensor: "
+                f"{name}() ({line_of_user()}). Write what this input gets there, such "
+                "as the branch that it takes, as a model of its own, or use "
+                "method='gradient'."
             )
         node = Node(name, function)
         if any(id(tensor) in self.stale for tensor in traced):
             node.why = (
                 "It reads a tensor that was changed in place under another shape; "
-                "write that change out of place."
+                "write that change out of place"
             )
         # Names are looked up first: a change in place gives another meaning to them.
         node.args, node.kwargs = mapped(self.named(name), (args, kwargs))
@@ -325,7 +326,7 @@ class _Run:
     def overwritten(self, tensor, by):
         """Note that a tensor holds something else than before."""
         node = Node(by.function, place=by.place, shape=tensor.shape, dtype=tensor.dtype)
-        node.why = "It writes into a part of a tensor; put parts together with cat."
+        node.why = "It writes into a part of a tensor; put parts together with cat"
         self.nodes.append(node)
         self.name(tensor, node)
 

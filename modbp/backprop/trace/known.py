@@ -335,13 +335,14 @@ def _detach(node):
 # What speaks against the others.
 WHY = {
     "samples": "It moves or removes the first dimension, which counts the samples: "
-    "keep it first, as in x.flatten(1)",
+    "keep it first, as in x.flatten(1), or use method='gradient'",
     "statistics": "It keeps no running statistics, so each sample's output depends on "
-    "its batch: train with track_running_stats=True",
-    "attention": "Attention multiplies activations with each other: use a gradient "
-    "method, or explain the part of the model before it",
+    "its batch: train with track_running_stats=True, or use method='gradient'",
+    "attention": "Attention multiplies activations with each other: use "
+    "method='gradient', or explain the part of the model before it",
     "softmax": "Explain the logits: leave the softmax out of the model",
-    "indices": "It also returns indices, which no rule can use",
-    "recurrent": "A recurrent layer multiplies activations with each other: use a "
-    "gradient method, or explain the part of the model before it",
+    "indices": "It also returns indices, which no rule can use: leave return_indices "
+    "out, or use method='gradient'",
+    "recurrent": "A recurrent layer multiplies activations with each other: use "
+    "method='gradient', or explain the part of the model before it",
 }
