@@ -136,7 +136,7 @@ class _Autograd:
                     self.logits = self._output[:, None]
         except Exception as stop:
             raise error from stop
-        if not self._output.requires_grad:
+        if not _reaches(self._output, self._x):
             raise _no_gradient() from error
 
     @property
@@ -157,6 +157,20 @@ class _Autograd:
                 raise _no_gradient() from self._error
             found.append(each * self._x.detach() if self._method.times_input else each)
         return torch.stack(found)
+
+
+def _reaches(output, x):
+    """Whether autograd has a way from an output back to an input."""
+    waiting, seen = [output.grad_fn], set()
+    while waiting:
+        step = waiting.pop()
+        if step is None or step in seen:
+            continue
+        seen.add(step)
+        if getattr(step, "variable", None) is x:
+            return True
+        waiting += [below for below, _ in step.next_functions]
+    return False
 
 
 def _no_gradient():

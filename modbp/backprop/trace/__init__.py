@@ -76,12 +76,19 @@ class Trace:
         if not isinstance(net, nn.Module):
             found = type(net).__name__
             raise TraceError(f"the model is a {found}; give a torch.nn.Module.")
-        for path, module in net.named_modules():
-            _check_module(module, path)
+        modules = list(net.named_modules())
+        # Some carry a mode about that was settled when they were made.
+        if not any(_is_exported(m) or _is_quantised(m) for _, m in modules):
+            for path, module in modules:
+                _check_state(module, path)
+        told = (_unreadable(module, path) for path, module in modules)
+        self._unreadable = next(filter(None, told), None)
         self.net, self._fold, self._plans = net, fold, {}
 
     def plan(self, x):
         """Return what is known of the calls for inputs like ``[N, …]``."""
+        if self._unreadable:
+            raise self._unreadable
         shape = x.shape[1:]
         if shape not in self._plans:
             try:
@@ -202,24 +209,12 @@ def _differs(net, what):
     )
 
 
-def _check_module(module, path):
-    who = f"module {path or 'itself'!r} ({type(module).__name__})"
-    kind = type(module)
-    if isinstance(module, torch.jit.ScriptModule):
-        raise TraceError(f"{who} is scripted. Explain the module it was made from.")
-    if "torch.export" in str(kind.__mro__):
-        raise TraceError(f"{who} is exported. Explain the module it was made from.")
-    if hasattr(module, "_orig_mod"):
-        name = ".".join(["net", *filter(None, [path]), "_orig_mod"])
-        what = f"the network with {name} in its place" if path else name
-        raise TraceError(f"{who} is compiled. Explain {what}.")
-    if module._compiled_call_impl is not None:
-        raise TraceError(
-            f"{who} is compiled. Explain copy.deepcopy(net), which is the same network "
-            "without that."
-        )
-    if "quantized" in kind.__module__:
-        raise TraceError(f"{who} is quantised. Explain the float model it came from.")
+def _who(module, path):
+    return f"module {path or 'itself'!r} ({type(module).__name__})"
+
+
+def _check_state(module, path):
+    who = _who(module, path)
     if module.training:
         raise InputError(
             "the model is in training mode (first found: "
@@ -227,4 +222,35 @@ def _check_module(module, path):
             "or data dependent. Call net.eval() first."
         )
     if isinstance(module, nn.modules.lazy.LazyModuleMixin):
-        raise TraceError(f"{who} has no weights yet. Call the network once, net(x).")
+        raise InputError(f"{who} has no weights yet. Call the network once, net(x).")
+
+
+def _is_exported(module):
+    return any(
+        kind.__module__.startswith("torch.export") for kind in type(module).__mro__
+    )
+
+
+def _is_quantised(module):
+    return "quantized" in type(module).__module__
+
+
+def _unreadable(module, path):
+    """Return the error about a module that does not call torch from Python, or None."""
+    who = _who(module, path)
+    if isinstance(module, torch.jit.ScriptModule):
+        return TraceError(f"{who} is scripted. Explain the module it was made from.")
+    if _is_exported(module):
+        return TraceError(f"{who} is exported. Explain the module it was made from.")
+    if hasattr(module, "_orig_mod"):
+        name = ".".join(["net", *filter(None, [path]), "_orig_mod"])
+        what = f"the network with {name} in its place" if path else name
+        return TraceError(f"{who} is compiled. Explain {what}.")
+    if module._compiled_call_impl is not None:
+        return TraceError(
+            f"{who} is compiled. Explain copy.deepcopy(net), which is the same network "
+            "without that."
+        )
+    if _is_quantised(module):
+        return TraceError(f"{who} is quantised. Explain the float model it came from.")
+    return None

@@ -27,6 +27,7 @@ _REVEALING = {
     *("item", "tolist", "numpy", "equal", "allclose", "is_nonzero", "__contains__"),
     *("__bool__", "__int__", "__float__", "__index__", "__complex__", "__array__"),
     *("__dlpack__", "unique", "unique_consecutive", "nonzero", "argwhere"),
+    *("masked_select", "bincount"),
 }
 # Functions that write running statistics without telling so, and where these stand.
 _STATISTICS = {"batch_norm": slice(1, 3), "instance_norm": slice(1, 3)}
@@ -242,7 +243,9 @@ class _Run:
         if memory(tensor) in self.memory:
             # Made out of our sight, as a view of something that was written to later.
             node = Node("hidden", shape=tensor.shape, dtype=tensor.dtype)
-            node.why = "It shares memory with a layer's output in a hidden way: use a copy"
+            node.why = (
+                "It shares memory with a layer's output in a hidden way: use a copy"
+            )
             self.nodes.append(node)
             self.name(tensor, node)
             return node
@@ -260,7 +263,7 @@ class _Run:
         traced = [tensor for tensor in tensors if self.value(tensor) is not None]
         if not traced:
             return function(*args, **kwargs)
-        if getattr(function, "__name__", "") in _REVEALING:
+        if getattr(function, "__name__", "") in _REVEALING or _counts(name, args):
             raise TraceError(
                 f"{type(self.net).__name__} asks for the values of a tensor: "
                 f"{name}() ({line_of_user()}). Write what this input gets there, such "
@@ -380,6 +383,15 @@ def _name(function):
         return function.__self__.__name__
     name = name.partition(".")[0]  # an operator's overload
     return name.strip("_") if name.startswith("__") else name
+
+
+def _counts(name, args):
+    """Whether the shape of the result is how many entries of a mask are true."""
+    if name == "where":
+        return len(args) == 1
+    return name == "getitem" and any(
+        index.dtype in (torch.bool, torch.uint8) for index in _tensors(args[1:])
+    )
 
 
 def _name_steps(nodes):

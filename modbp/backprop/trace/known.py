@@ -322,9 +322,9 @@ def _pad(node, pad, mode="constant", value=None):
 )
 def _identity(node, *args, **kwargs):
     before = node.args[0]
-    if (before.shape, before.dtype) != (node.shape, node.dtype):
-        return None
-    return layers.identity(node.type)
+    if before.dtype != node.dtype:
+        return layers.other(node.type, WHY["type"], replayed(node))
+    return layers.identity(node.type) if before.shape == node.shape else None
 
 
 @_entry("detach", "data", "detach_")
@@ -340,6 +340,8 @@ WHY = {
     "its batch: train with track_running_stats=True, or use method='gradient'",
     "attention": "Attention multiplies activations with each other: use "
     "method='gradient', or explain the part of the model before it",
+    "type": "Numbers change their type there: keep that of the input, leave out "
+    "autocast, or use method='gradient'",
     "softmax": "Explain the logits: leave the softmax out of the model",
     "indices": "It also returns indices, which no rule can use: leave return_indices "
     "out, or use method='gradient'",
