@@ -150,9 +150,15 @@ class _Autograd:
         for target in targets:
             with torch.no_grad():
                 r = self._method.begin(self.logits, check_target(target, self.logits))
-            (each,) = torch.autograd.grad(
-                self.logits, self._x, r, retain_graph=True, allow_unused=True
-            )
+            try:
+                (each,) = torch.autograd.grad(
+                    self.logits, self._x, r, retain_graph=True, allow_unused=True
+                )
+            except RuntimeError as stop:
+                raise MethodError(
+                    f"autograd stops on its way back: {stop} Write that part with "
+                    "functions that autograd goes through."
+                ) from stop
             if each is None:
                 raise _no_gradient() from self._error
             found.append(each * self._x.detach() if self._method.times_input else each)

@@ -7,7 +7,7 @@ import torch
 from modbp.backprop.rules.options import check_alpha_beta, described
 from modbp.backprop.rules.products import stabilize
 from modbp.backprop.trace.layers import like
-from modbp.errors import check_option
+from modbp.errors import MethodError, check_option
 
 __all__ = ["CODE_LIMIT", "AlphaBetaSplit", "AvgPool", "Concatenation"]
 __all__ += ["Copy", "Derivative", "MaxPool", "Product", "Reshape", "Signal", "Split"]
@@ -185,12 +185,7 @@ class Derivative:
             parts = [[None]] * len(inputs)
             if z.requires_grad:
                 asked = [leaf for leaf in leaves if leaf.requires_grad]
-                graded = [
-                    torch.autograd.grad(
-                        z, asked, each, retain_graph=True, allow_unused=True
-                    )
-                    for each in r
-                ]
+                graded = [_graded(call, z, asked, each) for each in r]
                 found = zip(*graded, strict=True)
                 parts = [next(found) if a.requires_grad else [None] for a in leaves]
             return tuple(
@@ -199,3 +194,13 @@ class Derivative:
             )
 
         return call.layer.forward(*inputs), back
+
+
+def _graded(call, z, inputs, r):
+    try:
+        return torch.autograd.grad(z, inputs, r, retain_graph=True, allow_unused=True)
+    except RuntimeError as error:
+        raise MethodError(
+            f"{call}: autograd stops there on its way back: {error} Write it with "
+            "functions that autograd goes through."
+        ) from error

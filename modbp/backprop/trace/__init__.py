@@ -171,6 +171,7 @@ class Plan:
 
     def __init__(self, entries, own):
         self._own, self._count = own, entries[0].shape[0]
+        self._verdict = None
         readers, last = {}, {}
         for position, entry in enumerate(entries):
             for source in entry.sources:
@@ -188,17 +189,23 @@ class Plan:
     def check(self, x, output, net):
         """Compare the first output with what the model itself gave for that sample."""
         own, self._own = self._own, None
-        if own is None:
-            return
-        found = output[: self._count]
-        if found.numel() != own.numel():
-            shapes = [list(each.shape) for each in (found, own)]
-            raise _differs(net, "shape {}, not {}".format(*shapes))
-        if not (own.isfinite().all() and found.isfinite().all()):
-            return  # said elsewhere, with the layer where it begins
-        gap = (found.reshape(own.shape) - own).abs().max().item()
-        if not gap <= TOLERANCE[x.dtype] * own.abs().max().item():
-            raise _differs(net, f"a logit that is off by {gap:.2g}")
+        if own is not None:
+            self._verdict = _verdict(net, output[: self._count], own, x.dtype)
+        if self._verdict:
+            raise self._verdict
+
+
+def _verdict(net, found, own, dtype):
+    """Return the error about an output that is not the model's own, or None."""
+    if found.numel() != own.numel():
+        shapes = [list(each.shape) for each in (found, own)]
+        return _differs(net, "shape {}, not {}".format(*shapes))
+    if not (own.isfinite().all() and found.isfinite().all()):
+        return None  # said elsewhere, with the layer where it begins
+    gap = (found.reshape(own.shape) - own).abs().max().item()
+    if not gap <= TOLERANCE[dtype] * own.abs().max().item():
+        return _differs(net, f"a logit that is off by {gap:.2g}")
+    return None
 
 
 def _differs(net, what):

@@ -20,14 +20,14 @@ from modbp.backprop.trace.places import Place, line_of_user, place
 from modbp.backprop.trace.untouched import memory, unchanged
 from modbp.errors import InputError, ModbpError, TraceError
 
-__all__ = ["Graph", "Node", "Piece", "entries", "mapped", "record"]
+__all__ = ["Graph", "Node", "Piece", "entries", "is_random", "mapped", "record"]
 
 # What tells Python the value of an entry; a branch by it would be that of one sample.
 _REVEALING = {
     *("item", "tolist", "numpy", "equal", "allclose", "is_nonzero", "__contains__"),
     *("__bool__", "__int__", "__float__", "__index__", "__complex__", "__array__"),
     *("__dlpack__", "unique", "unique_consecutive", "nonzero", "argwhere"),
-    *("masked_select", "bincount"),
+    *("masked_select", "bincount", "__reduce_ex__"),
 }
 # Functions that write running statistics without telling so, and where these stand.
 _STATISTICS = {"batch_norm": slice(1, 3), "instance_norm": slice(1, 3)}
@@ -50,11 +50,12 @@ class Node:
     shape: torch.Size | None = None
     dtype: torch.dtype | None = None
     place: Place = Place()
-    # Whether autograd sees something else than the call; what speaks against it; and
-    # whether it overwrites what it reads.
+    # Whether autograd sees something else than the call; what speaks against it; whether
+    # it overwrites what it reads; and whether it draws random numbers.
     blocked: bool = False
     why: str = ""
     in_place: bool = False
+    is_random: bool = False
 
     @property
     def name(self):
@@ -164,11 +165,12 @@ class _Run:
         # Tensors are held here, so that no other one gets their number or memory.
         self.known, self.memory, self.stale = {}, {}, set()
         self.written, self.is_random, self.failed = set(), False, None
+        self.in_sight = False  # whether a call that is written down is at work
         self.name(self.sample, self.source)
 
     def graph(self):
         """Run the network and return what was seen."""
-        before = _states()
+        before = _states(self.net)
         try:
             with _Writes(self), _Functions(self):
                 result = self.net(self.sample)
@@ -176,12 +178,8 @@ class _Run:
             raise
         except Exception as error:
             raise self.told(error) from error
-        if self.is_random or (_states() != before and self.varies(result)):
-            raise InputError(
-                "the model's forward is random: each call gives another output. Switch "
-                "the noise off in evaluation mode, as dropout(x, "
-                "training=self.training) does."
-            )
+        if self.is_random or (_states(self.net) != before and self.varies(result)):
+            raise is_random()
         _name_steps(self.nodes)
         return Graph(self.source, self.nodes, *self.found(result))
 
@@ -218,8 +216,9 @@ class _Run:
         source = self.value(result)
         if source is None:
             raise TraceError(
-                "the network's output does not depend on its input. Give a network "
-                "whose forward uses the input."
+                "modbp sees no way from the input to the network's output: either there "
+                "is none, or it is out of sight, as in a thread or torch.func.vmap. "
+                "Write it with plain calls of torch, or use method='gradient'."
             )
         if id(result) in self.stale:
             raise TraceError(
@@ -266,10 +265,19 @@ class _Run:
         if getattr(function, "__name__", "") in _REVEALING or _counts(name, args):
             raise TraceError(
                 f"{type(self.net).__name__} asks for the values of a tensor: "
-                f"{name}() ({line_of_user()}). Write what this input gets there, such "
-                "as the branch that it takes, as a model of its own, or use "
-                "method='gradient'."
+                f"{name}() ({line_of_user()}). Leave that out, write what this input "
+                "gets there, such as the branch that it takes, as a model of its own, "
+                "or use method='gradient'."
             )
+        if getattr(function, "__module__", None) and _is_replaced(function):
+            raise TraceError(
+                f"{name}() stands in for a function of torch ({line_of_user()}). Put "
+                "that of torch back, or use method='gradient'."
+            )
+        if name == "register_hook":  # autograd gives something else from here down
+            for tensor in traced:
+                value = self.value(tensor)
+                (value.node if isinstance(value, Piece) else value).blocked = True
         node = Node(name, function)
         if any(id(tensor) in self.stale for tensor in traced):
             node.why = (
@@ -281,6 +289,7 @@ class _Run:
         node.blocked = not torch.is_grad_enabled()
         self.written.clear()
         node.place = place(self.paths, _Run.graph.__code__)
+        drawn, self.is_random, self.in_sight = self.is_random, False, True
         try:
             if name == "squeeze" and len(args) == 1 and not kwargs:
                 result = _squeezed(*args)
@@ -289,6 +298,9 @@ class _Run:
         except Exception as error:
             self.failed = error, node, traced
             raise
+        finally:
+            node.is_random, self.is_random = self.is_random, drawn
+            self.in_sight = False
         outputs = _tensors(result)
         if not outputs and not self.written:
             return result  # a size, a type, an answer
@@ -333,6 +345,20 @@ class _Run:
         self.nodes.append(node)
         self.name(tensor, node)
 
+    def hide(self, inputs, outputs):
+        """Note what comes of something that is known, but not by a call of torch."""
+        if self.in_sight or not any(memory(a) in self.memory for a in inputs):
+            return
+        for tensor in outputs:
+            if memory(tensor) not in self.memory:
+                node = Node("hidden", shape=tensor.shape, dtype=tensor.dtype)
+                node.why = (
+                    "It is computed out of sight, as in torch.func.vmap: write it with "
+                    "plain calls of torch, or use method='gradient'"
+                )
+                self.nodes.append(node)
+                self.name(tensor, node)
+
     def write(self, tensor):
         """Note that memory is written to; the model's own is kept first."""
         self.written.add(memory(tensor))
@@ -365,14 +391,15 @@ class _Writes(TorchDispatchMode):
                     given = args[place : place + 1], kwargs.get(argument.name)
                     for tensor in _tensors(given):
                         self.run.write(tensor)
-        if torch.Tag.nondeterministic_seeded not in function.tags:
-            return function(*args, **kwargs)
         # Attention has the tag, and draws nothing where its dropout is zero.
+        draws = torch.Tag.nondeterministic_seeded in function.tags
         generator = kwargs.get("generator") or torch.default_generator
-        before = generator.get_state()
+        before = generator.get_state() if draws else None
         result = function(*args, **kwargs)
-        if not torch.equal(before, generator.get_state()):
+        if draws and not torch.equal(before, generator.get_state()):
             self.run.is_random = True
+        with torch._C.DisableTorchFunction():
+            self.run.hide(_tensors(args, kwargs), _tensors(result))
         return result
 
 
@@ -409,7 +436,26 @@ def _squeezed(a):
     return a.squeeze(dims) if a.ndim and len(a) == 1 else a.squeeze()
 
 
-def _states():
-    """Return the states of Python's and NumPy's random numbers."""
+def _is_replaced(function):
+    """Whether what is reported as a function of torch is somebody else's."""
+    known = ("torch", "_VariableFunctions", "builtins")
+    return not function.__module__.startswith(known)
+
+
+def _states(net):
+    """Return the states of Python's and NumPy's random numbers, the model's own too."""
+    held = [value for module in net.modules() for value in vars(module).values()]
     name, keys, *rest = np.random.get_state()  # noqa: NPY002 - the model's, not ours
-    return random.getstate(), name, keys.tobytes(), rest
+    return (
+        [v.getstate() for v in held if isinstance(v, random.Random)],
+        [v.bit_generator.state for v in held if isinstance(v, np.random.Generator)],
+        *(random.getstate(), name, keys.tobytes(), rest),
+    )
+
+
+def is_random():
+    """Return the error about a forward that draws random numbers."""
+    return InputError(
+        "the model's forward is random: each call gives another output. Switch the "
+        "noise off in evaluation mode, as dropout(x, training=self.training) does."
+    )

@@ -7,7 +7,7 @@ from functools import partial
 import torch
 
 from modbp.backprop.trace import layers
-from modbp.backprop.trace.graph import Node, Piece, entries, mapped
+from modbp.backprop.trace.graph import Node, Piece, entries, is_random, mapped
 from modbp.backprop.trace.known import (
     SINGLE,
     SQUASHING,
@@ -103,6 +103,8 @@ class _Reading:
             if node not in self.needed:
                 self.needed.add(node)
                 waiting += entries(_REFS, node.args, node.kwargs)
+        if any(node.is_random for node in self.needed):
+            raise is_random()
 
     def position(self, value):
         """Return where an output is; pieces of several get an entry when needed."""
