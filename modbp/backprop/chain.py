@@ -1,6 +1,6 @@
 """Pull relevance through a network: a method, bound to one recorded forward pass."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from numbers import Integral
 
@@ -290,9 +290,11 @@ class Chain:
         """
         first = self._position(start)
         to = self.below(start) if to is None else to
-        single = isinstance(to, str) or not hasattr(to, "__iter__")
-        wanted = [to] if single else list(to)
-        targets = {name: self._position(name) for name in wanted}
+        is_one = isinstance(to, (str, torch.Tensor)) or not isinstance(to, Iterable)
+        wanted = [to] if is_one else list(to)
+        places = [self._position(name) for name in wanted]
+        check_option("to", to, lambda _: places, "name at least one layer, or None.")
+        targets = dict(zip(wanted, places, strict=True))
         z, who = self.output(start), f"layer {start!r}: relevance"
         r, many = checks.check_vector(r, z.shape, z, who)
         if not r.isfinite().all():

@@ -67,10 +67,10 @@ def _embeds(net):
 def check_layer(name, calls):
     """Return the position of a layer, of which there is one of that name."""
     names = [call.name for call in calls]
-    if name in names:
+    if isinstance(name, str) and name in names:
         return names.index(name)
     for call in calls:
-        if name and name == call.folded:
+        if isinstance(name, str) and name and name == call.folded:
             raise UnknownName(
                 f"layer {name!r} is a batch norm that was folded into the layer before "
                 f"it. Use {call.name!r}: relevance there belongs to the batch norm's "
@@ -110,7 +110,8 @@ def check_target(target, logits):
         return logits.argmax(1, keepdim=True)
     try:
         target = torch.as_tensor(target, device=logits.device)
-        whole = not target.dtype.is_floating_point and target.dtype != torch.bool
+        whole = target.dtype in (torch.uint8, torch.int8, torch.int16, torch.int32)
+        whole = whole or target.dtype == torch.int64
     except (RuntimeError, TypeError, ValueError):
         whole = False
     if not whole:

@@ -1,6 +1,6 @@
 """Explain a network's decision in one call."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import torch
 from torch import nn
@@ -12,7 +12,13 @@ from modbp.backprop.methods import get
 from modbp.backprop.methods import names as named_methods
 from modbp.backprop.trace import Trace
 from modbp.backprop.trace.untouched import unchanged
-from modbp.errors import InputError, MethodError, ModbpError, TraceError
+from modbp.errors import (
+    InputError,
+    MethodError,
+    ModbpError,
+    TraceError,
+    check_option,
+)
 
 __all__ = ["explain", "explain_each", "reduce", "supported"]
 
@@ -79,10 +85,13 @@ def supported(
     >>> found["gradient"], found["patternnet"][:35]
     ('', "layer 'fc1' (Linear) has no pattern")
     """
-    check_input(net, x)
     trace, found = Trace(net, fold), {}
-    for given in named_methods() if methods is None else methods:
-        method = get(given)
+    check_input(net, x)
+    if methods is not None:
+        is_many = isinstance(methods, Iterable) and not isinstance(methods, str)
+        remedy = "give several, as in ['gradient', 'lrp-eps']."
+        check_option("methods", methods, lambda given: is_many and [*given], remedy)
+    for method in map(get, named_methods() if methods is None else methods):
         try:
             with torch.no_grad():
                 own = getattr(method, "method", method)
@@ -211,10 +220,10 @@ def reduce(
     >>> [modbp.figures.reduce(r, name).item() for name in ("lrp-z", "gradient")]
     [-1.0, 3.0]
     """
-    if r.ndim != 4:
+    if not isinstance(r, torch.Tensor) or r.ndim != 4:
+        found = f"has shape {list(r.shape)}" if hasattr(r, "shape") else f"is {r!r}"
         raise InputError(
-            f"relevance has shape {list(r.shape)}; a map needs [N, channels, height, "
-            "width]."
+            f"relevance {found}; a map needs a tensor [N, channels, height, width]."
         )
     if methods.get(method).reduction == "max-abs":
         return r.abs().amax(1)

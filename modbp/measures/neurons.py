@@ -8,7 +8,7 @@ from torch import nn
 
 from modbp.backprop.checks import check_input
 from modbp.backprop.trace import Trace
-from modbp.errors import InputError, MethodError
+from modbp.errors import InputError, MethodError, check_whole
 
 __all__ = ["Seen", "seen", "taps"]
 
@@ -68,7 +68,9 @@ def seen(
     >>> modbp.measures.neurons.seen(net, x)["fc2"].x
     array([[0., 4.]])
     """
-    found, rng = {}, np.random.default_rng(seed)
+    check_whole("most", most, 1)
+    check_whole("seed", seed, 0)
+    found, rng, trace = {}, np.random.default_rng(seed), Trace(net)
     check_input(net, x)
 
     def visit(call, *inputs):
@@ -76,7 +78,7 @@ def seen(
             found[call.name] = Seen(call.layer, _patches(call, *inputs, most, rng))
         return call.layer.forward(*inputs)
 
-    Trace(net).run(x, visit)
+    trace.run(x, visit)
     return found
 
 
@@ -108,7 +110,7 @@ def taps(net, x, weights=None):
     As in the 2020 code they are a convolution's central taps, and behind a flattened
     picture the central position. Of `x` only the shape counts.
     """
-    found, shapes = {}, []
+    trace, found, shapes = Trace(net), {}, []
 
     def visit(call, a, *more):
         shapes.append(a.shape[1:])
@@ -125,7 +127,7 @@ def taps(net, x, weights=None):
         return call.layer.forward(a, *more)
 
     check_input(net, x)
-    Trace(net).run(x[:1], visit)
+    trace.run(x[:1], visit)
     for below, above in pairwise(found):
         gives, reads = found[below].shape[1], found[above].shape[0]
         if gives != reads:

@@ -3,7 +3,7 @@
 import numpy as np
 import torch
 
-from modbp.errors import InputError
+from modbp.errors import InputError, check_flag, check_number, check_whole
 
 __all__ = ["cosine", "pairwise", "random_floor", "ssim"]
 
@@ -34,11 +34,13 @@ def cosine(u: torch.Tensor, v: torch.Tensor, dim: int = -1) -> torch.Tensor:
     >>> modbp.similarity.cosine(torch.tensor([3, 4]), torch.tensor([4, 3])).item()
     0.96
     """
-    if u.shape != v.shape:
+    u, v = _real(u, "u"), _real(v, "v")
+    if u.shape != v.shape or not u.ndim:
         raise InputError(
             f"vectors of shape {list(u.shape)} and {list(v.shape)} have no angle; give "
             "two of the same shape."
         )
+    check_whole("dim", dim, -u.ndim, u.ndim - 1)
     return (_unit(u, dim) * _unit(v, dim)).sum(dim).clamp(-1, 1)
 
 
@@ -65,7 +67,7 @@ def pairwise(r: torch.Tensor) -> torch.Tensor:
     >>> modbp.similarity.pairwise(torch.tensor([[[3, 4]], [[-4, -3]]])).item()
     0.96
     """
-    if r.ndim < 3 or len(r) < 2:
+    if _real(r, "relevance").ndim < 3 or len(r) < 2 or not r.numel():
         raise InputError(
             f"relevance has shape {list(r.shape)}; give at least two per sample, as "
             "[K, N, channels, …]."
@@ -75,6 +77,14 @@ def pairwise(r: torch.Tensor) -> torch.Tensor:
     unit = _unit(vectors.contiguous(), dim=-1)
     first, second = torch.triu_indices(len(r), len(r), offset=1)
     return (unit @ unit.mT)[:, :, first, second].abs().clamp(max=1).mT
+
+
+def _real(value, name):
+    """Return a tensor of real numbers, or refuse it."""
+    if not isinstance(value, torch.Tensor) or value.is_complex():
+        found = getattr(value, "dtype", type(value).__name__)
+        raise InputError(f"{name} is {found}; give a torch.Tensor of real numbers.")
+    return value
 
 
 def _unit(r, dim):
@@ -108,8 +118,7 @@ def random_floor(channels: int) -> float:
     >>> round(modbp.similarity.random_floor(3), 12)
     0.5
     """
-    if channels < 1:
-        raise InputError(f"channels is {channels}; a direction needs at least one.")
+    check_whole("channels", channels, 1)
     if channels == 1:
         return 1.0
     # Only here, so that a chain does without SciPy.
@@ -156,16 +165,26 @@ def ssim(
     >>> modbp.similarity.ssim(map, -2 * map).round(6)
     array([1.])
     """
-    a, b = (np.asarray(torch.as_tensor(m).cpu(), dtype=np.float64) for m in (a, b))
+    a, b = (_map(each) for each in (a, b))
     if a.shape != b.shape or a.ndim != 3 or min(a.shape[1:]) < _WINDOW:
         raise InputError(
             f"maps of shape {list(a.shape)} and {list(b.shape)} cannot be compared; "
             f"give two of the same shape [N, H, W], at least {_WINDOW} × {_WINDOW}."
         )
-    if not 50 < percentile <= 100:
-        raise InputError(f"percentile is {percentile!r}; choose one in (50, 100].")
+    check_flag("paper", paper)
+    remedy = "choose one in (50, 100]."
+    check_number("percentile", percentile, lambda p: 50 < p <= 100, remedy)
     a, b = (_scaled(maps, percentile) for maps in (a, b))
     return np.array([_ssim(*pair, paper) for pair in zip(a, b, strict=True)])
+
+
+def _map(value):
+    try:
+        return _real(torch.as_tensor(value), "a map").cpu().double().numpy()
+    except (RuntimeError, TypeError, ValueError) as error:
+        raise InputError(
+            f"a map is a {type(value).__name__}; give a tensor or an array [N, H, W]."
+        ) from error
 
 
 def _scaled(maps, percentile):

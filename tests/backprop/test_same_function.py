@@ -1,4 +1,4 @@
-"""What is explained is what the model computes, or it is refused; nothing is changed."""
+"""What is explained is what the model computes, or refused; nothing is changed."""
 
 import collections
 import random
@@ -503,46 +503,12 @@ def test_what_a_thread_of_the_forward_computes_is_refused():
     assert relative(found, gradient(net, x)) <= 1e-12
 
 
-def test_chance_that_is_drawn_but_rarely_used_leaves_the_generators_alone():
-    net, x = Net(lambda net, x: net.body(x), body=body()).eval(), picture()
-    before = torch.get_rng_state(), random.getstate(), np.random.get_state()[1].tolist()
+def test_the_generators_of_the_user_are_left_alone():
+    net, x = body(), picture()
+    before = torch.get_rng_state(), random.getstate()
     modbp.explain(net, x, "lrp-z", 0)
-    after = torch.get_rng_state(), random.getstate(), np.random.get_state()[1].tolist()
-    assert torch.equal(before[0], after[0]) and before[1:] == after[1:]
-
-
-def doubling(net, x):
-    h = net.body[:3](x)
-    if h.requires_grad:
-        h.register_hook(lambda r: 2 * r)
-    return net.body[3](h)
-
-
-def test_a_gradient_that_a_hook_changes_is_autograds_and_no_rule_sees_it():
-    net, x = Net(doubling, body=body()).eval(), picture()
-    found, plain = modbp.explain(net, x, "gradient", 0), gradient(net.body, x)
-    assert relative(found, gradient(net, x)) <= 1e-12
-    assert relative(found, 2 * plain) <= 1e-12
-    assert relative(modbp.explain(net, x, "lrp-z", 0), x * plain) <= 1e-9
-
-
-@pytest.mark.parametrize("tail", [torch.Tensor.float, lambda z: z])
-def test_autocast_in_a_forward_is_refused_but_for_gradients(tail):
-    def forward(net, x):
-        with torch.autocast("cpu", torch.bfloat16):
-            return tail(net.body(x))
-
-    net, x = Net(forward, body=body().float()).eval(), picture().float()
-    why = told(lambda: modbp.explain(net, x, "lrp-z", 0))
-    assert "autocast" in why
-    assert modbp.supported(net, x, ["lrp-z"]) == {"lrp-z": why}
-    assert relative(modbp.explain(net, x, "gradient", 0), gradient(net, x)) <= 1e-6
-
-
-def test_what_differs_once_differs_for_every_method_of_a_trace():
-    net, x = CASES["a_hook_that_gives_its_output_other_values"][1](), picture()
-    found = modbp.supported(net, x, ["gradient", "lrp-z", "lrp-eps", "lrp-z"])
-    assert [bool(why) for why in found.values()] == [False, True, True]
+    assert torch.equal(before[0], torch.get_rng_state())
+    assert before[1] == random.getstate()
 
 
 # Networks after public reports, each of which was explained as another once -----------

@@ -1,5 +1,6 @@
 """Methods that average the explanations of several inputs by another method."""
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from numbers import Integral
@@ -11,7 +12,13 @@ from modbp.backprop.methods.gradients import gradient
 from modbp.backprop.methods.method import Method
 from modbp.backprop.methods.named import named
 from modbp.backprop.rules.options import Start
-from modbp.errors import InputError, check_option, unknown_name
+from modbp.errors import (
+    InputError,
+    check_number,
+    check_option,
+    check_whole,
+    unknown_name,
+)
 
 __all__ = ["Averaged", "integrated_gradients", "smoothgrad"]
 
@@ -71,11 +78,6 @@ def _is_whole(value):
     return isinstance(value, Integral) and not isinstance(value, bool)
 
 
-def _check_count(option, value):
-    remedy = "give a whole number from 1 up."
-    check_option(option, value, lambda n: _is_whole(n) and n > 0, remedy)
-
-
 @named
 def smoothgrad(
     samples: int = 50, noise: float = 0.15, seed: int = 0, start: Start = "one"
@@ -90,9 +92,9 @@ def smoothgrad(
     >>> modbp.explain(net, x, modbp.methods.get("smoothgrad", samples=8), 0)
     tensor([[-4., -2.]], dtype=torch.float64)
     """
-    _check_count("samples", samples)
+    check_whole("samples", samples, 1, 100_000)
     remedy = "it must be at least 0, as in 0.15."
-    check_option("noise", noise, lambda value: value >= 0, remedy)
+    check_number("noise", noise, lambda value: 0 <= value < math.inf, remedy)
     check_option("seed", seed, _is_whole, "give a whole number.")
 
     def points(x):
@@ -136,8 +138,8 @@ def integrated_gradients(
     >>> modbp.explain(net, x, "integrated-gradients", 0)
     tensor([[-4., -4.]], dtype=torch.float64)
     """
-    _check_count("steps", steps)
-    if quadrature not in _QUADRATURES:
+    check_whole("steps", steps, 1, 100_000)
+    if not isinstance(quadrature, str) or quadrature not in _QUADRATURES:
         raise unknown_name("quadrature", quadrature, _QUADRATURES)
     places, weights = _QUADRATURES[quadrature](steps)
 

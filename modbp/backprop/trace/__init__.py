@@ -17,7 +17,7 @@ from modbp.backprop.trace import folding
 from modbp.backprop.trace.graph import record
 from modbp.backprop.trace.layers import Layer
 from modbp.backprop.trace.reading import read
-from modbp.errors import InputError, ModbpError, TraceError
+from modbp.errors import InputError, ModbpError, TraceError, check_flag
 
 __all__ = ["Call", "Layer", "Trace"]
 
@@ -76,6 +76,7 @@ class Trace:
         if not isinstance(net, nn.Module):
             found = type(net).__name__
             raise TraceError(f"the model is a {found}; give a torch.nn.Module.")
+        check_flag("fold", fold)
         modules = list(net.named_modules())
         # Some carry a mode about that was settled when they were made.
         if not any(_is_exported(m) or _is_quantised(m) for _, m in modules):

@@ -50,8 +50,8 @@ class Node:
     shape: torch.Size | None = None
     dtype: torch.dtype | None = None
     place: Place = Place()
-    # Whether autograd sees something else than the call; what speaks against it; whether
-    # it overwrites what it reads; and whether it draws random numbers.
+    # Whether autograd sees something else than the call; what speaks against it; and
+    # whether it overwrites what it reads, or draws random numbers.
     blocked: bool = False
     why: str = ""
     in_place: bool = False
@@ -216,8 +216,8 @@ class _Run:
         source = self.value(result)
         if source is None:
             raise TraceError(
-                "modbp sees no way from the input to the network's output: either there "
-                "is none, or it is out of sight, as in a thread or torch.func.vmap. "
+                "modbp sees no way from the input to the network's output: there is "
+                "none, or it is out of sight, as in a thread or torch.func.vmap. "
                 "Write it with plain calls of torch, or use method='gradient'."
             )
         if id(result) in self.stale:
