@@ -98,7 +98,9 @@ def frames(
     kinds = control if isinstance(control, Mapping) else dict.fromkeys(axes, control)
     last, sizes = len(combinations) - 1, [len(axis) for axis in axes.values()]
     telling = (0, last) if telling is None else telling
-    check_option("telling", telling, _are_many, "give numbers, as in [0, 1].")
+    is_text = isinstance(telling, str)
+    fits = _are_many(telling) and not is_text
+    check_option("telling", telling, lambda _: fits, "give numbers, as in [0, 1].")
     for number in (start, *telling):
         if not isinstance(number, Integral) or number not in range(last + 1):
             raise InputError(

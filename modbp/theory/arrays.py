@@ -68,6 +68,8 @@ def as_chain(mats, name="A", **required):
 def as_list(value, name):
     """Return what can be gone through as a list, or refuse it."""
     try:
+        if isinstance(value, (str, bytes)):
+            raise TypeError("a text")
         return list(value)
     except TypeError as error:
         raise InputError(

@@ -91,6 +91,7 @@ def rate_law(widths: Sequence[int], cv2: float) -> np.ndarray:
     widths = as_vector(widths, "widths")
     check_option("widths", widths, lambda w: w.min() >= 1, "give positive ones.")
     check_number("cv2", cv2, lambda c: c >= 0, "give a cv² that is not negative.")
+    cv2 = float(cv2)
     if np.isinf(cv2):
         return np.zeros(len(widths))
     share, gap, out = 1 / widths[0], 0.0, []

@@ -52,6 +52,17 @@ class Averaged:
     factor: Callable | None = field(default=None, repr=False)
     reduction: str = "sum"
 
+    def __post_init__(self):
+        check_option("name", self.name, lambda n: n and isinstance(n, str), "name it.")
+        is_method = isinstance(self.method, Method)
+        remedy = "give a Method, as in modbp.methods.get('gradient')."
+        check_option("method", self.method, lambda _: is_method, remedy)
+        check_option("points", self.points, callable, "give a function of the input.")
+        factor = self.factor is None or callable(self.factor)
+        remedy = "give a function of the input, or None."
+        check_option("factor", self.factor, lambda _: factor, remedy)
+        check_whole("count", self.count, 1)
+
     def average(self, x: torch.Tensor, explain: Callable) -> torch.Tensor:
         """Return the average over all points.
 
@@ -145,6 +156,8 @@ def integrated_gradients(
 
     def difference(x):
         try:
+            if torch.as_tensor(baseline).is_complex():
+                raise TypeError("complex numbers")
             reference = torch.as_tensor(baseline, dtype=x.dtype, device=x.device)
             way = x - reference.expand_as(x)
         except (RuntimeError, TypeError, ValueError):

@@ -9,7 +9,13 @@ import torch
 from modbp.backprop import rules
 from modbp.backprop.checks import check_layer
 from modbp.backprop.rules.options import Rule, Start
-from modbp.errors import InputError, MethodError, check_option, unknown_name
+from modbp.errors import (
+    InputError,
+    MethodError,
+    check_flag,
+    check_option,
+    unknown_name,
+)
 
 __all__ = ["Activations", "Method"]
 
@@ -108,6 +114,9 @@ class Method:
     derivative: bool = False
 
     def __post_init__(self):
+        check_option("name", self.name, lambda n: n and isinstance(n, str), "name it.")
+        check_flag("times_input", self.times_input)
+        check_flag("derivative", self.derivative)
         starts = f"choose among {', '.join(_STARTS)}."
         check_option("start", self.start, _STARTS.__contains__, starts)
         reductions = "choose 'sum' or 'max-abs'."

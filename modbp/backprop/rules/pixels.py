@@ -33,7 +33,8 @@ class Box:
     def __post_init__(self):
         try:
             low, high = torch.as_tensor(self.low), torch.as_tensor(self.high)
-            fits = max(low.ndim, high.ndim) < 2 and bool((low < high).all())
+            ends = low.isfinite().all() & high.isfinite().all()
+            fits = max(low.ndim, high.ndim) < 2 and bool(ends & (low < high).all())
         except (RuntimeError, TypeError, ValueError):
             fits = False
         if not fits:

@@ -216,8 +216,10 @@ def dense(*weights: torch.Tensor | list) -> nn.Sequential:
     3.0
     """
     try:
+        if any(torch.as_tensor(entry).is_complex() for entry in weights):
+            raise TypeError("its numbers are complex")
         matrices = [torch.as_tensor(entry, dtype=torch.float64) for entry in weights]
-    except (TypeError, ValueError) as error:
+    except (RuntimeError, TypeError, ValueError) as error:
         raise InputError(
             f"a weight is no matrix ({error}). Give rows of one length, as in "
             "dense([[1, 2]])."
