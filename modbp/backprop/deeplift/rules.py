@@ -183,7 +183,7 @@ class _Quotients(OnPairs):
 
     def __post_init__(self):
         remedy = "it must be at least 0."
-        check_option("small", self.small, lambda small: 0 <= small < 1e30, remedy)
+        check_option("small", self.small, lambda small: 0 <= small < 1, remedy)
 
 
 @described
