@@ -252,6 +252,27 @@ def another_precision_the_other_way():
     return (net, x), (copy.deepcopy(net).to(torch.float32), x)
 
 
+@case(LRP, "give a dense one, x.to_dense().")
+def a_sparse_input():
+    net, x = mlp(6, 2), normal(0, 2, 6)
+    return (net, x.to_sparse()), (net, x)
+
+
+@case(LRP, "by net.to_empty(device='cpu') and net.load_state_dict(…).")
+def a_network_without_values():
+    net = mlp(6, 4, 2)
+    empty = copy.deepcopy(net).to("meta")
+    told = copy.deepcopy(empty).to_empty(device="cpu")
+    told.load_state_dict(net.state_dict())
+    return empty, told
+
+
+@case(LRP, "inputs of the size and channels that it")
+def channels_of_another_network():
+    net = images(nn.Conv2d(3, 4, 3), nn.ReLU(), width=144)
+    return (net, normal(0, 2, 4, 8, 8)), (net, normal(0, 2, 3, 8, 8))
+
+
 # Layers without a rule ----------------------------------------------------------------
 
 
@@ -602,3 +623,105 @@ def test_what_needs_no_remedy_is_explained_as_it_is(name):
     ways = [name for name in modbp.methods.names() if "pattern" not in name]
     told = modbp.supported(net, x, [way for way in ways if way != "excitation-bp"])
     assert not any(told.values()), told
+
+
+def conv():
+    """A network whose batch norm is folded, and one without logits below its last."""
+    norm = nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.ReLU()
+    return trained(images(*norm, width=144)), normal(2, 2, 3, 8, 8)
+
+
+def on_chain(call):
+    net, x = conv()
+    return lambda: call(modbp.chain(net, x, LRP))
+
+
+def on(call):
+    net, x = conv()
+    return lambda: call(net, x)
+
+
+def by_table(**more):
+    """Explain a network with a pooling by a method of one's own."""
+    net, x = conv()
+    table = {"linear": modbp.rules.Epsilon(), "relu": modbp.rules.Pass(), **more}
+    pooled = nn.Sequential(nn.AvgPool2d(1), net).eval()
+    return modbp.explain(pooled, x, modbp.methods.Method("mine", table))
+
+
+get = modbp.methods.get
+CALLS = {
+    "Use modbp.explain, or 'gradient'.": (
+        on(lambda net, x: modbp.chain(net, x, "smoothgrad")),
+        on(lambda net, x: modbp.explain(net, x, "smoothgrad")),
+        on(lambda net, x: modbp.chain(net, x, "gradient")),
+    ),
+    "Use '0': relevance there": (
+        on_chain(lambda chain: chain.output("1")),
+        on_chain(lambda chain: chain.output("0")),
+    ),
+    "Use chain.pull with a relevance of yours.": (
+        on(lambda net, x: modbp.explain(net[:2].eval(), x, LRP)),
+        on(
+            lambda net, x: modbp.chain(net[:2].eval(), x, LRP).pull(
+                normal(0, 2, 4, 6, 6), "0"
+            )
+        ),
+    ),
+    "pixels: first=modbp.rules.Box(low, high).": (
+        on(lambda net, x: modbp.explain(net, x, "dtd")),
+        on(
+            lambda net, x: modbp.explain(
+                net, x, get("dtd", first=modbp.rules.Box(x.min(), x.max()))
+            )
+        ),
+    ),
+    "modbp.patterns.fit(net": (
+        on(lambda net, x: modbp.explain(net, x, "patternnet")),
+        on(
+            lambda net, x: modbp.explain(
+                net, x, get("patternnet", patterns=modbp.patterns.fit(net, [x]))
+            )
+        ),
+    ),
+    "Choose start='logit'.": (
+        lambda: modbp.explain(mlp(6, 1), normal(0, 2, 6), "contrastive-lrp"),
+        lambda: modbp.explain(
+            mlp(6, 1), normal(0, 2, 6), get("contrastive-lrp", start="logit")
+        ),
+    ),
+    "`sample`": (
+        on_chain(lambda chain: chain.operator("4").matrix()),
+        on_chain(lambda chain: chain.operator("4", sample=0).matrix()),
+    ),
+    "Choose `to` among the layers below `start`.": (
+        on_chain(lambda chain: chain.pull(normal(0, 2, 144), "3", "4")),
+        on_chain(lambda chain: chain.pull(normal(0, 2, 144), "3", chain.below("3"))),
+    ),
+    "give one class, or one for each of the 2 samples": (
+        on(lambda net, x: modbp.explain(net, x, LRP, [0, 1, 1])),
+        on(lambda net, x: modbp.explain(net, x, LRP, [0, 1])),
+        on(lambda net, x: modbp.explain(net, x, LRP, 1)),
+    ),
+    "Give Method(...) a rule for 'avgpool'.": (
+        lambda: by_table(),
+        lambda: by_table(avgpool=modbp.rules.AvgPool()),
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("told", CALLS)
+def test_a_refused_call_works_when_the_remedy_is_followed(told):
+    refused, *followed = CALLS[told]
+    with pytest.raises(ModbpError) as caught:
+        refused()
+    assert told in str(caught.value), str(caught.value)
+    for call in followed:
+        call()
+
+
+def test_autocast_around_a_call_is_refused_and_the_block_can_be_left():
+    net, x = mlp(6, 2), normal(0, 2, 6)
+    with torch.autocast("cpu"), pytest.raises(ModbpError, match="Leave the block"):
+        modbp.explain(net, x, LRP)
+    modbp.explain(net, x, LRP)

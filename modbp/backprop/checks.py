@@ -29,6 +29,14 @@ def check_input(net, x):
             f"the input has shape {list(x.shape)}; give at least one sample, samples "
             "first, as in x[None], and nothing of size 0."
         )
+    parts = [*net.parameters(), *net.buffers()]
+    if x.is_meta or any(part.is_meta for part in parts):
+        who = "input" if x.is_meta else "network"
+        raise InputError(
+            f"the {who} is on the device meta, where tensors have no values. Make the "
+            "input on the CPU or a GPU, and the network by net.to_empty(device='cpu') "
+            "and net.load_state_dict(…)."
+        )
     for path, parameter in net.named_parameters():
         if parameter.dtype != x.dtype:
             raise InputError(
@@ -41,11 +49,6 @@ def check_input(net, x):
                 f"(first at {path!r}). Convert one: x.to({str(parameter.device)!r}) or "
                 f"net.to({str(x.device)!r})."
             )
-    if x.is_meta:
-        raise InputError(
-            "the input's device is meta, where tensors have no values. Move input and "
-            "network to the CPU or a GPU, and load the network's weights there."
-        )
     if torch.is_autocast_enabled(x.device.type):
         raise InputError(
             "autocast is on, so that layers would compute in half precision; relevance "
