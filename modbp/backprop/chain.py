@@ -293,7 +293,6 @@ class Chain:
         is_one = isinstance(to, (str, torch.Tensor)) or not isinstance(to, Iterable)
         wanted = [to] if is_one else list(to)
         places = [self._position(name) for name in wanted]
-        check_option("to", to, lambda _: places, "name at least one layer, or None.")
         targets = dict(zip(wanted, places, strict=True))
         z, who = self.output(start), f"layer {start!r}: relevance"
         r, many = checks.check_vector(r, z.shape, z, who)

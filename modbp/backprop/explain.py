@@ -11,6 +11,7 @@ from modbp.backprop.checks import check_input, check_target
 from modbp.backprop.methods import get
 from modbp.backprop.methods import names as named_methods
 from modbp.backprop.trace import Trace
+from modbp.backprop.trace.graph import is_random, states
 from modbp.backprop.trace.untouched import unchanged
 from modbp.errors import (
     InputError,
@@ -136,6 +137,7 @@ class _Autograd:
     def __init__(self, net, x, method, error):
         self._method, self._error = method, error
         self._x = x.detach().requires_grad_()
+        before = _drawn(net, x)
         try:
             with torch.enable_grad(), unchanged(net):
                 # A copy, which the model may overwrite.
@@ -145,6 +147,10 @@ class _Autograd:
                     self.logits = self._output[:, None]
         except Exception as stop:
             raise error from stop
+        if _drawn(net, x) != before:
+            raise is_random() from error
+        if not isinstance(self._output, torch.Tensor):
+            raise error
         if not _reaches(self._output, self._x):
             raise _no_gradient() from error
 
@@ -172,6 +178,15 @@ class _Autograd:
                 raise _no_gradient() from self._error
             found.append(each * self._x.detach() if self._method.times_input else each)
         return torch.stack(found)
+
+
+def _drawn(net, x):
+    """Return the states of all random numbers that a forward may draw."""
+    generators = [torch.default_generator]
+    generators += [torch.cuda.default_generators[x.device.index]] if x.is_cuda else []
+    for module in net.modules():
+        generators += [v for v in vars(module).values() if type(v) is torch.Generator]
+    return [each.get_state().tolist() for each in generators], states(net)
 
 
 def _reaches(output, x):

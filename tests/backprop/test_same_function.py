@@ -350,6 +350,16 @@ def a_generator_of_torch(net, x):
     return net.body(x) * torch.rand(1, generator=net.chance, dtype=x.dtype)
 
 
+@model("refused")
+def noise_behind_a_branch(net, x):
+    return F.dropout(net.body(x) if x.mean() > 0 else -net.body(x), 0.5)
+
+
+@model("refused")
+def chance_of_python_behind_a_branch(net, x):
+    return random.random() * (net.body(x) if x.mean() > 0 else -net.body(x))
+
+
 @model("same")
 def chance_that_the_output_does_not_need(net, x):
     F.dropout(net.body(x), 0.5)
@@ -613,3 +623,27 @@ def test_a_network_of_a_report_is_explained_as_what_it_computes(name):
     expected = gradient(net, x)
     assert relative(modbp.explain(net, x, "gradient", 0), expected) <= 1e-12
     assert relative(modbp.explain(net, x, "lrp-z", 0), x * expected) <= 1e-9
+
+
+WITHOUT_PYTHON = {
+    "scripted": torch.jit.script,
+    "traced": lambda net: torch.jit.trace(net, picture()),
+    "exported": lambda net: torch.export.export(net, (picture(),)).module(),
+    "compiled": lambda net: torch.compile(net, backend="eager"),
+}
+
+
+@pytest.mark.filterwarnings("ignore:.*torch.jit", "ignore:The .grad attribute")
+@pytest.mark.parametrize("name", WITHOUT_PYTHON)
+def test_what_is_no_longer_python_has_gradients_by_autograd(name):
+    net, x = body(), picture()
+    other = WITHOUT_PYTHON[name](net)
+    expected = gradient(net, x)
+    assert relative(modbp.explain(other, x, "gradient", 0), expected) <= 1e-12
+    found = modbp.explain(other, x, "gradient-x-input", 0)
+    assert relative(found, x * expected) <= 1e-12
+    for averaged in ("smoothgrad", "integrated-gradients"):
+        one, two = (modbp.explain(each, x, averaged, 0) for each in (other, net))
+        assert relative(one, two) <= 1e-12
+    found = modbp.supported(other, x, ["gradient", "lrp-z"])
+    assert not found["gradient"] and "xplain" in found["lrp-z"]

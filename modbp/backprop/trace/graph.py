@@ -21,6 +21,7 @@ from modbp.backprop.trace.untouched import memory, unchanged
 from modbp.errors import InputError, ModbpError, TraceError
 
 __all__ = ["Graph", "Node", "Piece", "entries", "is_random", "mapped", "record"]
+__all__ += ["states"]
 
 # What tells Python the value of an entry; a branch by it would be that of one sample.
 _REVEALING = {
@@ -170,7 +171,7 @@ class _Run:
 
     def graph(self):
         """Run the network and return what was seen."""
-        before = _states(self.net)
+        before = states(self.net)
         try:
             with _Writes(self), _Functions(self):
                 result = self.net(self.sample)
@@ -178,7 +179,7 @@ class _Run:
             raise
         except Exception as error:
             raise self.told(error) from error
-        if self.is_random or (_states(self.net) != before and self.varies(result)):
+        if self.is_random or (states(self.net) != before and self.varies(result)):
             raise is_random()
         _name_steps(self.nodes)
         return Graph(self.source, self.nodes, *self.found(result))
@@ -442,7 +443,7 @@ def _is_replaced(function):
     return not function.__module__.startswith(known)
 
 
-def _states(net):
+def states(net):
     """Return the states of Python's and NumPy's random numbers, the model's own too."""
     held = [value for module in net.modules() for value in vars(module).values()]
     name, keys, *rest = np.random.get_state()  # noqa: NPY002 - the model's, not ours
