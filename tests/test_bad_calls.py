@@ -18,6 +18,7 @@ from torch import nn
 
 import modbp
 from modbp import (
+    data,
     figures,
     methods,
     models,
@@ -198,6 +199,18 @@ def calls(tmp_path=None):
         "build": (models.build, {"name": "cifar10", **random, "training": False}),
         "cifar10": (models.cifar10, {"weights": None}),
         "dense": (two_layers, {"first": [[1.0, 2.0]], "second": [[1.0]]}),
+        "images": (
+            data.images,
+            {
+                "n": 2,
+                "split": "test",
+                "size": 32,
+                "folder": "photographs",
+                "download": False,
+            },
+        ),
+        "indices": (data.images, {"indices": [0], "folder": "photographs"}),
+        "paper_indices": (data.paper_indices, {"count": 3}),
         "save": (models.save, {"net": net(), "path": f"{tmp_path}/net.safetensors"}),
         "provenance": (models.provenance, {"path": None}),
         # figures
@@ -445,11 +458,11 @@ NUMBERS = [
 
 @repeatable
 @given(st.data())
-def test_any_value_is_taken_or_refused(data):
-    function, good = data.draw(st.sampled_from(NUMBERS))
-    part = data.draw(st.sampled_from(list(good)))
+def test_any_value_is_taken_or_refused(choice):
+    function, good = choice.draw(st.sampled_from(NUMBERS))
+    part = choice.draw(st.sampled_from(list(good)))
     try:
-        function(**{**good, part: data.draw(ANY)})
+        function(**{**good, part: choice.draw(ANY)})
     except ModbpError as error:
         assert str(error).endswith(".")
 

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
-from modbp.errors import DataError, InputError
+from modbp.errors import DataError, InputError, check_flag, check_option, check_whole
 from modbp.zoo.data.sources import CLASSES, PHOTOGRAPHS, as_path, find, root, square
 
 __all__ = ["CLASSES", "Images", "Listing", "dataset", "images", "listed"]
@@ -104,8 +104,7 @@ def paper_indices(count: int = 200) -> list[int]:
     >>> modbp.data.paper_indices(3)
     [30, 2733, 9846]
     """
-    if not isinstance(count, int) or count < 1:
-        raise InputError(f"count is {count!r}; ask for at least one index.")
+    check_whole("count", count, 1, 10_000)
     draws = np.random.RandomState(0).choice(9999, count - 1)
     return [30, *(int(draw + (draw >= 30)) for draw in draws)]
 
@@ -145,6 +144,14 @@ def images(
     >>> modbp.data.images(2, folder="photographs")
     2 images, 32×32 pixels: photographs from scikit-image and scikit-learn
     """
+    if n is not None:
+        check_whole("n", n, 1, 10**6)
+    is_text = isinstance(indices, bytes)
+    remedy = "give a sequence of integers, as in [3, 5]."
+    check_option("indices", indices, lambda _: not is_text, remedy)
+    remedy = "give at most 10,000 pixels."
+    check_option("size", size, lambda s: not isinstance(s, int) or s <= 10_000, remedy)
+    check_flag("download", download)
     found = listed(
         n, indices=indices, split=split, size=size, folder=folder, download=download
     )
