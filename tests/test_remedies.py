@@ -309,7 +309,7 @@ def a_log_softmax():
     return net, net[:-1].eval()
 
 
-def _outer(use, net, before):
+def by_three(net, before):
     return (net, LRP), (net, "gradient"), (before, LRP)
 
 
@@ -317,14 +317,14 @@ def _outer(use, net, before):
 def an_attention():
     heads = nn.MultiheadAttention(3, 1, batch_first=True)
     net = fed(lambda net, x: net.heads(*[rows(x)] * 3)[0].flatten(1), heads=heads)
-    return _outer(None, net, fed(lambda net, x: rows(x).flatten(1)))
+    return by_three(net, fed(lambda net, x: rows(x).flatten(1)))
 
 
 @case(LRP, "use method='gradient', or explain the part of the model before it")
 def attention_as_a_function():
     heads = F.scaled_dot_product_attention
     net = fed(lambda net, x: heads(*[rows(x)] * 3).flatten(1))
-    return _outer(None, net, fed(lambda net, x: rows(x).flatten(1)))
+    return by_three(net, fed(lambda net, x: rows(x).flatten(1)))
 
 
 @case(LRP, "Attention multiplies activations with each other: use method='gradient'")

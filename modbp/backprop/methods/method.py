@@ -218,7 +218,8 @@ def no_rule(method, calls):
         for (type, kind), names in types.items()
     ]
     remedies = {}
-    for call in calls:
+    # Attention and recurrence also move the samples about: they are named first.
+    for call in sorted(calls, key=lambda call: "counts the samples" in call.layer.why):
         types = remedies.setdefault(_remedy(method, call), {})
         types[call.layer.type] = None
     told = [each.replace("{}", " and ".join(types)) for each, types in remedies.items()]
