@@ -104,7 +104,7 @@ def paper_indices(count: int = 200) -> list[int]:
     >>> modbp.data.paper_indices(3)
     [30, 2733, 9846]
     """
-    check_whole("count", count, 1, 10_000)
+    check_whole("count", count, 1, 10**6)
     draws = np.random.RandomState(0).choice(9999, count - 1)
     return [30, *(int(draw + (draw >= 30)) for draw in draws)]
 
