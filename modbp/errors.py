@@ -7,10 +7,13 @@ each is also the built-in error that a caller would expect (`ValueError`, `TypeE
 
 import difflib
 import math
+from collections.abc import Iterable
+from numbers import Integral, Real
 
 __all__ = ["DataError", "InputError", "MethodError", "ModbpError", "ResultError"]
 __all__ += ["TraceError", "UnknownName", "WeightsError", "check_count", "check_flag"]
-__all__ += ["check_once", "check_option", "check_seed", "is_number", "unknown_name"]
+__all__ += ["check_names", "check_number", "check_once", "check_option", "check_seed"]
+__all__ += ["check_whole", "is_number", "unknown_name"]
 
 
 class ModbpError(Exception):
@@ -52,12 +55,6 @@ class ResultError(ModbpError, OSError):
     """A result that cannot be written or read, or does not fit what is asked for."""
 
 
-def check_flag(name, value):
-    """Refuse what is neither True nor False."""
-    fits = isinstance(value, bool)
-    check_option(name, value, lambda _: fits, "choose True or False.")
-
-
 def check_option(name, value, fits, remedy):
     """Refuse the option of that name with an `InputError`, unless its value fits.
 
@@ -65,17 +62,56 @@ def check_option(name, value, fits, remedy):
     """
     try:
         fine = bool(fits(value))
-    except (RuntimeError, TypeError, ValueError):
+    except (ArithmeticError, AttributeError, RuntimeError, TypeError, ValueError):
         fine = False
     if not fine:
-        raise InputError(f"{name} is {value!r}; {remedy}")
+        raise InputError(f"{name} is {_short(value)}; {remedy}")
+
+
+def check_number(name, value, fits, remedy):
+    """Do the same, and refuse what is no real number, such as an array or None."""
+    is_number = isinstance(value, Real) and not isinstance(value, bool)
+    check_option(name, value, lambda _: is_number and fits(float(value)), remedy)
+
+
+def check_whole(name, value, least, most=None):
+    """Refuse an option unless it is a whole number between two ends."""
+    is_whole = isinstance(value, Integral) and not isinstance(value, bool)
+    ends = f"from {least} up" if most is None else f"from {least} to {most}"
+    check_option(
+        name,
+        value,
+        lambda n: is_whole and least <= n and (most is None or n <= most),
+        f"give a whole number {ends}.",
+    )
+
+
+def check_flag(name, value):
+    """Refuse an option unless it is True or False."""
+    is_flag = type(value).__name__ in ("bool", "bool_")
+    check_option(name, value, lambda _: is_flag, "give True or False.")
+
+
+def check_names(name, value, remedy):
+    """Return names as a list, or refuse what is something else, as a single word."""
+    is_many = isinstance(value, Iterable) and not isinstance(value, (str, bytes))
+    check_option(name, value, lambda _: is_many, remedy)
+    try:
+        names = list(value)
+    except TypeError:  # an array without dimensions
+        names = [None]
+    check_option(name, value, lambda _: all(isinstance(n, str) for n in names), remedy)
+    return names
+
+
+def _short(value):
+    told = repr(value)
+    return told if len(told) <= 200 else f"{told[:80]} … ({type(value).__name__})"
 
 
 def check_count(name, value, least=1):
     """Refuse what is no number of things, at least so many."""
-    whole = isinstance(value, int) and not isinstance(value, bool)
-    remedy = f"give a whole number, at least {least}."
-    check_option(name, value, lambda value: whole and value >= least, remedy)
+    check_whole(name, value, least)
 
 
 def check_once(name, values):
@@ -105,4 +141,6 @@ def unknown_name(kind, name, known):
     known = [str(entry) for entry in known]
     close = difflib.get_close_matches(str(name), known, n=3, cutoff=0.4)
     hint = f"Did you mean {' or '.join(map(repr, close))}? " if close else ""
-    return UnknownName(f"unknown {kind} {name!r}. {hint}Known: {', '.join(known)}.")
+    return UnknownName(
+        f"unknown {kind} {_short(name)}. {hint}Known: {', '.join(known)}."
+    )

@@ -59,6 +59,11 @@ def with_layer(layer):
     return nn.Sequential(*net(), layer).eval()
 
 
+class Sine(nn.Module):
+    def forward(self, x):
+        return x.sin()
+
+
 class Chooses(nn.Module):
     def forward(self, x):
         return x if x.mean() > 0 else -x
@@ -78,12 +83,6 @@ def forward(function, images=None, **parts):
 def sanity(run, *options, **named):
     """Run a sanity check of the small classifier's gradient."""
     return getattr(modbp.sanity, run)(net(), x(), "gradient", *options, **named)
-
-
-def hooked(module):
-    """The classifier's layer with a hook that could compute its weights."""
-    module.register_forward_pre_hook(lambda module, inputs: None)
-    return module
 
 
 def stored(tmp_path, **entries):
@@ -119,12 +118,12 @@ def folder(tmp_path, content=None):
 # What the calls on the list may use.
 WORDS = {
     "chain": chain, "data": data, "explain": explain, "explain_by": explain_by,
-    "folder": folder, "forward": forward, "hooked": hooked, "methods": methods,
+    "folder": folder, "forward": forward, "methods": methods,
     "modbp": modbp, "models": models, "net": net, "nn": nn, "packed": packed,
     "rules": rules, "sanity": sanity, "stored": stored, "torch": torch,
     "training": training, "about": about, "experiments": experiments, "ledger": ledger,
     "with_layer": with_layer, "x": x,
-    "Adds": Adds, "Chooses": Chooses, "Function": Net,
+    "Adds": Adds, "Sine": Sine, "Chooses": Chooses, "Function": Net,
 }  # fmt: skip
 
 

@@ -1,6 +1,6 @@
 """Pull relevance through a network: a method, bound to one recorded forward pass."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from numbers import Integral
@@ -68,8 +68,9 @@ class Recording:
     @torch.no_grad()
     def __init__(self, trace, x, method, keep):
         self.method, self.frame, self.keep = method, method.frame, keep
-        x = channels_last(checks.check_input(trace.net, x))
-        calls = trace.plan(x).calls
+        # Seen in the order of memory that the user gave, where x.view(...) may work.
+        calls = trace.plan(checks.check_input(trace.net, x)).calls
+        x = channels_last(x)
         check_places(self.method, calls)
         self.rules, self._reached = rules_of(self.method, calls)
         # What rules see of each output; for most methods the output itself.
@@ -326,9 +327,10 @@ class Chain:
         """
         first = self._position(start)
         to = self.below(start) if to is None else to
-        single = isinstance(to, str) or not hasattr(to, "__iter__")
-        wanted = [to] if single else list(to)
-        targets = {name: self._position(name) for name in wanted}
+        is_one = isinstance(to, (str, torch.Tensor)) or not isinstance(to, Iterable)
+        wanted = [to] if is_one else list(to)
+        places = [self._position(name) for name in wanted]
+        targets = dict(zip(wanted, places, strict=True))
         z, who = self.output(start), f"layer {start!r}: relevance"
         r, many = checks.check_vector(r, z.shape, z, who)
         found = self._pass.checked(r, first, set(targets.values()))

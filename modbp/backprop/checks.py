@@ -3,6 +3,7 @@
 from math import isfinite
 
 import torch
+from torch import nn
 
 from modbp.errors import InputError, MethodError, UnknownName, unknown_name
 
@@ -17,14 +18,27 @@ def check_input(net, x):
     if x.layout != torch.strided:
         raise InputError(f"the input is {x.layout}; give a dense one, x.to_dense().")
     if x.dtype not in (torch.float32, torch.float64):
+        remedy = "Convert with x.float() (images in 0…255 also want dividing by 255)."
+        if not x.is_floating_point() and _embeds(net):
+            remedy = (
+                "Token numbers have no relevance, their embeddings have: explain a "
+                "module that does what the network does from the embeddings on."
+            )
         raise InputError(
-            f"the input is {x.dtype}; relevance needs float32 or float64. Convert with "
-            "x.float() (images in 0…255 also want dividing by 255)."
+            f"the input is {x.dtype}; relevance needs float32 or float64. {remedy}"
         )
     if x.ndim < 2 or x.numel() == 0:
         raise InputError(
             f"the input has shape {list(x.shape)}; give at least one sample, samples "
             "first, as in x[None], and nothing of size 0."
+        )
+    parts = [*net.parameters(), *net.buffers()]
+    if x.is_meta or any(part.is_meta for part in parts):
+        who = "input" if x.is_meta else "network"
+        raise InputError(
+            f"the {who} is on the device meta, where tensors have no values. Make the "
+            "input on the CPU or a GPU, and the network by net.to_empty(device='cpu') "
+            "and net.load_state_dict(…)."
         )
     for path, parameter in net.named_parameters():
         if parameter.dtype != x.dtype:
@@ -38,11 +52,6 @@ def check_input(net, x):
                 f"(first at {path!r}). Convert one: x.to({str(parameter.device)!r}) or "
                 f"net.to({str(x.device)!r})."
             )
-    if x.is_meta:
-        raise InputError(
-            "the input's device is meta, where tensors have no values. Move input and "
-            "network to the CPU or a GPU, and load the network's weights there."
-        )
     if torch.is_autocast_enabled(x.device.type):
         raise InputError(
             "autocast is on, so that layers would compute in half precision; relevance "
@@ -57,13 +66,17 @@ def check_input(net, x):
     return x
 
 
+def _embeds(net):
+    return any(isinstance(m, (nn.Embedding, nn.EmbeddingBag)) for m in net.modules())
+
+
 def check_layer(name, calls):
     """Return the position of a layer, of which there is one of that name."""
     names = [call.name for call in calls]
-    if name in names:
+    if isinstance(name, str) and name in names:
         return names.index(name)
     for call in calls:
-        if name and name == call.folded:
+        if isinstance(name, str) and name and name == call.folded:
             raise UnknownName(
                 f"layer {name!r} is a batch norm that was folded into the layer before "
                 f"it. Use {call.name!r}: relevance there belongs to the batch norm's "
@@ -105,7 +118,8 @@ def check_target(target, logits):
         return logits.argmax(1, keepdim=True)
     try:
         target = torch.as_tensor(target, device=logits.device)
-        whole = not target.dtype.is_floating_point and target.dtype != torch.bool
+        whole = target.dtype in (torch.uint8, torch.int8, torch.int16, torch.int32)
+        whole = whole or target.dtype == torch.int64
     except (RuntimeError, TypeError, ValueError):
         whole = False
     if not whole:

@@ -1,6 +1,6 @@
 """Explain a network's decision in one call."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import torch
 from torch import nn
@@ -12,9 +12,15 @@ from modbp.backprop.methods import get
 from modbp.backprop.methods import names as named_methods
 from modbp.backprop.methods.method import no_rule
 from modbp.backprop.trace import Trace
-from modbp.backprop.trace.graph import Writes
+from modbp.backprop.trace.graph import Writes, is_random, states
 from modbp.backprop.trace.untouched import unchanged
-from modbp.errors import InputError, MethodError, ModbpError, TraceError
+from modbp.errors import (
+    InputError,
+    MethodError,
+    ModbpError,
+    TraceError,
+    check_option,
+)
 
 __all__ = ["explain", "explain_each", "reduce", "supported"]
 
@@ -81,10 +87,13 @@ def supported(
     >>> found["gradient"], found["patternnet"][:35]
     ('', "layer 'fc1' (Linear) has no pattern")
     """
-    check_input(net, x)
     trace, found = Trace(net, fold), {}
-    for given in named_methods() if methods is None else methods:
-        method = get(given)
+    check_input(net, x)
+    if methods is not None:
+        is_many = isinstance(methods, Iterable) and not isinstance(methods, str)
+        remedy = "give several, as in ['gradient', 'lrp-eps']."
+        check_option("methods", methods, lambda given: is_many and [*given], remedy)
+    for method in map(get, named_methods() if methods is None else methods):
         try:
             with torch.no_grad():
                 own = getattr(method, "method", method)
@@ -147,6 +156,7 @@ class _Autograd:
     def __init__(self, net, x, method, error):
         self._method, self._error = method, error
         self._x = x.detach().requires_grad_()
+        before = _drawn(net, x)
         try:
             with torch.enable_grad(), unchanged(net) as kept, Writes(kept):
                 # A copy, which the model may overwrite.
@@ -156,8 +166,12 @@ class _Autograd:
                     self.logits = self._output[:, None]
         except Exception as stop:
             raise error from stop
-        if not self._output.requires_grad:
+        if _drawn(net, x) != before:
+            raise is_random() from error
+        if not isinstance(self._output, torch.Tensor):
             raise error
+        if not _reaches(self._output, self._x):
+            raise _no_gradient() from error
 
     @property
     def calls(self):
@@ -170,13 +184,50 @@ class _Autograd:
         for target in targets:
             with torch.no_grad():
                 r = self._method.begin(self.logits, check_target(target, self.logits))
-            (each,) = torch.autograd.grad(
-                self.logits, self._x, r, retain_graph=True, allow_unused=True
-            )
+            try:
+                (each,) = torch.autograd.grad(
+                    self.logits, self._x, r, retain_graph=True, allow_unused=True
+                )
+            except RuntimeError as stop:
+                raise MethodError(
+                    f"autograd stops on its way back: {stop} Write that part with "
+                    "functions that autograd goes through."
+                ) from stop
             if each is None:
-                raise self._error
+                raise _no_gradient() from self._error
             found.append(each * self._x.detach() if self._method.times_input else each)
         return _finite(torch.stack(found), f"the result of {self._method.name!r}")
+
+
+def _drawn(net, x):
+    """Return the states of all random numbers that a forward may draw."""
+    generators = [torch.default_generator]
+    generators += [torch.cuda.default_generators[x.device.index]] if x.is_cuda else []
+    for module in net.modules():
+        generators += [v for v in vars(module).values() if type(v) is torch.Generator]
+    return [each.get_state().tolist() for each in generators], states(net)
+
+
+def _reaches(output, x):
+    """Whether autograd has a way from an output back to an input."""
+    waiting, seen = [output.grad_fn], set()
+    while waiting:
+        step = waiting.pop()
+        if step is None or step in seen:
+            continue
+        seen.add(step)
+        if getattr(step, "variable", None) is x:
+            return True
+        waiting += [below for below, _ in step.next_functions]
+    return False
+
+
+def _no_gradient():
+    return MethodError(
+        "the output has no gradient with respect to the input: on every way from the "
+        "one to the other stands a detach(), a torch.no_grad() or a step that is not "
+        "in torch. Take that out of the forward."
+    )
 
 
 def reduce(
@@ -203,10 +254,10 @@ def reduce(
     >>> [modbp.figures.reduce(r, name).item() for name in ("lrp-z", "gradient")]
     [-1.0, 3.0]
     """
-    if r.ndim != 4:
+    if not isinstance(r, torch.Tensor) or r.ndim != 4:
+        found = f"has shape {list(r.shape)}" if hasattr(r, "shape") else f"is {r!r}"
         raise InputError(
-            f"relevance has shape {list(r.shape)}; a map needs [N, channels, height, "
-            "width]."
+            f"relevance {found}; a map needs a tensor [N, channels, height, width]."
         )
     largest = methods.get(method).reduction == "max-abs"
     found = r.abs().amax(1) if largest else r.sum(1)

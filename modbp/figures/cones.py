@@ -6,8 +6,9 @@ from itertools import combinations
 import numpy as np
 from numpy.typing import ArrayLike
 
-from modbp.errors import InputError
+from modbp.errors import InputError, check_names, check_number, check_option
 from modbp.figures.maps import Drawing
+from modbp.theory.arrays import as_list, as_matrix
 
 __all__ = ["cone_in_space", "cones"]
 
@@ -42,7 +43,10 @@ def cones(
     >>> len(figure.axes)
     1
     """
-    matrices = [np.asarray(M, dtype=np.float64) for M in matrices]
+    matrices = as_list(matrices, "matrices")
+    matrices = [as_matrix(M, f"matrix {n}") for n, M in enumerate(matrices, 1)]
+    titles = check_names("titles", titles, "give one title per matrix.")
+    check_number("height", height, lambda h: 0 < h < 100, "give inches, as in 2.7.")
     if not matrices or len(matrices) != len(titles):
         raise InputError(
             f"{len(matrices)} matrices and {len(titles)} titles: give one title each."
@@ -116,7 +120,11 @@ def cone_in_space(
     >>> figure.axes[0].get_title()
     'three axes'
     """
-    M = np.asarray(M, dtype=np.float64)
+    M = as_matrix(M, "M")
+    check_option("title", title, lambda t: isinstance(t, str), "give a text.")
+    for name, value in (("turn", turn), ("lift", lift)):
+        check_number(name, value, lambda d: abs(d) <= 360, "give degrees.")
+    check_number("height", height, lambda h: 0 < h < 100, "give inches, as in 3.0.")
     if M.ndim != 2 or len(M) != 3 or M.min() < 0 or not M.any(axis=0).all():
         raise InputError(
             f"a matrix has shape {list(M.shape)}; only columns with three entries, "

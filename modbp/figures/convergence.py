@@ -7,7 +7,14 @@ from itertools import pairwise
 import numpy as np
 from matplotlib.ticker import FuncFormatter
 
-from modbp.errors import InputError
+from modbp.errors import (
+    InputError,
+    check_flag,
+    check_names,
+    check_number,
+    check_option,
+    unknown_name,
+)
 from modbp.figures.maps import Drawing, legend
 from modbp.measures.csc import BINS, CSCResult
 from modbp.measures.similarity import random_floor
@@ -74,6 +81,9 @@ def csc_curves(
     ['gradient', 'lrp-z', 'random']
     """
     results = _below(results, start, names)
+    check_flag("log", log)
+    remedy = "give a distance to one, as in 1e-8."
+    check_number("least", least, lambda d: 0 < d < 1, remedy)
     one = next(iter(results.values()))
     layers = list(one)
     figure = Drawing(figsize=(7, 3.8), layout="constrained")
@@ -122,6 +132,13 @@ def csc_histogram(
     """
     results = _below(results, start, names)
     names, left = list(results), np.zeros(len(results))
+    for name, found in results.items():
+        if not isinstance(layer, str) or layer not in found:
+            raise unknown_name("layer", layer, found)
+        count = len(found[layer]["histogram"])
+        remedy = f"{name!r} was counted in {count} bins: give their {count + 1} edges."
+        check_option("bins", bins, lambda b, n=count: len(b) == n + 1, remedy)
+        check_option("bins", bins, lambda b: np.all(np.diff([*b]) > 0), remedy)
     figure = Drawing(figsize=(7, 0.36 * len(names) + 1.2), layout="constrained")
     ax = figure.subplots()
     counts = np.array([found[layer]["histogram"] for found in results.values()])
@@ -169,11 +186,22 @@ def csc_table(results: Mapping[str, dict | CSCResult], start: str) -> str:
 
 def stored(results, names, summary, there, where):
     """Return each method's results as a file stores them, if they are there."""
+    is_table = isinstance(results, Mapping)
+    remedy = "give what was found, or is stored, by the method's name."
+    check_option("results", results, lambda _: is_table, remedy)
+    if names is not None:
+        names = check_names("names", names, "give names, as in ['gradient', 'lrp-z'].")
     found = {}
     for name in names or results:
         one = results.get(name, {})
-        found[name] = one = one if isinstance(one, Mapping) else summary(one)
-        if not there(one):
+        try:
+            found[name] = one = one if isinstance(one, Mapping) else summary(one)
+            fits = there(one)
+        except (AttributeError, KeyError, TypeError) as error:
+            raise InputError(
+                f"the result for {name!r} is a {type(results[name]).__name__}; {remedy}"
+            ) from error
+        if not fits:
             raise InputError(f"no result for {name!r}{where}; run it first.")
     if not found:
         raise InputError("there are no results to draw; run a method first.")
@@ -182,6 +210,8 @@ def stored(results, names, summary, there, where):
 
 def _below(results, start, names=None):
     """Return what is stored of each method, by the layers below the start."""
+    remedy = "give the layer where relevance entered."
+    check_option("start", start, lambda _: isinstance(start, str), remedy)
     there, where = (lambda one: start in one), f" from {start!r}"
     found = stored(results, names, CSCResult.summary, there, where)
     return {name: one[start] for name, one in found.items()}

@@ -1,14 +1,20 @@
 """Maps of relevance: one number per pixel, in one scale and one set of colours."""
 
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import torch
 from matplotlib import colormaps
 from matplotlib.figure import Figure
 
-from modbp.errors import InputError
+from modbp.errors import (
+    InputError,
+    check_names,
+    check_number,
+    check_option,
+    check_whole,
+)
 from modbp.figures.letters import fit_letters
 
 __all__ = ["Drawing", "difference", "gallery", "heatmaps", "legend", "normalise"]
@@ -39,14 +45,27 @@ class Drawing(Figure):
 
 def normalise(maps, percentile=99.5):
     """Scale maps ``[N, H, W]`` to [-1, 1], each by a percentile of absolute values."""
-    if not 0 < percentile <= 100:
-        raise InputError(f"percentile is {percentile!r}; choose one in (0, 100].")
-    maps = torch.as_tensor(maps).detach().cpu().double().numpy()
+    remedy = "choose one in (0, 100]."
+    check_number("percentile", percentile, lambda p: 0 < p <= 100, remedy)
+    maps = _array(maps, "a map", 3, "[N, H, W]")
     # Zero stays zero, and single extreme pixels do not hide the rest.
     scale = np.percentile(np.abs(maps), percentile, axis=(1, 2), keepdims=True)
     top = np.abs(maps).max(axis=(1, 2), keepdims=True)
     scale = np.where(scale > 0, scale, np.where(top > 0, top, 1))
     return np.clip(maps / scale, -1, 1)
+
+
+def _array(value, name, rank, shape):
+    """Return real numbers as an array of that many dimensions, or refuse them."""
+    try:
+        found = torch.as_tensor(value).detach().cpu()
+        fits = found.ndim == rank and found.numel() and not found.is_complex()
+        what = f"of shape {list(found.shape)} and {found.dtype}"
+    except (RuntimeError, TypeError, ValueError):
+        fits, what = False, f"a {type(value).__name__}"
+    if not fits:
+        raise InputError(f"{name} is {what}; give numbers {shape}.")
+    return found.double().numpy()
 
 
 def difference(
@@ -71,7 +90,13 @@ def difference(
     >>> modbp.figures.difference(map, -3 * map)
     array([2.])
     """
-    return np.abs(normalise(first) - normalise(second)).mean(axis=(1, 2))
+    first, second = normalise(first), normalise(second)
+    if first.shape != second.shape:
+        raise InputError(
+            f"maps of shape {list(first.shape)} and {list(second.shape)} have no "
+            "difference; give two of the same shape."
+        )
+    return np.abs(first - second).mean(axis=(1, 2))
 
 
 def heatmaps(
@@ -103,6 +128,13 @@ def heatmaps(
     6
     """
     cells = _cells(pictures, columns)
+    is_text = source is None or isinstance(source, str)
+    check_option("source", source, lambda _: is_text, "give a text, or None.")
+    check_number("size", size, lambda s: 0 < s < 100, "give inches, as in 1.3.")
+    if rows is not None:
+        rows = check_names("rows", rows, "give one title per picture.")
+        remedy = f"give one title for each of the {len(pictures)} pictures."
+        check_option("rows", rows, lambda _: len(rows) == len(pictures), remedy)
     if overlay:
         cells[1:] = [(title, _laid_on(cells[0][1], maps)) for title, maps in cells[1:]]
     count, width = len(pictures), len(cells)
@@ -151,7 +183,9 @@ def gallery(
     4
     """
     cells = _cells(pictures, maps)
-    rows, below = -(-len(cells) // columns), 0.25 if source else 0.05
+    check_whole("columns", columns, 1, 100)
+    check_number("width", width, lambda w: 0 < w < 100, "give inches, as in 4.6.")
+    rows, below = -(-len(cells) // columns), 0.05 if source is None else 0.25
     # Pictures are square, and a line of text stands above each cell.
     height = rows * (width / columns / len(pictures) + 0.24)
     figure = Drawing(figsize=(width, height + below), layout=None)
@@ -172,14 +206,20 @@ def gallery(
 
 def _cells(pictures, maps):
     """Return titles with pictures ``[N, H, W, 3]``, or maps ``[N, H, W]`` as drawn."""
+    shown = _array(pictures, "the pictures", 4, "[N, 3, H, W]")
+    remedy = "give maps by title, as in {'gradient': r}."
+    check_option("maps", maps, lambda m: isinstance(m, Mapping), remedy)
+    check_option(
+        "titles", [*maps], lambda t: all(isinstance(e, str) for e in t), remedy
+    )
     for title, each in maps.items():
-        if len(each) != len(pictures):
+        if len(_array(each, f"column {title!r}", 3, "[N, H, W]")) != len(pictures):
             raise InputError(
                 f"column {title!r} has {len(each)} maps for {len(pictures)} pictures; "
                 "give one for each."
             )
     drawn = [(title, normalise(each)) for title, each in maps.items()]
-    return [("image", pictures.permute(0, 2, 3, 1).cpu().numpy()), *drawn]
+    return [("image", shown.transpose(0, 2, 3, 1)), *drawn]
 
 
 def _laid_on(pictures, maps):
@@ -196,7 +236,8 @@ def _lines(titles):
 
 def note(figure, source):
     """Write below a figure where its pictures come from, if that is given."""
-    if source:
+    if source is not None:
+        check_option("source", source, lambda s: isinstance(s, str), "give a text.")
         figure.text(0.99, 0.005, source, ha="right", va="bottom", fontsize=7)
     return figure
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from modbp.errors import InputError
+from modbp.errors import check_option
 from modbp.figures.convergence import stored, style
 from modbp.figures.maps import Drawing, legend
 from modbp.measures.sanity import Sanity
@@ -49,6 +49,8 @@ def similarity_boxes(
     >>> [text.get_text() for text in figure.axes[0].get_yticklabels()]
     ['gradient']
     """
+    remedy = "name a stage that was measured, as in 'random logit'."
+    check_option("stage", stage, lambda s: s and isinstance(s, str), remedy)
     results = _stored(results, names, stage)
     names, rows = list(results), np.arange(len(results))
     figure = Drawing(figsize=(7, 0.42 * len(names) + 1), layout="constrained")
@@ -100,8 +102,8 @@ def similarity_curves(
     >>> [text.get_text() for text in figure.axes[0].get_xticklabels()]
     ['original', 'fc6', 'conv4']
     """
-    if kind not in _KINDS:
-        raise InputError(f"kind is {kind!r}; choose {' or '.join(_KINDS)}.")
+    known = isinstance(kind, str) and kind in _KINDS
+    check_option("kind", kind, lambda _: known, f"choose {' or '.join(_KINDS)}.")
     results = _stored(results, names)
     stages = list(next(iter(results.values()))["stages"])
     figure = Drawing(figsize=(7, 4), layout="constrained")

@@ -5,11 +5,12 @@ import json
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from html import escape
+from numbers import Integral
 from pathlib import Path
 
 import numpy as np
 
-from modbp.errors import InputError
+from modbp.errors import InputError, check_option
 from modbp.figures.pictures import element, webp
 
 __all__ = ["Frames", "explore", "frames"]
@@ -84,7 +85,11 @@ def frames(
     >>> modbp.widgets.frames(pictures, ["off", "on"], alt="A lamp, {}", label="Lamp")
     2 pictures by Lamp
     """
+    check_option("label", label, lambda t: isinstance(t, str), "give a text.")
     axes = labels if isinstance(labels, Mapping) else {label: labels}
+    remedy = "give one per picture, as in ['off', 'on']."
+    for name, entries in axes.items():
+        check_option(f"labels of {name!r}", entries, _are_many, remedy)
     axes = {str(name): list(map(str, entries)) for name, entries in axes.items()}
     combinations = list(itertools.product(*axes.values()))
     if not axes or not combinations:
@@ -93,8 +98,11 @@ def frames(
     kinds = control if isinstance(control, Mapping) else dict.fromkeys(axes, control)
     last, sizes = len(combinations) - 1, [len(axis) for axis in axes.values()]
     telling = (0, last) if telling is None else telling
+    is_text = isinstance(telling, str)
+    fits = _are_many(telling) and not is_text
+    check_option("telling", telling, lambda _: fits, "give numbers, as in [0, 1].")
     for number in (start, *telling):
-        if number not in range(last + 1):
+        if not isinstance(number, Integral) or number not in range(last + 1):
             raise InputError(
                 f"picture {number!r} does not exist; `start` and `telling` go from 0 "
                 f"to {last}."
@@ -102,6 +110,7 @@ def frames(
     digits = zip(axes, np.unravel_index(start, sizes), strict=True)
     controls = [_control(n, axes[n], kinds.get(n), int(digit)) for n, digit in digits]
     # Each in turn, so that a generator need not hold many open figures.
+    check_option("pictures", pictures, _are_many, "give one per label.")
     pictures = [webp(picture) for picture in pictures]
     if len(pictures) != len(combinations):
         raise InputError(
@@ -156,6 +165,10 @@ def explore(
     Traceback (most recent call last):
     modbp.errors.InputError: explore has nothing to choose; give values...
     """
+    check_option("function", function, callable, "give a function that draws.")
+    for key, values in choices.items():
+        remedy = "give its values, as in layer=['conv1', 'fc']."
+        check_option(key, values, _are_many, remedy)
     tables = {
         key: values if isinstance(values, Mapping) else {str(v): v for v in values}
         for key, values in choices.items()
@@ -193,6 +206,12 @@ def explore(
     return ipywidgets.VBox([*fields.values(), live])
 
 
+def _are_many(value):
+    """Whether one can go through a value: an array of no dimension cannot be."""
+    is_many = isinstance(value, Iterable) and not isinstance(value, bytes)
+    return is_many and getattr(value, "ndim", 1) > 0
+
+
 def _caption(axes, names):
     if len(axes) == 1:
         return names[0]
@@ -211,7 +230,9 @@ def _texts(alt, combinations):
                 f"alt {alt!r} cannot be filled in ({error!r}); write {{}} for a label."
             ) from None
     else:
-        texts = list(alt or ())
+        remedy = "give a text, a function of the labels, or one text per picture."
+        check_option("alt", alt, lambda _: alt is None or _are_many(alt), remedy)
+        texts = [] if alt is None else list(alt)
     if len(texts) != len(combinations):
         raise InputError(
             f"alt has {len(texts)} texts for {len(combinations)} pictures; describe "
@@ -233,7 +254,7 @@ def _texts(alt, combinations):
 
 def _known(kind, name):
     """Return the kind of a control if there is such a kind."""
-    if kind not in ("range", "select"):
+    if not isinstance(kind, str) or kind not in ("range", "select"):
         raise InputError(
             f"control of {name!r} is {kind!r}; choose 'range' for a slider or 'select' "
             "for a list."

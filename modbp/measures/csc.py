@@ -7,7 +7,6 @@ went in, and so not on any layer above.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from numbers import Integral
 
 import numpy as np
 import torch
@@ -15,7 +14,7 @@ from torch import nn
 
 from modbp.backprop.chain import Chain
 from modbp.backprop.methods import Method
-from modbp.errors import InputError
+from modbp.errors import check_whole
 from modbp.measures.channels import channel_dims, side_by_side
 from modbp.measures.seeds import per_image
 from modbp.measures.similarity import pairwise, random_floor
@@ -166,10 +165,7 @@ def csc(
 
 def measure(chain, start, to=None, relevances=5, seed=0):
     """Measure convergence in a chain that is already there; see :func:`csc`."""
-    if not isinstance(relevances, Integral) or relevances < 2:
-        raise InputError(
-            f"relevances is {relevances!r}; an angle needs at least two, as in 5."
-        )
+    check_whole("relevances", relevances, 2, 100_000)
     r = random_relevance(chain, start, relevances, seed)
     layers = chain.below(start) if to is None else to
     shapes = [chain.output(layer).shape for layer in chain.layers]

@@ -9,7 +9,7 @@ from torch import nn
 from modbp.backprop.checks import check_input
 from modbp.backprop.rules.products import channel_dim
 from modbp.backprop.trace import Trace
-from modbp.errors import InputError, MethodError
+from modbp.errors import InputError, MethodError, check_whole
 from modbp.measures.channels import MIXING, channel_dims, side_by_side
 from modbp.measures.precision import in_float64
 
@@ -71,7 +71,9 @@ def seen(
     >>> modbp.measures.neurons.seen(net, x)["fc2"].x
     array([[0., 4.]])
     """
-    found, rng = {}, np.random.default_rng(seed)
+    check_whole("most", most, 1)
+    check_whole("seed", seed, 0)
+    found, rng, trace = {}, np.random.default_rng(seed), Trace(net)
     check_input(net, x)
 
     def visit(call, *inputs):
@@ -79,7 +81,7 @@ def seen(
             found[call.name] = Seen(call.layer, _patches(call, *inputs, most, rng))
         return call.layer.forward(*inputs)
 
-    Trace(net).run(x, visit)
+    trace.run(x, visit)
     return found
 
 

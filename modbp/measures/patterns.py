@@ -60,9 +60,9 @@ def fit(
     >>> modbp.patterns.fit(modbp.models.dense([[1, 0]]), inputs, estimator="eq41")
     {'fc1': tensor([[1., 0.]], dtype=torch.float64)}
     """
-    if kind not in ("relu", "linear"):
+    if not isinstance(kind, str) or kind not in ("relu", "linear"):
         raise unknown_name("kind of pattern", kind, ["relu", "linear"])
-    if estimator not in ("code", "eq41"):
+    if not isinstance(estimator, str) or estimator not in ("code", "eq41"):
         raise unknown_name("estimator", estimator, ["code", "eq41"])
     trace, sums = Trace(net, fold), {}
 

@@ -6,7 +6,13 @@ from collections.abc import Sequence
 import torch
 from torch import nn
 
-from modbp.errors import InputError, TraceError, unknown_name
+from modbp.errors import (
+    InputError,
+    TraceError,
+    check_names,
+    check_option,
+    unknown_name,
+)
 from modbp.measures.channels import MIXING
 from modbp.measures.seeds import generator
 
@@ -41,6 +47,9 @@ def randomise(net: nn.Module, layers: Sequence[str], seed: int = 0) -> None:
     >>> net.fc2.weight.abs().max() < (6 / 4) ** 0.5
     tensor(True)
     """
+    remedy = "give a torch.nn.Module."
+    check_option("net", net, lambda _: isinstance(net, nn.Module), remedy)
+    layers = check_names("layers", layers, "give names, as in ['conv1', 'fc'].")
     modules = dict(net.named_modules())
     norms = any(isinstance(m, nn.modules.batchnorm._BatchNorm) for m in net.modules())
     for path in layers:
@@ -83,7 +92,11 @@ def _owner(path, modules):
 def twins(net, calls, stages, seed, own):
     """Yield stages and a copy of a network, of these `calls`, random down to there."""
     weighted = _weighted(net, calls)
-    stages = weighted[::-1] if stages is None else list(stages)
+    if stages is None:
+        stages = weighted[::-1]
+    remedy = "give names, top first, as in ['fc', 'conv1']."
+    stages = check_names("stages", stages, remedy)
+    check_option("stages", stages, len, remedy)
     names = [name for call in calls for name in (call.name, call.folded) if name]
     places = [_place(stage, names, own) for stage in stages]
     if places != sorted(places, reverse=True):

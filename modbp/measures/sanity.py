@@ -12,11 +12,11 @@ import torch
 from torch import nn
 
 from modbp.backprop import methods
-from modbp.backprop.checks import check_target
+from modbp.backprop.checks import check_input, check_target
 from modbp.backprop.explain import explain_each, reduce
 from modbp.backprop.methods import Averaged, Method
 from modbp.backprop.trace import Trace
-from modbp.errors import InputError
+from modbp.errors import InputError, check_flag
 from modbp.measures.randomise import randomise, twins
 from modbp.measures.seeds import per_image
 from modbp.measures.similarity import ssim
@@ -202,6 +202,8 @@ def cascade(
     True
     """
     found = {}
+    check_flag("own", own)
+    check_flag("stale", stale)
 
     def choose(recording):
         found["labels"] = check_target(target, recording.logits)[:, 0]
@@ -244,8 +246,11 @@ def randomised(
     >>> [stage for stage, twin in modbp.sanity.randomised(net, x)]
     ['fc2', 'fc1']
     """
+    trace = Trace(net)
+    x = check_input(net, x)
+    check_flag("own", own)
     with torch.no_grad():
-        calls, _, _ = Trace(net).run(x[:1])
+        calls, _, _ = trace.run(x[:1])
     return twins(net, calls, stages, seed, own)
 
 

@@ -3,7 +3,13 @@
 import numpy as np
 import torch
 
-from modbp.errors import InputError, check_option
+from modbp.errors import (
+    InputError,
+    check_flag,
+    check_number,
+    check_option,
+    check_whole,
+)
 from modbp.measures.precision import in_float64
 
 __all__ = ["cosine", "pairwise", "random_floor", "ssim"]
@@ -35,12 +41,14 @@ def cosine(u: torch.Tensor, v: torch.Tensor, dim: int = -1) -> torch.Tensor:
     >>> modbp.similarity.cosine(torch.tensor([3, 4]), torch.tensor([4, 3])).item()
     0.96
     """
+    u, v = _real(u, "u"), _real(v, "v")
     _check_finite(u, v)
-    if u.shape != v.shape:
+    if u.shape != v.shape or not u.ndim:
         raise InputError(
             f"vectors of shape {list(u.shape)} and {list(v.shape)} have no angle; give "
             "two of the same shape."
         )
+    check_whole("dim", dim, -u.ndim, u.ndim - 1)
     return (_unit(u, dim) * _unit(v, dim)).sum(dim).clamp(-1, 1)
 
 
@@ -69,7 +77,7 @@ def pairwise(r: torch.Tensor, dim: int = 2) -> torch.Tensor:
     >>> modbp.similarity.pairwise(torch.tensor([[[3, 4]], [[-4, -3]]])).item()
     0.96
     """
-    if r.ndim < 3 or len(r) < 2:
+    if _real(r, "relevance").ndim < 3 or len(r) < 2 or not r.numel():
         raise InputError(
             f"relevance has shape {list(r.shape)}; give at least two per sample, as "
             "[K, N, channels, …]."
@@ -92,6 +100,14 @@ def _check_finite(*tensors):
             "what is compared holds NaN or infinite values. Find the layer where they "
             "begin: modbp.explain and chain.pull name it."
         )
+
+
+def _real(value, name):
+    """Return a tensor of real numbers, or refuse it."""
+    if not isinstance(value, torch.Tensor) or value.is_complex():
+        found = getattr(value, "dtype", type(value).__name__)
+        raise InputError(f"{name} is {found}; give a torch.Tensor of real numbers.")
+    return value
 
 
 def _unit(r, dim):
@@ -125,8 +141,7 @@ def random_floor(channels: int) -> float:
     >>> round(modbp.similarity.random_floor(3), 12)
     0.5
     """
-    if channels < 1:
-        raise InputError(f"channels is {channels}; a direction needs at least one.")
+    check_whole("channels", channels, 1)
     if channels == 1:
         return 1.0
     # Only here, so that a chain does without SciPy.
@@ -173,17 +188,27 @@ def ssim(
     >>> modbp.similarity.ssim(map, -2 * map).round(6)
     array([1.])
     """
-    a, b = (np.asarray(torch.as_tensor(m).cpu(), dtype=np.float64) for m in (a, b))
+    a, b = (_map(each) for each in (a, b))
     if a.shape != b.shape or a.ndim != 3 or min(a.shape[1:]) < _WINDOW:
         raise InputError(
             f"maps of shape {list(a.shape)} and {list(b.shape)} cannot be compared; "
             f"give two of the same shape [N, H, W], at least {_WINDOW} × {_WINDOW}."
         )
-    if not 50 < percentile <= 100:
-        raise InputError(f"percentile is {percentile!r}; choose one in (50, 100].")
+    check_flag("paper", paper)
+    remedy = "choose one in (50, 100]."
+    check_number("percentile", percentile, lambda p: 50 < p <= 100, remedy)
     _check_finite(*map(torch.from_numpy, (a, b)))
     a, b = (_scaled(maps, percentile) for maps in (a, b))
     return np.array([_ssim(*pair, paper) for pair in zip(a, b, strict=True)])
+
+
+def _map(value):
+    try:
+        return _real(torch.as_tensor(value), "a map").cpu().double().numpy()
+    except (RuntimeError, TypeError, ValueError) as error:
+        raise InputError(
+            f"a map is a {type(value).__name__}; give a tensor or an array [N, H, W]."
+        ) from error
 
 
 def _scaled(maps, percentile):

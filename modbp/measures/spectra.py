@@ -12,7 +12,7 @@ import torch
 from scipy.sparse.linalg import LinearOperator, svds
 
 from modbp.backprop.operator import Operator
-from modbp.errors import InputError
+from modbp.errors import InputError, check_option, check_whole
 from modbp.measures.neurons import Seen
 
 __all__ = ["Step", "between", "leading", "power_step", "ratio"]
@@ -44,7 +44,8 @@ def leading(x: np.ndarray, count: int = 2) -> tuple[np.ndarray, np.ndarray]:
     >>> values
     array([4.5, 0.5])
     """
-    _check_finite(x, "what is decomposed")
+    _check_matrix(x, "x")
+    check_whole("count", count, 1, min(x.shape))
     if min(x.shape) <= _SMALL:
         _, s, vectors = np.linalg.svd(x, full_matrices=False)
     else:
@@ -53,9 +54,11 @@ def leading(x: np.ndarray, count: int = 2) -> tuple[np.ndarray, np.ndarray]:
     return s[order].astype(np.float64) ** 2 / len(x), vectors[order].T
 
 
-def _check_finite(x, who):
-    if not np.isfinite(x).all():
-        raise InputError(f"{who} holds NaN or infinite values. Remove them.")
+def _check_matrix(M, name):
+    remedy = "give a numpy array [rows, columns] of finite real numbers."
+    check_option(name, M, lambda _: isinstance(M, np.ndarray) and M.ndim == 2, remedy)
+    check_option(name, M, lambda _: M.size and np.isrealobj(M), remedy)
+    check_option(name, M, lambda _: np.isfinite(M).all(), remedy)
 
 
 def _lanczos(M, count, **options):
@@ -105,6 +108,11 @@ def power_step(layer: Seen, neuron: int | None = None) -> Step:
     >>> round(modbp.measures.spectra.power_step(layer).ratio, 6)
     4.0
     """
+    is_seen = isinstance(layer, Seen)
+    remedy = "give what `seen` found of a layer."
+    check_option("layer", layer, lambda _: is_seen, remedy)
+    if neuron is not None:
+        check_whole("neuron", neuron, 0, len(layer.weight) - 1)
     x = layer.centred(neuron)
     w = (layer.weight if neuron is None else layer.weight[neuron : neuron + 1]).T
     values, vectors = leading(x)
@@ -144,8 +152,8 @@ def ratio(M: np.ndarray | Operator) -> float:
     >>> modbp.measures.spectra.ratio(np.diag([6.0, 3.0, 1.0]))
     2.0
     """
-    if isinstance(M, np.ndarray):
-        _check_finite(M, "a matrix")
+    if not isinstance(M, Operator):
+        _check_matrix(M, "M")
     if min(M.shape) < 2:
         raise InputError(
             f"a matrix of shape {list(M.shape)} has one singular value. Give one with "

@@ -1,10 +1,13 @@
 """What a matrix must be before the theory speaks about it, and what all of it needs."""
 
+from numbers import Integral
+
 import numpy as np
 
-from modbp.errors import InputError
+from modbp.errors import InputError, check_option
 
-__all__ = ["as_chain", "as_matrix", "as_vector", "directions", "one_hots", "rescaled"]
+__all__ = ["as_chain", "as_list", "as_matrix", "as_vector", "directions", "one_hots"]
+__all__ += ["rescaled"]
 
 
 def as_matrix(
@@ -48,13 +51,7 @@ def as_chain(mats, name="A", **required):
 
     Every factor is as `required` by the options of `as_matrix`.
     """
-    try:
-        mats = list(mats)
-    except TypeError as error:
-        raise InputError(
-            f"a chain is a list of matrices, not {type(mats).__name__}. Give "
-            "[A_1, A_2, …], with A_1 next to the input."
-        ) from error
+    mats = as_list(mats, "a chain")
     if not mats:
         raise InputError("the chain is empty. Give at least one matrix: [A_1, …].")
     mats = [as_matrix(A, f"{name}_{k}", **required) for k, A in enumerate(mats, 1)]
@@ -66,6 +63,19 @@ def as_chain(mats, name="A", **required):
                 f"{name}_1 next to the input: transpose them, or reverse the list."
             )
     return mats
+
+
+def as_list(value, name):
+    """Return what can be gone through as a list, or refuse it."""
+    try:
+        if isinstance(value, (str, bytes)):
+            raise TypeError("a text")
+        return list(value)
+    except TypeError as error:
+        raise InputError(
+            f"{name} is a list, one entry per layer, not {type(value).__name__}. Give "
+            "[A_1, A_2, …], with A_1 next to the input."
+        ) from error
 
 
 def rescaled(M, axis=None):
@@ -85,19 +95,19 @@ def directions(M):
 
 def one_hots(vectors, outputs):
     """Return the first `vectors` outputs as start vectors ``[outputs, vectors]``."""
-    if not 2 <= vectors <= outputs:
-        raise InputError(
-            f"{vectors} one-hot starts were asked for, with {outputs} outputs. "
-            "Ask for at least two and at most that many."
-        )
+    remedy = f"there are {outputs} outputs: ask for at least two and at most that many."
+    is_whole = isinstance(vectors, Integral)
+    check_option("vectors", vectors, lambda n: is_whole and 2 <= n <= outputs, remedy)
     return np.eye(outputs, vectors)
 
 
 def _finite(value, name, dimensions):
     try:
+        if np.iscomplexobj(value):
+            raise TypeError("its numbers are complex")
         array = np.asarray(value, dtype=np.float64)
     # A tensor that carries a gradient raises RuntimeError here.
-    except (TypeError, ValueError, RuntimeError) as error:
+    except (TypeError, ValueError, RuntimeError, OverflowError) as error:
         raise InputError(
             f"{name} is not an array of real numbers ({error}). Give a list, a numpy "
             "array or a detached tensor."

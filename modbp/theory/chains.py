@@ -2,11 +2,12 @@
 
 from collections.abc import Callable, Iterable
 from itertools import accumulate
+from numbers import Integral
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from modbp.errors import InputError
+from modbp.errors import InputError, check_option
 from modbp.theory.arrays import as_chain, one_hots, rescaled
 
 __all__ = ["active_chain", "conserving", "gaps", "gauge", "products"]
@@ -124,12 +125,13 @@ def gaps(
         One number per multiplication. Columns that become parallel in one step, by a
         factor of rank one, show as -inf, or as a drop of 30 decades by rounding.
     """
+    check_option("statistic", statistic, callable, "give a function, as in np.max.")
     if backward is None:
         steps = _forward_steps(conserving(mats))
     else:
         mats = as_chain(mats)
         _conserves(mats)
-        if np.ndim(backward):
+        if not isinstance(backward, Integral):
             required = {"nonnegative": True, "no_zero_column": True}
             (start,) = as_chain([backward], "start", **required)
         else:

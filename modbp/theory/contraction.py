@@ -9,7 +9,7 @@ from collections.abc import Iterable
 import numpy as np
 from numpy.typing import ArrayLike
 
-from modbp.errors import InputError
+from modbp.errors import check_option, check_whole
 from modbp.theory.arrays import as_chain, as_matrix
 from modbp.theory.chains import conserving, products
 
@@ -139,10 +139,10 @@ def theorem_b_bound(mats: Iterable[ArrayLike], norm: str = "dobrushin") -> float
     float : At least 0. Above 2 it says nothing.
     """
     coefficients = {"dobrushin": dobrushin, "euclidean": euclidean}
-    if norm not in coefficients:
-        raise InputError(
-            f"there is no norm {norm!r} here. Choose one of {', '.join(coefficients)}."
-        )
+    remedy = f"choose one of {', '.join(coefficients)}."
+    check_option(
+        "norm", norm, lambda n: isinstance(n, str) and n in coefficients, remedy
+    )
     mats = conserving(mats)
     factors = [coefficients[norm](A) for A in mats]
     return float(mats[0].shape[0] * np.prod(np.square(factors)))
@@ -170,10 +170,7 @@ def theorem_c_bound(mats: Iterable[ArrayLike], block: int = 1) -> float:
     float : In [0, 1].
     """
     mats = as_chain(mats, nonnegative=True, no_zero_column=True)
-    if block < 1:
-        raise InputError(
-            f"blocks of {block} factors were asked for. At least 1 is needed."
-        )
+    check_whole("block", block, 1)
     starts = range(0, len(mats), block)
     t = np.prod([birkhoff(products(mats[k : k + block])[-1]) for k in starts])
     return float(2 * t**2 / (1 + t**2))

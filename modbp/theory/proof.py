@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from modbp.errors import InputError
+from modbp.errors import check_option
 from modbp.theory.angles import cosines, widest_pair
 from modbp.theory.arrays import as_chain
 
@@ -123,8 +123,9 @@ def proof_step(M: ArrayLike, A: ArrayLike, weights: str = "true") -> ProofStep:
         ``case_1(l, m)``, ``case_2(l, m)``: its lower bounds on s(MA), by equation.
     """
     M, A = as_chain([M, A], nonnegative=True, no_zero_column=True)
-    if weights not in ("true", "published"):
-        raise InputError(f"weights are 'true' or 'published', not {weights!r}.")
+    known = isinstance(weights, str) and weights in ("true", "published")
+    remedy = "choose 'true' or 'published'."
+    check_option("weights", weights, lambda _: known, remedy)
     j, k = widest_pair(M @ A)
     nu = np.linalg.norm(M, axis=0) if weights == "true" else np.ones(M.shape[1])
     C = cosines(M)

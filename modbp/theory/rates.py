@@ -9,8 +9,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import ArrayLike
 
-from modbp.errors import InputError
-from modbp.theory.arrays import as_matrix
+from modbp.errors import check_number, check_option
+from modbp.theory.arrays import as_matrix, as_vector
 
 __all__ = ["contracting_gamma", "critical_beta", "cv_squared", "cv_squared_alpha_beta"]
 __all__ += ["gamma_rate", "rate_law"]
@@ -54,6 +54,8 @@ def cv_squared_alpha_beta(alpha: float, beta: float) -> float:
     -------
     float : At least π/2 - 1; infinite for α = β.
     """
+    for name, value in (("alpha", alpha), ("beta", beta)):
+        check_number(name, value, np.isfinite, "give a finite number.")
     if alpha == beta:
         return float("inf")
     return float(np.pi * (alpha**2 + beta**2) / (alpha - beta) ** 2 - 1)
@@ -86,12 +88,10 @@ def rate_law(widths: Sequence[int], cv2: float) -> np.ndarray:
     -------
     numpy.ndarray : ``[len(widths)]``.
     """
-    widths = np.asarray(widths, dtype=np.float64)
-    if widths.ndim != 1 or not widths.size or widths.min() < 1 or not cv2 >= 0:
-        raise InputError(
-            f"widths {widths.tolist()} and cv² = {cv2}: give a list of positive widths "
-            "and a cv² that is not negative."
-        )
+    widths = as_vector(widths, "widths")
+    check_option("widths", widths, lambda w: w.min() >= 1, "give positive ones.")
+    check_number("cv2", cv2, lambda c: c >= 0, "give a cv² that is not negative.")
+    cv2 = float(cv2)
     if np.isinf(cv2):
         return np.zeros(len(widths))
     share, gap, out = 1 / widths[0], 0.0, []
@@ -120,11 +120,10 @@ def critical_beta(width: int) -> float:
     -------
     float : At least 0.
     """
-    if np.pi - 1 > width:
-        raise InputError(
-            f"at width {width} even β = 0 is too slow: cv² = π - 1 exceeds it. Give "
-            "a width of at least 3."
-        )
+    remedy = (
+        "below 3 even β = 0 is too slow, as cv² = π - 1 exceeds it: give 3 or more."
+    )
+    check_number("width", width, lambda n: 3 <= n < np.inf, remedy)
     return float((np.sqrt(2 * (width + 1) / np.pi - 1) - 1) / 2)
 
 
@@ -152,10 +151,9 @@ def gamma_rate(gamma: float, width: int) -> float:
     -------
     float : In (0, 1] for wide layers.
     """
-    if not gamma >= 0 or width < 1:
-        raise InputError(
-            f"γ = {gamma}, width {width}: γ ≥ 0 and a width ≥ 1 are needed."
-        )
+    check_number("gamma", gamma, lambda g: g >= 0, "γ ≥ 0 is needed.")
+    check_number("width", width, lambda n: 1 <= n < np.inf, "a width ≥ 1 is needed.")
+    gamma, width = float(gamma), float(width)
     if np.isinf(gamma):
         return float(np.pi * (np.pi - 1) / width)
     weight = ((1 + gamma) ** 2 + 1) / 2 - gamma**2 / (2 * np.pi)
@@ -184,9 +182,9 @@ def contracting_gamma(delta: float) -> float:
     -------
     float : At least 2. Sufficient, far from necessary.
     """
-    if not 0 <= delta < 1:
-        raise InputError(
-            f"δ(Z⁺) = {delta}: below 1 is needed, so two columns are orthogonal. "
-            "Group layers until every two columns overlap."
-        )
+    remedy = (
+        "0 ≤ δ(Z⁺) < 1 is needed. At 1 two columns are orthogonal: group layers until "
+        "every two columns overlap."
+    )
+    check_number("delta", delta, lambda d: 0 <= d < 1, remedy)
     return float(2 / (1 - delta))

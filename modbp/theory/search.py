@@ -9,9 +9,9 @@ from itertools import permutations
 
 import numpy as np
 
-from modbp.errors import InputError, unknown_name
+from modbp.errors import InputError, check_option, check_whole, unknown_name
 from modbp.theory.angles import min_cosine
-from modbp.theory.arrays import as_matrix
+from modbp.theory.arrays import as_list, as_matrix
 from modbp.theory.limits import left_perron, mixing, structure
 
 __all__ = ["HYPOTHESES", "high_power", "search_counterexample"]
@@ -89,8 +89,12 @@ def search_counterexample(
         if hypotheses not in HYPOTHESES:
             raise unknown_name("hypotheses", hypotheses, HYPOTHESES)
         hypotheses = HYPOTHESES[hypotheses]
-    hypotheses = tuple(hypotheses)
-    if conclusion not in _FAILS:
+    hypotheses = tuple(as_list(hypotheses, "hypotheses"))
+    remedy = f"give predicates on a matrix, or one of {', '.join(HYPOTHESES)}."
+    check_option("hypotheses", hypotheses, lambda h: all(map(callable, h)), remedy)
+    check_whole("size", size, 2, 4)  # of 5 there are too many
+    check_whole("largest", largest, 1, LARGEST_SPACE)
+    if not isinstance(conclusion, str) or conclusion not in _FAILS:
         raise InputError(
             f"there is no conclusion {conclusion!r}. Choose one of {', '.join(_FAILS)}."
         )

@@ -4,15 +4,23 @@ A backward pass starts with some vectors at the logits and multiplies them by A_
 A_15, …, A_1, where A_k is ``[in, out]``. A `Protocol` says with which, and what counts.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from numbers import Integral
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
-from modbp.errors import InputError
-from modbp.theory.arrays import as_chain, as_matrix, directions, one_hots, rescaled
+from modbp.errors import check_flag, check_option, check_whole
+from modbp.theory.arrays import (
+    as_chain,
+    as_list,
+    as_matrix,
+    directions,
+    one_hots,
+    rescaled,
+)
 
 __all__ = ["PROTOCOLS", "VARIANTS", "VGG16", "Protocol", "Variant"]
 __all__ += ["alpha_beta_variants", "backward_pass", "measure"]
@@ -89,6 +97,7 @@ def measure(R: ArrayLike, protocol: Protocol = PROTOCOLS["code"]) -> float:
     -------
     float : In [0, 2]; NaN if no pair is left. Its floor is the rounding of R's dtype.
     """
+    _check_protocol(protocol)
     as_matrix(R, "R")
     # Not its float64 copy: float32 vectors are to show the floor of float32.
     R = np.asarray(R)
@@ -140,6 +149,8 @@ def simulate_learned(
     -------
     numpy.ndarray : ``[repetitions, len(mats) + 1]``, as in `simulate`.
     """
+    _check(protocol, vectors, repetitions, seed)
+    check_flag("relu", relu)
     mats, rng = as_chain(mats), np.random.default_rng(seed)
     outputs = mats[-1].shape[1]
     curves = []
@@ -187,12 +198,18 @@ def simulate(
         multiplication. The figure shows the median over repetitions; a ReLU may end in
         zero, and in NaN, hence ``np.nanmedian``.
     """
+    _check(protocol, vectors, repetitions, seed)
     variants = VARIANTS if variants is None else variants
-    widths = list(widths)
-    if len(widths) < 2 or min(widths) < 1:
-        raise InputError(
-            f"widths {widths} make no chain. Give two positive ones or more."
-        )
+    is_table = isinstance(variants, Mapping) and variants
+    is_table = is_table and all(isinstance(v, Variant) for v in variants.values())
+    remedy = "give a dict of Variants by name, as in VARIANTS."
+    check_option("variants", variants, lambda _: is_table, remedy)
+    remedy = "float64 or float32 is needed."
+    check_option("dtype", dtype, lambda d: np.dtype(d) in _PRECISIONS, remedy)
+    remedy = "give two positive widths or more, as in (8, 64, 64)."
+    widths = as_list(widths, "widths")
+    is_whole = all(isinstance(n, Integral) and 1 <= n <= _MANY for n in widths)
+    check_option("widths", widths, lambda _: is_whole and len(widths) > 1, remedy)
     rng = np.random.default_rng(seed)
     curves = np.empty((len(variants), repetitions, len(widths)))
     for repetition in range(repetitions):
@@ -204,6 +221,23 @@ def simulate(
             running = _multiply(W, running, variants.values())
             curves[:, repetition, k] = [measure(R, protocol) for R in running]
     return dict(zip(variants, curves, strict=True))
+
+
+_PRECISIONS = (np.float64, np.float32)
+_MANY = 100_000  # more is a slip of the finger
+
+
+def _check(protocol, vectors, repetitions, seed):
+    _check_protocol(protocol)
+    check_whole("vectors", vectors, 1, _MANY)
+    check_whole("repetitions", repetitions, 1, _MANY)
+    check_whole("seed", seed, 0)
+
+
+def _check_protocol(protocol):
+    is_one = isinstance(protocol, Protocol)
+    remedy = "give a Protocol, as in PROTOCOLS['text']."
+    check_option("protocol", protocol, lambda _: is_one, remedy)
 
 
 def _start(protocol, outputs, vectors, rng):

@@ -18,8 +18,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
-from modbp.errors import InputError
-from modbp.theory.arrays import as_matrix, as_vector
+from modbp.errors import InputError, check_flag, check_number
+from modbp.theory.arrays import as_list, as_matrix, as_vector
 
 __all__ = ["Forward", "GammaLayer", "gamma_backward", "gamma_forward"]
 __all__ += ["gamma_layer", "gamma_layers"]
@@ -119,8 +119,10 @@ def gamma_layer(
     -------
     GammaLayer
     """
-    if not gamma >= 0:
-        raise InputError(f"γ = {gamma}: the rule needs a γ in [0, ∞].")
+    remedy = "the rule needs a γ in [0, ∞]."
+    check_number("gamma", gamma, lambda g: g >= 0, remedy)
+    check_flag("relu", relu)
+    check_flag("split", split)
     W, h = as_matrix(W, "W"), as_vector(h, "h")
     bias = np.zeros(len(W)) if bias is None else as_vector(bias, "bias")
     if W.shape != (bias.size, h.size):
@@ -193,10 +195,12 @@ def gamma_layers(
     -------
     list of GammaLayer
     """
-    mats, h, layers = list(mats), as_vector(x, "x"), []
+    check_flag("relu", relu)
+    h, layers = as_vector(x, "x"), []
+    mats = as_list(mats, "mats")
     if not mats:
         raise InputError("there are no layers. Give at least one matrix: [W_1, …].")
-    biases = [None] * len(mats) if biases is None else list(biases)
+    biases = [None] * len(mats) if biases is None else as_list(biases, "biases")
     if len(biases) != len(mats):
         raise InputError(
             f"{len(biases)} biases for {len(mats)} layers. Give one per layer, None "

@@ -63,5 +63,5 @@ def test_what_has_no_direction_in_the_plane_or_in_space_is_refused():
         with pytest.raises(modbp.ModbpError, match="directions"):
             figures.cones([M], ["one"])
     for M in ([[1], [1]], [1, 2, 3], [[1], [1], [-1]], [[1, 0], [1, 0], [1, 0]]):
-        with pytest.raises(modbp.ModbpError, match="directions"):
+        with pytest.raises(modbp.ModbpError, match="directions|2 dimensions"):
             figures.cone_in_space(M, "")

@@ -102,7 +102,7 @@ def test_every_matrix_up_to_permutation_is_tried_once():
     ("arguments", "message"),
     [
         (("published", 4, 3), "4,294,967,296 matrices"),
-        (("published", 1), "From size 2"),
+        (("published", 1), "from 2 to 4"),
         (("published", 3, 2, "cosine"), "'cosine'"),
     ],
 )

@@ -396,7 +396,7 @@ def test_a_pole_at_an_inactive_unit_is_invisible():
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda: surrogate.gamma_forward([np.eye(2)], [1, 1], -1), "γ = -1"),
+        (lambda: surrogate.gamma_forward([np.eye(2)], [1, 1], -1), "gamma is -1"),
         (lambda: surrogate.gamma_forward([], [1, 1], 1), "no layers"),
         (lambda: surrogate.gamma_forward([np.eye(2)], [1], 1), "W_1 takes 2 inputs"),
         (

@@ -83,7 +83,7 @@ def get(
                 f"{', '.join(known)}."
             )
     if preset is not None:
-        if preset not in PRESETS:
+        if not isinstance(preset, str) or preset not in PRESETS:
             raise unknown_name("preset", preset, PRESETS)
         chosen = PRESETS[preset].items()
         options = {key: value for key, value in chosen if key in known} | options

@@ -13,7 +13,13 @@ from modbp.backprop.methods.gradients import gradient
 from modbp.backprop.methods.method import Method
 from modbp.backprop.methods.named import named
 from modbp.backprop.rules.options import Start
-from modbp.errors import InputError, check_option, unknown_name
+from modbp.errors import (
+    InputError,
+    check_number,
+    check_option,
+    check_whole,
+    unknown_name,
+)
 
 __all__ = ["Averaged", "integrated_gradients", "smoothgrad"]
 
@@ -47,6 +53,17 @@ class Averaged:
     factor: Callable | None = field(default=None, repr=False)
     reduction: str = "sum"
 
+    def __post_init__(self):
+        check_option("name", self.name, lambda n: n and isinstance(n, str), "name it.")
+        is_method = isinstance(self.method, Method)
+        remedy = "give a Method, as in modbp.methods.get('gradient')."
+        check_option("method", self.method, lambda _: is_method, remedy)
+        check_option("points", self.points, callable, "give a function of the input.")
+        factor = self.factor is None or callable(self.factor)
+        remedy = "give a function of the input, or None."
+        check_option("factor", self.factor, lambda _: factor, remedy)
+        check_whole("count", self.count, 1)
+
     def average(self, x: torch.Tensor, explain: Callable) -> torch.Tensor:
         """Return the average over all points.
 
@@ -73,11 +90,6 @@ def _is_whole(value):
     return isinstance(value, Integral) and not isinstance(value, bool)
 
 
-def _check_count(option, value):
-    remedy = "give a whole number from 1 up."
-    check_option(option, value, lambda n: _is_whole(n) and n > 0, remedy)
-
-
 @named
 def smoothgrad(
     samples: int = 50, noise: float = 0.15, seed: int = 0, start: Start = "one"
@@ -92,9 +104,9 @@ def smoothgrad(
     >>> modbp.explain(net, x, modbp.methods.get("smoothgrad", samples=8), 0)
     tensor([[-4., -2.]], dtype=torch.float64)
     """
-    _check_count("samples", samples)
+    check_whole("samples", samples, 1, 100_000)
     remedy = "it must be at least 0 and finite, as in 0.15."
-    check_option("noise", noise, lambda value: 0 <= value < inf, remedy)
+    check_number("noise", noise, lambda value: 0 <= value < inf, remedy)
     check_option("seed", seed, _is_whole, "give a whole number.")
 
     def points(x):
@@ -140,8 +152,8 @@ def integrated_gradients(
     >>> modbp.explain(net, x, "integrated-gradients", 0)
     tensor([[-4., -4.]], dtype=torch.float64)
     """
-    _check_count("steps", steps)
-    if quadrature not in _QUADRATURES:
+    check_whole("steps", steps, 1, 100_000)
+    if not isinstance(quadrature, str) or quadrature not in _QUADRATURES:
         raise unknown_name("quadrature", quadrature, _QUADRATURES)
     places, weights = _QUADRATURES[quadrature](steps)
     if is_broken(baseline):
@@ -149,6 +161,8 @@ def integrated_gradients(
 
     def difference(x):
         try:
+            if torch.as_tensor(baseline).is_complex():
+                raise TypeError("complex numbers")
             reference = torch.as_tensor(baseline, dtype=x.dtype, device=x.device)
             way = x - reference.expand_as(x)
         except (RuntimeError, TypeError, ValueError):

@@ -9,7 +9,13 @@ import torch
 from modbp.backprop import rules
 from modbp.backprop.checks import check_layer
 from modbp.backprop.rules.options import Rule, Start
-from modbp.errors import InputError, MethodError, check_option, unknown_name
+from modbp.errors import (
+    InputError,
+    MethodError,
+    check_flag,
+    check_option,
+    unknown_name,
+)
 
 __all__ = ["Activations", "Method"]
 
@@ -109,6 +115,9 @@ class Method:
     derivative: bool = False
 
     def __post_init__(self):
+        check_option("name", self.name, lambda n: n and isinstance(n, str), "name it.")
+        check_flag("times_input", self.times_input)
+        check_flag("derivative", self.derivative)
         starts = f"choose among {', '.join(_STARTS)}."
         check_option("start", self.start, _STARTS.__contains__, starts)
         reductions = "choose 'sum' or 'max-abs'."
@@ -207,10 +216,15 @@ def no_rule(method, calls):
         f"{' first' if names[1:] else ''})"
         for (type, kind), names in types.items()
     ]
-    remedies = dict.fromkeys(_remedy(method, call) for call in calls)
+    remedies = {}
+    # Attention and recurrence also move the samples about: they are named first.
+    for call in sorted(calls, key=lambda call: "counts the samples" in call.layer.why):
+        types = remedies.setdefault(_remedy(method, call), {})
+        types[call.layer.type] = None
+    told = [each.replace("{}", " and ".join(types)) for each, types in remedies.items()]
     return MethodError(
         f"method {method.name!r} has no rule for {len(calls)} of the network's layers: "
-        f"{', '.join(each)}. {' '.join(remedies)}"
+        f"{', '.join(each)}. {' '.join(told)}"
     )
 
 
@@ -314,14 +328,14 @@ def _remedy(method, call):
         return f"{call.layer.why}."
     if call.kind == "other":
         return (
-            f"Write {call.layer.type} with layers that modbp knows, explain the part "
-            "of the model before it, or use method='gradient'."
+            "Write {} with layers that modbp knows, explain the part of the model "
+            "before it, or use method='gradient'."
         )
     if call.kind == "detach":
         return (
             "Gradients end where a tensor is detached, in torch.no_grad() and in a "
-            "function with a backward of its own: use method='gradient', which asks "
-            "autograd, or an LRP method."
+            "function with a backward of its own: use an LRP method, or "
+            "modbp.explain(…, 'gradient'), which asks autograd."
         )
     if call.kind in ("activation", "layernorm", "gate"):
         return (

@@ -8,7 +8,7 @@ import torch
 from modbp.backprop.rules.options import check_alpha_beta, described
 from modbp.backprop.rules.products import stabilize
 from modbp.backprop.trace.layers import like
-from modbp.errors import check_option
+from modbp.errors import MethodError, check_option
 
 __all__ = ["CODE_LIMIT", "AlphaBetaSplit", "AvgPool", "Concatenation"]
 __all__ += ["Copy", "Derivative", "MaxPool", "Product", "Reshape", "Signal", "Split"]
@@ -184,9 +184,7 @@ class Derivative:
                 z = call.layer.forward(*leaves)
             if not z.requires_grad:  # as of a comparison
                 return (None,) * len(inputs)
-            more = {"retain_graph": True, "allow_unused": True}
-            more["create_graph"] = torch.is_grad_enabled()  # for an operator's adjoint
-            each = [torch.autograd.grad(z, smooth, one, **more) for one in r]
+            each = [_graded(call, z, smooth, one) for one in r]
             found = iter(
                 None if part[0] is None else torch.stack(part)
                 for part in zip(*each, strict=True)
@@ -199,3 +197,15 @@ class Derivative:
 def _is_smooth(a):
     """Return whether entries can have a derivative: whole numbers have none."""
     return a.is_floating_point() or a.is_complex()
+
+
+def _graded(call, z, inputs, r):
+    more = {"retain_graph": True, "allow_unused": True}
+    more["create_graph"] = torch.is_grad_enabled()  # for an operator's adjoint
+    try:
+        return torch.autograd.grad(z, inputs, r, **more)
+    except RuntimeError as error:
+        raise MethodError(
+            f"{call}: autograd stops there on its way back: {error} Write it with "
+            "functions that autograd goes through."
+        ) from error

@@ -7,6 +7,7 @@ What is read off this call is held against what the call gave. A batch norm is f
 into the linear layer whose output it alone reads, and then has no entry of its own.
 """
 
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 import torch
@@ -16,7 +17,7 @@ from modbp.backprop.trace import folding
 from modbp.backprop.trace.graph import record
 from modbp.backprop.trace.layers import Layer
 from modbp.backprop.trace.reading import read
-from modbp.errors import InputError, ModbpError, TraceError
+from modbp.errors import InputError, ModbpError, TraceError, check_flag
 
 __all__ = ["Call", "Layer", "Trace"]
 
@@ -77,12 +78,20 @@ class Trace:
         if not isinstance(net, nn.Module):
             found = type(net).__name__
             raise TraceError(f"the model is a {found}; give a torch.nn.Module.")
-        for path, module in net.named_modules():
-            _check_module(module, path)
+        check_flag("fold", fold)
+        modules = list(net.named_modules())
+        # Some carry a mode about that was settled when they were made.
+        if not any(_is_exported(m) or _is_quantised(m) for _, m in modules):
+            for path, module in modules:
+                _check_state(module, path)
+        told = (_unreadable(module, path) for path, module in modules)
+        self._unreadable = next(filter(None, told), None)
         self.net, self._fold, self._plans = net, fold, {}
 
     def plan(self, x):
         """Return what is known of the calls for inputs like ``[N, …]``."""
+        if self._unreadable:
+            raise self._unreadable
         shape = x.shape[1:]
         if shape not in self._plans:
             try:
@@ -100,12 +109,19 @@ class Trace:
         try:
             return record(self.net, x[:1])
         except InputError as error:
-            if len(x) == 1:
-                raise
-            try:  # a number of samples may be written into the network
-                return record(self.net, x)
-            except ModbpError:
-                raise error from None
+            # A number of samples may be written into the network, or there are none.
+            if len(x) > 1 and (graph := self._recorded(x)):
+                return graph
+            if self._recorded(x[None]):
+                raise InputError(
+                    f"the input has shape {list(x.shape)}, but the network takes one "
+                    "dimension more, of samples. Give a batch, as in x[None]."
+                ) from None
+            raise error
+
+    def _recorded(self, x):
+        with suppress(ModbpError):
+            return record(self.net, x)
 
     def run(self, x, visit=None, forget=None):
         """Return the calls for ``[N, …]``, input first, outputs, and the last position.
@@ -158,6 +174,7 @@ class Plan:
 
     def __init__(self, entries, own):
         self._own, self._count = own, entries[0].shape[0]
+        self._verdict = None
         readers, last = {}, {}
         for position, entry in enumerate(entries):
             for source in entry.sources:
@@ -175,19 +192,24 @@ class Plan:
     def check(self, x, output, net):
         """Compare the first output with what the model itself gave for that sample."""
         own, self._own = self._own, None
-        if own is None:
-            return
-        found = output[: self._count]
+        if own is not None:
+            self._verdict = self._compare(x, output[: self._count], own, net)
+        if self._verdict:
+            raise self._verdict
+
+    def _compare(self, x, found, own, net):
+        """Return the error about an output that is not the model's own, or None."""
         if found.numel() != own.numel():
             shapes = [list(each.shape) for each in (found, own)]
-            raise _differs(net, "shape {}, not {}".format(*shapes))
+            return _differs(net, "shape {}, not {}".format(*shapes))
         if not (own.isfinite().all() and found.isfinite().all()):
-            return  # said elsewhere, with the layer where it begins
+            return None  # said elsewhere, with the layer where it begins
         gap = (found.reshape(own.shape) - own).abs().max().item()
         most = TOLERANCE[x.dtype] * own.abs().max().item()
         # Where the logits are what is left of sums that cancel, it is their rounding.
         if not gap <= most and not gap <= self._rounding(x[: self._count]):
-            raise _differs(net, f"a logit that is off by {gap:.2g}")
+            return _differs(net, f"a logit that is off by {gap:.2g}")
+        return None
 
     def _rounding(self, x):
         """Return how far sums of numbers as large as the network's may be off."""
@@ -207,18 +229,12 @@ def _differs(net, what):
     )
 
 
-def _check_module(module, path):
-    who = f"module {path or 'itself'!r} ({type(module).__name__})"
-    kind = type(module)
-    if isinstance(module, torch.jit.ScriptModule):
-        raise TraceError(f"{who} is scripted. Explain the module it was made from.")
-    if hasattr(module, "_orig_mod") or module._compiled_call_impl is not None:
-        raise TraceError(
-            f"{who} is compiled. Explain the module as it was before: net._orig_mod, "
-            "or, after net.compile(), one that is built anew and loads its weights."
-        )
-    if "quantized" in kind.__module__:
-        raise TraceError(f"{who} is quantised. Explain the float model it came from.")
+def _who(module, path):
+    return f"module {path or 'itself'!r} ({type(module).__name__})"
+
+
+def _check_state(module, path):
+    who = _who(module, path)
     if module.training:
         raise InputError(
             "the model is in training mode (first found: "
@@ -226,4 +242,35 @@ def _check_module(module, path):
             "or data dependent. Call net.eval() first."
         )
     if isinstance(module, nn.modules.lazy.LazyModuleMixin):
-        raise TraceError(f"{who} has no weights yet. Call the network once, net(x).")
+        raise InputError(f"{who} has no weights yet. Call the network once, net(x).")
+
+
+def _is_exported(module):
+    return any(
+        kind.__module__.startswith("torch.export") for kind in type(module).__mro__
+    )
+
+
+def _is_quantised(module):
+    return "quantized" in type(module).__module__
+
+
+def _unreadable(module, path):
+    """Return the error about a module that does not call torch from Python, or None."""
+    who = _who(module, path)
+    if isinstance(module, torch.jit.ScriptModule):
+        return TraceError(f"{who} is scripted. Explain the module it was made from.")
+    if _is_exported(module):
+        return TraceError(f"{who} is exported. Explain the module it was made from.")
+    if hasattr(module, "_orig_mod"):
+        name = ".".join(["net", *filter(None, [path]), "_orig_mod"])
+        what = f"the network with {name} in its place" if path else name
+        return TraceError(f"{who} is compiled. Explain {what}.")
+    if module._compiled_call_impl is not None:
+        return TraceError(
+            f"{who} is compiled. Explain copy.deepcopy(net), which is the same network "
+            "without that."
+        )
+    if _is_quantised(module):
+        return TraceError(f"{who} is quantised. Explain the float model it came from.")
+    return None

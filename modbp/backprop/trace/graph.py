@@ -20,14 +20,15 @@ from modbp.backprop.trace.places import Place, line_of_user, place
 from modbp.backprop.trace.untouched import memory, unchanged
 from modbp.errors import InputError, ModbpError, TraceError
 
-__all__ = ["LIKE_OTHERS", "Graph", "Node", "Piece", "Writes", "entries", "mapped"]
-__all__ += ["record"]
+__all__ = ["LIKE_OTHERS", "Graph", "Node", "Piece", "Writes", "entries", "is_random"]
+__all__ += ["mapped", "record", "states"]
 
 # What tells Python the value of an entry; a branch by it would be that of one sample.
 _REVEALING = {
     *("item", "tolist", "numpy", "equal", "allclose", "is_nonzero", "__contains__"),
     *("__bool__", "__int__", "__float__", "__index__", "__complex__", "__array__"),
     *("__dlpack__", "unique", "unique_consecutive", "nonzero", "argwhere"),
+    *("masked_select", "bincount", "__reduce_ex__"),
 }
 # Functions that write running statistics without telling so.
 _STATISTICS = ("batch_norm", "instance_norm")
@@ -56,10 +57,11 @@ class Node:
     device: torch.device | None = None
     place: Place = Place()
     # Whether autograd sees something else than the call; what speaks against it; and
-    # whether it overwrites what it reads.
+    # whether it overwrites what it reads, or draws random numbers.
     blocked: bool = False
     why: str = ""
     in_place: bool = False
+    is_random: bool = False
 
     @property
     def name(self):
@@ -169,25 +171,25 @@ class _Run:
         # Tensors are held here, so that no other one gets their number or memory.
         self.known, self.memory, self.stale = {}, {}, set()
         self.written, self.failed = set(), None
+        self.writes = Writes(kept, self.written, self.hide)
         self.noted = []  # the frames of hooks that looked at values
+        self.in_sight = False  # whether a call that is written down is at work
         self.name(self.sample, self.source)
 
     def graph(self):
         """Run the network and return what was seen."""
-        before = _states()
+        before = states(self.net)
         try:
-            with Writes(self.kept, self.written) as writes, _Functions(self):
+            with self.writes, _Functions(self):
                 result = self.net(self.sample)
         except (ModbpError, RuntimeError):
             raise
         except Exception as error:
             raise self.told(error) from error
-        if writes.is_random or (_states() != before and self.varies(result)):
-            raise InputError(
-                "the model's forward is random: each call gives another output. Switch "
-                "the noise off in evaluation mode, as dropout(x, "
-                "training=self.training) does."
-            )
+        if self.writes.is_random or (
+            states(self.net) != before and self.varies(result)
+        ):
+            raise is_random()
         _name_steps(self.nodes)
         return Graph(self.source, self.nodes, *self.found(result))
 
@@ -202,8 +204,8 @@ class _Run:
         shapes = ", ".join(str(list(tensor.shape)) for tensor in tensors)
         return InputError(
             f"layer {node.name!r} ({node.type}) cannot take an input of shape "
-            f"{shapes}: {error}. Give the network images of the size and channels that "
-            "it was made for, samples first, as in x[None]."
+            f"{shapes}: {str(error).rstrip('.')}. Give the network inputs of the size "
+            "and channels that it was made for."
         )
 
     def varies(self, result):
@@ -224,8 +226,9 @@ class _Run:
         source = self.value(result)
         if source is None:
             raise TraceError(
-                "the network's output does not depend on its input. Give a network "
-                "whose forward uses the input."
+                "modbp sees no way from the input to the network's output: there is "
+                "none, or it is out of sight, as in a thread or torch.func.vmap. "
+                "Write it with plain calls of torch, or use method='gradient'."
             )
         if id(result) in self.stale:
             raise TraceError(
@@ -249,7 +252,9 @@ class _Run:
         if memory(tensor) in self.memory:
             # Made out of our sight, as a view of something that was written to later.
             node = Node("hidden", shape=tensor.shape, dtype=tensor.dtype)
-            node.why = "It shares memory with a layer's output in a hidden way."
+            node.why = (
+                "It shares memory with a layer's output in a hidden way: use a copy"
+            )
             self.nodes.append(node)
             self.name(tensor, node)
             return node
@@ -268,31 +273,46 @@ class _Run:
         if not any(
             self.value(tensor) is not None for tensor in _read(name, args, kwargs)
         ):
-            return function(*args, **kwargs)
+            self.in_sight = bool(traced)  # a constant, which they give a shape
+            try:
+                return function(*args, **kwargs)
+            finally:
+                self.in_sight = False
         here = place(self.paths, _Run.graph.__code__)
-        if getattr(function, "__name__", "") in _REVEALING:
+        if getattr(function, "__name__", "") in _REVEALING or self.counts(name, args):
             if here.hook is None:
                 raise TraceError(
-                    f"{type(self.net).__name__} decides by the values of a tensor: "
-                    f"{name}() ({line_of_user()}). Replace what depends on values "
-                    "there, or explain the part of the model before it."
+                    f"{type(self.net).__name__} asks for the values of a tensor: "
+                    f"{name}() ({line_of_user()}). Leave that out, write what this "
+                    "input gets there, such as the branch that it takes, as a model of "
+                    "its own, or use method='gradient'."
                 )
             # A hook may note values; only what it computes afterwards may not count.
             self.noted.append(here.hook)
             return function(*args, **kwargs)
+        if getattr(function, "__module__", None) and _is_replaced(function):
+            raise TraceError(
+                f"{name}() stands in for a function of torch ({line_of_user()}). Put "
+                "that of torch back, or use method='gradient'."
+            )
+        if name == "register_hook":  # autograd gives something else from here down
+            for tensor in traced:
+                value = self.value(tensor)
+                (value.node if isinstance(value, Piece) else value).blocked = True
         node = Node(name, function, place=here)
         if any(here.hook is hook for hook in self.noted):
-            node.why = "A hook computes it after it looked at values: remove the hook."
+            node.why = "A hook computes it after it looked at values: remove the hook"
         if any(id(tensor) in self.stale for tensor in traced):
             node.why = (
                 "It reads a tensor that was changed in place under another shape; "
-                "write that change out of place."
+                "write that change out of place"
             )
         # Names are looked up first: a change in place gives another meaning to them.
         given = {key: value for key, value in kwargs.items() if key != "out"}
         node.args, node.kwargs = mapped(self.named(name), (args, given))
         node.blocked = not torch.is_grad_enabled()
         self.written.clear()
+        drawn, self.writes.is_random, self.in_sight = self.writes.is_random, False, True
         try:
             if name == "squeeze" and len(args) == 1 and not kwargs:
                 result = _squeezed(*args)
@@ -301,6 +321,9 @@ class _Run:
         except Exception as error:
             self.failed = error, node, traced
             raise
+        finally:
+            node.is_random, self.writes.is_random = self.writes.is_random, drawn
+            self.in_sight = False
         outputs = _tensors(result)
         if not outputs and not self.written:
             return result  # a size, a type, an answer
@@ -323,6 +346,15 @@ class _Run:
                 self.overwritten(tensor, node)
         return result
 
+    def counts(self, name, args):
+        """Whether the shape of the result is how many entries of a mask are true."""
+        if name == "where":
+            return len(args) == 1
+        return name == "getitem" and any(
+            index.dtype in (torch.bool, torch.uint8) and self.value(index) is not None
+            for index in _tensors(args[1:])
+        )
+
     def named(self, name):
         """Return a function that puts what tensors stand for in their place."""
         overwrites = name in ("setitem",) or name.endswith("_")
@@ -342,9 +374,23 @@ class _Run:
     def overwritten(self, tensor, by):
         """Note that a tensor holds something else than before."""
         node = Node(by.function, place=by.place, shape=tensor.shape, dtype=tensor.dtype)
-        node.why = "It writes into a part of a tensor; put parts together with cat."
+        node.why = "It writes into a part of a tensor; put parts together with cat"
         self.nodes.append(node)
         self.name(tensor, node)
+
+    def hide(self, inputs, outputs):
+        """Note what comes of something that is known, but not by a call of torch."""
+        if self.in_sight or not any(memory(a) in self.memory for a in inputs):
+            return
+        for tensor in outputs:
+            if memory(tensor) not in self.memory:
+                node = Node("hidden", shape=tensor.shape, dtype=tensor.dtype)
+                node.why = (
+                    "It is computed out of sight, as in torch.func.vmap: write it with "
+                    "plain calls of torch, or use method='gradient'"
+                )
+                self.nodes.append(node)
+                self.name(tensor, node)
 
 
 class _Functions(TorchFunctionMode):
@@ -364,10 +410,10 @@ class Writes(TorchDispatchMode):
     The model's memory is kept before it is written to; what is written is noted.
     """
 
-    def __init__(self, kept, written=None):
+    def __init__(self, kept, written=None, hide=None):
         super().__init__()
         self.kept, self.written = kept, set() if written is None else written
-        self.is_random = False
+        self.hide, self.is_random = hide, False
 
     def __torch_dispatch__(self, function, types, args=(), kwargs=None):
         kwargs = kwargs or {}
@@ -381,14 +427,16 @@ class Writes(TorchDispatchMode):
         if "batch_norm" in function.__name__:  # of which the schema does not tell
             for tensor in _tensors(args[1:]):
                 self.kept.before_write(tensor)
-        if torch.Tag.nondeterministic_seeded not in function.tags:
-            return function(*args, **kwargs)
         # Attention has the tag, and draws nothing where its dropout is zero.
+        draws = torch.Tag.nondeterministic_seeded in function.tags
         generator = kwargs.get("generator") or torch.default_generator
-        before = generator.get_state()
+        before = generator.get_state() if draws else None
         result = function(*args, **kwargs)
-        if not torch.equal(before, generator.get_state()):
+        if draws and not torch.equal(before, generator.get_state()):
             self.is_random = True
+        if self.hide:
+            with torch._C.DisableTorchFunction():
+                self.hide(_tensors(args, kwargs), _tensors(result))
         return result
 
 
@@ -425,7 +473,26 @@ def _squeezed(a):
     return a.squeeze(dims) if a.ndim and len(a) == 1 else a.squeeze()
 
 
-def _states():
-    """Return the states of Python's and NumPy's random numbers."""
+def _is_replaced(function):
+    """Whether what is reported as a function of torch is somebody else's."""
+    known = ("torch", "_VariableFunctions", "builtins")
+    return not function.__module__.startswith(known)
+
+
+def states(net):
+    """Return the states of Python's and NumPy's random numbers, the model's own too."""
+    held = [value for module in net.modules() for value in vars(module).values()]
     name, keys, *rest = np.random.get_state()  # noqa: NPY002 - the model's, not ours
-    return random.getstate(), name, keys.tobytes(), rest
+    return (
+        [v.getstate() for v in held if isinstance(v, random.Random)],
+        [v.bit_generator.state for v in held if isinstance(v, np.random.Generator)],
+        *(random.getstate(), name, keys.tobytes(), rest),
+    )
+
+
+def is_random():
+    """Return the error about a forward that draws random numbers."""
+    return InputError(
+        "the model's forward is random: each call gives another output. Switch the "
+        "noise off in evaluation mode, as dropout(x, training=self.training) does."
+    )

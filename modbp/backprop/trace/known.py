@@ -348,9 +348,10 @@ def _pad(node, pad, mode="constant", value=None):
     *("feature_dropout", "feature_alpha_dropout", "dropout_", "as_tensor", "asarray"),
 )
 def _identity(node, *args, **kwargs):
-    if node.args[0].shape != node.shape:
-        return None
-    return layers.identity(node.type)
+    before = node.args[0]
+    if before.dtype != node.dtype:
+        return layers.other(node.type, WHY["type"], replayed(node))
+    return layers.identity(node.type) if before.shape == node.shape else None
 
 
 @_entry("detach", "data", "detach_")
@@ -361,14 +362,17 @@ def _detach(node):
 # What speaks against the others.
 WHY = {
     "samples": "It moves or removes the first dimension, which counts the samples: "
-    "keep it first, as in x.flatten(1)",
+    "keep it first, as in x.flatten(1), or use method='gradient'",
     "statistics": "It keeps no running statistics, so each sample's output depends on "
-    "its batch: train with track_running_stats=True",
-    "attention": "Attention multiplies activations with each other: use a gradient "
-    "method, or explain the part of the model before it",
-    "gates": "Both factors are gates, and none of them a signal: use a gradient method",
+    "its batch: train with track_running_stats=True, or use method='gradient'",
+    "attention": "Attention multiplies activations with each other: use "
+    "method='gradient', or explain the part of the model before it",
+    "gates": "Both factors are gates, and none of them a signal: use method='gradient'",
+    "type": "Numbers change their type there: keep that of the input, leave out "
+    "autocast, or use method='gradient'",
     "softmax": "Explain the logits: leave the softmax out of the model",
-    "indices": "It also returns indices, which no rule can use",
-    "recurrent": "A recurrent layer multiplies activations with each other: use a "
-    "gradient method, or explain the part of the model before it",
+    "indices": "It also returns indices, which no rule can use: leave return_indices "
+    "out, or use method='gradient'",
+    "recurrent": "A recurrent layer multiplies activations with each other: use "
+    "method='gradient', or explain the part of the model before it",
 }

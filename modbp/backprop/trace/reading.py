@@ -10,7 +10,14 @@ import torch
 import torch.nn.functional as F
 
 from modbp.backprop.trace import layers
-from modbp.backprop.trace.graph import LIKE_OTHERS, Node, Piece, entries, mapped
+from modbp.backprop.trace.graph import (
+    LIKE_OTHERS,
+    Node,
+    Piece,
+    entries,
+    is_random,
+    mapped,
+)
 from modbp.backprop.trace.known import (
     SINGLE,
     WHY,
@@ -117,6 +124,8 @@ class _Reading:
             if node not in self.needed:
                 self.needed.add(node)
                 waiting += entries(_REFS, node.args, node.kwargs)
+        if any(node.is_random for node in self.needed):
+            raise is_random()
 
     def position(self, value):
         """Return where an output is; pieces of several get an entry when needed."""
@@ -148,6 +157,9 @@ class _Reading:
             with suppress(_UnknownError):
                 place = _called(reader, self, node, *node.args, **node.kwargs)
         if place is None:
+            floats = {e.dtype for e in (node, *refs) if e.dtype.is_floating_point}
+            if len(floats) > 1 and not node.why:
+                node.why = WHY["type"]
             place = self.foreign(node, node.shape)
         if node.blocked:
             layer = layers.identity(node.type, "detach")

@@ -22,8 +22,10 @@ class Kept:
     """Copies of the memory of tensors, made when it is written to."""
 
     def __init__(self, values):
-        tensors = (value for value in values if isinstance(value, torch.Tensor))
+        tensors = [value for value in values if isinstance(value, torch.Tensor)]
         self.own, self.copies = {memory(tensor) for tensor in tensors}, {}
+        # A tensor may be given other memory: these know the one that it had.
+        self.given = [(tensor, tensor.data) for tensor in tensors]
 
     def before_write(self, tensor):
         """Copy a tensor's memory if it belongs to the model and is as it was."""
@@ -40,6 +42,9 @@ class Kept:
         """Let all memory hold what it held."""
         for storage, copy in self.copies.values():
             storage.copy_(copy)
+        for tensor, before in self.given:
+            if memory(tensor) != memory(before) or tensor.shape != before.shape:
+                tensor.data = before
 
 
 @contextmanager

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
-from modbp.errors import DataError, InputError
+from modbp.errors import DataError, InputError, check_flag, check_option, check_whole
 from modbp.zoo.data.picture import notes
 from modbp.zoo.data.preparation import Preparation, stacked
 from modbp.zoo.data.sources import CLASSES, PHOTOGRAPHS, as_path, find, root
@@ -137,8 +137,7 @@ def paper_indices(count: int = 200) -> list[int]:
     >>> modbp.data.paper_indices(3)
     [30, 2733, 9846]
     """
-    if not isinstance(count, int) or count < 1:
-        raise InputError(f"count is {count!r}; ask for at least one index.")
+    check_whole("count", count, 1, 10**6)
     draws = np.random.RandomState(0).choice(9999, count - 1)
     return [30, *(int(draw + (draw >= 30)) for draw in draws)]
 
@@ -182,6 +181,14 @@ def images(
     >>> modbp.data.images(2, folder="photographs")
     2 images, 32×32 pixels: photographs from scikit-image and scikit-learn
     """
+    if n is not None:
+        check_whole("n", n, 1, 10**6)
+    is_text = isinstance(indices, bytes)
+    remedy = "give a sequence of integers, as in [3, 5]."
+    check_option("indices", indices, lambda _: not is_text, remedy)
+    remedy = "give at most 10,000 pixels."
+    check_option("size", size, lambda s: not isinstance(s, int) or s <= 10_000, remedy)
+    check_flag("download", download)
     place = {"split": split, "folder": folder, "download": download}
     found = listed(n, indices=indices, size=size, transform=transform, **place)
     return (found[:8] if n is None and indices is None else found).read()

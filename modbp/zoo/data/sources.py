@@ -54,9 +54,9 @@ class Source:
 
 def find(split, folder, download):
     """Return the best source of images that this machine has, or the one asked for."""
-    if split not in ("train", "test"):
+    if not isinstance(split, str) or split not in ("train", "test"):
         raise InputError(f"split is {split!r}; choose 'test' or 'train'.")
-    if folder == "photographs":
+    if isinstance(folder, str) and folder == "photographs":
         return PHOTOGRAPHS
     if folder is not None:
         place = as_path(folder)

@@ -1,12 +1,19 @@
 """Networks, with the layer names of the paper and weights that carry their history."""
 
 from collections import OrderedDict
+from numbers import Integral
 from os import PathLike
 
 import torch
 from torch import nn
 
-from modbp.errors import InputError, WeightsError, unknown_name
+from modbp.errors import (
+    InputError,
+    WeightsError,
+    check_flag,
+    check_option,
+    unknown_name,
+)
 from modbp.zoo.models import architectures
 from modbp.zoo.models.weights import SHIPPED, load, provenance, rounded, save
 from modbp.zoo.vision import classifier, load_torchvision
@@ -58,10 +65,12 @@ def build(name: str, seed: int = 0, *, training: bool = False) -> nn.Module:
     >>> modbp.models.build("cifar10", seed=1).fc6
     Linear(in_features=1024, out_features=10, bias=True)
     """
-    if name not in _NAMES:
+    if not isinstance(name, str) or name not in _NAMES:
         raise unknown_name("network", name, _NAMES)
-    if not isinstance(seed, int) or not 0 <= seed < 2**32:
-        raise InputError(f"seed is {seed!r}; give a whole number from 0 to 2³² − 1.")
+    is_whole = isinstance(seed, Integral) and not isinstance(seed, bool)
+    remedy = "give a whole number from 0 to 2³² − 1."
+    check_option("seed", seed, lambda n: is_whole and 0 <= n < 2**32, remedy)
+    check_flag("training", training)
     options = {"norms": True} if training and name == "vgg16" else {}
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
@@ -98,7 +107,7 @@ def cifar10(weights: str | PathLike | None = "cifar10") -> nn.Sequential:
     >>> modbp.models.cifar10()(torch.zeros(1, 3, 32, 32)).shape
     torch.Size([1, 10])
     """
-    if weights == "imagenet":
+    if isinstance(weights, str) and weights == "imagenet":
         raise WeightsError(
             "cifar10 was made for small images, and has no ImageNet weights. Choose "
             "cifar10, none, or another network."
@@ -133,7 +142,7 @@ def vgg16(weights: str | PathLike | None = "cifar10") -> nn.Sequential:
     >>> modbp.models.vgg16(None).fc1
     Linear(in_features=512, out_features=512, bias=True)
     """
-    if weights != "imagenet":
+    if not isinstance(weights, str) or weights != "imagenet":
         return _trained("vgg16", weights)
     entries = _imagenet("vgg16").state_dict().values()
     # Nothing is drawn on "meta"; the entries come in the order of the layers.
@@ -167,7 +176,7 @@ def resnet50(weights: str | PathLike | None = "cifar10") -> nn.Module:
     >>> modbp.models.resnet50(None).fc
     Linear(in_features=2048, out_features=10, bias=True)
     """
-    if weights == "imagenet":
+    if isinstance(weights, str) and weights == "imagenet":
         return _imagenet("resnet50")
     return _trained("resnet50", weights)
 
@@ -175,7 +184,8 @@ def resnet50(weights: str | PathLike | None = "cifar10") -> nn.Module:
 def _trained(name, weights):
     net = build(name)
     if weights is not None:
-        load(net, SHIPPED / f"{name}.safetensors" if weights == "cifar10" else weights)
+        ours = isinstance(weights, str) and weights == "cifar10"
+        load(net, SHIPPED / f"{name}.safetensors" if ours else weights)
     return net
 
 
@@ -206,8 +216,10 @@ def dense(*weights: torch.Tensor | list) -> nn.Sequential:
     3.0
     """
     try:
+        if any(torch.as_tensor(entry).is_complex() for entry in weights):
+            raise TypeError("its numbers are complex")
         matrices = [torch.as_tensor(entry, dtype=torch.float64) for entry in weights]
-    except (TypeError, ValueError) as error:
+    except (RuntimeError, TypeError, ValueError) as error:
         raise InputError(
             f"a weight is no matrix ({error}). Give rows of one length, as in "
             "dense([[1, 2]])."

@@ -9,7 +9,7 @@ import safetensors
 import safetensors.torch
 from torch import nn
 
-from modbp.errors import WeightsError
+from modbp.errors import WeightsError, check_option
 from modbp.files import fingerprint, write_bytes, write_json
 
 __all__ = ["SHIPPED", "load", "provenance", "rounded", "save", "weights_fingerprint"]
@@ -39,7 +39,9 @@ def save(net: nn.Module, path: str | PathLike, **history: object) -> None:
     >>> modbp.models.provenance("net.safetensors")["command"]
     'by hand'
     """
-    path = Path(path)
+    is_network = isinstance(net, nn.Module)
+    check_option("net", net, lambda _: is_network, "give a torch.nn.Module.")
+    path = _as_path(path)
     content = safetensors.torch.save(rounded(net.state_dict()))
     write_bytes(path, content)
     write_json(path.with_suffix(".json"), {"sha256": fingerprint(content), **history})
@@ -65,7 +67,8 @@ def provenance(path: str | PathLike | None = None) -> dict:
     >>> modbp.models.provenance()["settings"]["name"]
     'cifar10'
     """
-    path = Path(path or SHIPPED / "cifar10.safetensors").with_suffix(".json")
+    path = SHIPPED / "cifar10.safetensors" if path is None else _as_path(path)
+    path = path.with_suffix(".json")
     try:
         history = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
@@ -85,6 +88,15 @@ def provenance(path: str | PathLike | None = None) -> dict:
     return history
 
 
+def _as_path(path):
+    if not isinstance(path, (str, PathLike)) or not Path(path).name:
+        raise WeightsError(
+            f"weights is {path!r}; give the path of a .safetensors file, cifar10 for "
+            "the shipped ones, or None for random weights."
+        )
+    return Path(path)
+
+
 def load(net: nn.Module, path: str | PathLike) -> None:
     """Fill a network with weights from a file, checking checksum, names and shapes.
 
@@ -102,12 +114,9 @@ def load(net: nn.Module, path: str | PathLike) -> None:
     >>> modbp.models.save(net, "net.safetensors")
     >>> modbp.models.load(net, "net.safetensors")
     """
-    if not isinstance(path, (str, PathLike)):
-        raise WeightsError(
-            f"weights is {path!r}; give the path of a .safetensors file, cifar10 for "
-            "the shipped ones, or None for random weights."
-        )
-    path = Path(path)
+    is_network = isinstance(net, nn.Module)
+    check_option("net", net, lambda _: is_network, "give a torch.nn.Module.")
+    path = _as_path(path)
     if not path.is_file():
         raise WeightsError(
             f"{path}: no such weights file. Give `weights=None` for random weights, or "
