@@ -83,7 +83,20 @@ def architecture(path):
         else:
             gain = (2 / entry[0].numel()) ** 0.5
             entry.copy_(_drawn(place, entry.shape).mul_(gain))
+    # Batch norms divide by what there is, so that activations do not grow: gates by a
+    # sigmoid, far out, would multiply rounding.
+    norms = [m for m in net.modules() if getattr(m, "running_var", None) is not None]
+    hooks = [norm.register_forward_pre_hook(_divided) for norm in norms]
+    net(pictures(path))
+    for hook in hooks:
+        hook.remove()
     return net
+
+
+def _divided(norm, inputs):
+    (a,) = inputs
+    squares = a.transpose(0, 1).flatten(1).square().mean(1)
+    norm.running_var.mul_(squares).add_(1e-3)
 
 
 @torch.no_grad()
