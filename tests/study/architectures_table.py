@@ -2,11 +2,13 @@
 
 Each network is explained as its authors wrote it, with random weights, and what is
 found is held against autograd or against the sum that a method promises. Measure all
-with ``python tests/study/architectures_table.py``, or only some with
-``… timm/resnet50 torchvision/vgg11``; the tests measure some again.
+with ``python -m study.architectures_table`` in the folder of the tests, or only some
+with ``… timm/resnet50 torchvision/vgg11``; the tests measure some again.
 """
 
 import json
+import multiprocessing
+import os
 import re
 import sys
 from importlib import metadata
@@ -23,7 +25,7 @@ from modbp.study.runs.provenance import facts
 from modbp.study.runs.store import RESULTS
 
 FILE = RESULTS / "architectures.json"
-COMMAND = "python tests/study/architectures_table.py"
+COMMAND = "python -m study.architectures_table"  # in the folder of the tests
 
 # Measured, not only tried. Conserving LRP, for networks without biases.
 MEASURED = {
@@ -43,8 +45,8 @@ def in_the_way(message):
     found = {}
     for name, count in named:
         found[name] = found.get(name, 0) + int(count)
-    (whole,) = re.findall(r"no rule for (\d+) of the network's layers", message)
-    assert sum(found.values()) == int(whole), message
+    whole = re.search(r"no rule for (\d+) of the network's layers", message)
+    assert whole and sum(found.values()) == int(whole[1]), message
     return found
 
 
@@ -155,8 +157,12 @@ def main(chosen):
     rows = {}
     if chosen and FILE.exists():
         rows = json.loads(FILE.read_text(encoding="utf-8"))["results"]
-    for path in tqdm(chosen or paths(), mininterval=1):
-        rows[path] = row(path)
+    chosen = chosen or paths()
+    context = multiprocessing.get_context("spawn")
+    with context.Pool(os.cpu_count(), torch.set_num_threads, [1]) as pool:
+        found = pool.imap(row, chosen)
+        for path, each in zip(chosen, tqdm(found, total=len(chosen)), strict=True):
+            rows[path] = each
     provenance = facts(command=COMMAND, peers={"timm": metadata.version("timm")})
     results = {path: rows[path] for path in paths() if path in rows}
     stored = {"config": config(), "provenance": provenance, "results": results}

@@ -1,4 +1,4 @@
-"""Classifiers of timm and torchvision: what each method does, as stored and promised."""
+"""Classifiers of timm and torchvision: explained as stored, and as promised."""
 
 import json
 import random
