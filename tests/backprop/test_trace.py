@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
-from nets import Net, normal, relative, trained
+from nets import Net, call, normal, relative, trained
 from torch import nn
 
 import modbp
@@ -432,6 +432,16 @@ def test_the_line_that_broke_may_be_in_a_package_whose_name_begins_like_torch():
     net = vision.ops.FeaturePyramidNetwork([3], 3).eval()
     with pytest.raises(TraceError, match=r"feature_pyramid_network\.py, line \d+: "):
         run(net, normal(1, *IMAGES))
+
+
+def test_a_constant_plus_a_multiple_is_one_layer():
+    shift, factor = normal(0, 1, 4, 1), normal(1, 4, 1)
+    x = normal(2, 3, 4, 5)
+    a = call(lambda x: torch.addcmul(shift, factor, x, value=2), x)
+    b = call(lambda x: torch.addcmul(shift, x, factor, value=2), x)
+    for found in (a, b):
+        assert found.kind == "scale"
+        assert relative(found.layer.forward(x), shift + 2 * factor * x) < 1e-15
 
 
 class Defaults(nn.Linear):

@@ -1,7 +1,8 @@
 """Which method on which network, measured: the table of the book's page on coverage.
 
 Every method explains every network, and so does somebody else. Make the whole table
-with ``python tests/study/coverage_table.py``; the tests recompute a few of its cells.
+with ``python -m study.coverage_table`` in the folder of the tests, which recompute a
+few of its cells.
 It stands beside the tests and not in modbp.study, since only tests may import Captum
 and Zennit; what it finds is a result of the study like others.
 """
@@ -26,7 +27,7 @@ from modbp.study.runs.provenance import facts
 from modbp.study.runs.store import RESULTS
 
 FILE = RESULTS / "coverage.json"
-COMMAND = "python tests/study/coverage_table.py"
+COMMAND = "python -m study.coverage_table"  # in the folder of the tests
 
 COLUMNS = ["cifar10", "own", "alexnet", "vgg11", "vgg16", "vgg16_bn", "resnet18"]
 COLUMNS += ["resnet50", "squeezenet1_1", "googlenet", "densenet121", "mobilenet_v2"]

@@ -30,8 +30,6 @@ _REVEALING = {
     *("__dlpack__", "unique", "unique_consecutive", "nonzero", "argwhere"),
     *("masked_select", "bincount", "__reduce_ex__"),
 }
-# Functions that write running statistics without telling so.
-_STATISTICS = ("batch_norm", "instance_norm")
 # Of these the first tensor tells a shape and a type alone; of those the others do.
 _LIKE = {"zeros_like", "ones_like", "full_like", "empty_like", "new_zeros", "new_ones"}
 _LIKE |= {"new_full", "new_empty", "new_tensor"}
@@ -265,7 +263,7 @@ class _Run:
     def call(self, function, args, kwargs):
         """Do what the model asks for, and write it down if it depends on the input."""
         name = _name(function)
-        if name in _STATISTICS:
+        if name == "instance_norm":
             for tensor in _tensors(args[1:], kwargs):
                 self.kept.before_write(tensor)
         tensors = _tensors(args, kwargs)
@@ -424,7 +422,7 @@ class Writes(TorchDispatchMode):
                     for tensor in _tensors(given):
                         self.written.add(memory(tensor))
                         self.kept.before_write(tensor)
-        if "batch_norm" in function.__name__:  # of which the schema does not tell
+        if "batch_norm" in function.__name__ and any(args[5:6]):  # in training
             for tensor in _tensors(args[1:]):
                 self.kept.before_write(tensor)
         # Attention has the tag, and draws nothing where its dropout is zero.

@@ -444,6 +444,14 @@ def _linear(reading, node, first, weight, bias=None):
     return reading.emit(node, layer, reading.position(first))
 
 
+def _addcmul(reading, node, start, one, other, *, value=1):
+    """Write a constant plus a multiple, as timm's affine layers have it."""
+    source, factor = (one, other) if isinstance(one, _REFS) else (other, one)
+    if entries(_REFS, start, factor):
+        return None
+    return reading.scaled(node, reading.position(source), value * factor, start)
+
+
 def _cat(reading, node, tensors, dim=0, axis=None):
     dim = (dim if axis is None else axis) % len(node.shape)
     return _joined(reading, node, tensors, dim)
@@ -553,6 +561,7 @@ JOINTS = {
     **dict.fromkeys(("neg", "neg_", "negative"), _neg),
     **dict.fromkeys(("mul", "mul_", "multiply", "rmul"), _mul),
     **dict.fromkeys(("div", "div_", "true_divide", "truediv", "divide"), _div),
+    "addcmul": _addcmul,
     **dict.fromkeys(("cat", "concat", "concatenate"), _cat),
     "stack": _stack,
     "hstack": _hstack,

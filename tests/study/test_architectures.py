@@ -1,0 +1,134 @@
+"""Classifiers of timm and torchvision: explained as stored, and as promised."""
+
+import json
+import random
+
+import pytest
+from architectures import architecture, pictures
+from study.architectures_table import (
+    FEW,
+    FILE,
+    MEASURED,
+    TRIED,
+    config,
+    in_the_way,
+    paths,
+    row,
+    tried,
+)
+
+import modbp
+from modbp import methods
+from modbp.errors import ModbpError
+from modbp.files import fingerprint
+
+STORED = json.loads(FILE.read_text(encoding="utf-8"))
+ROWS = STORED["results"]
+
+# One for each thing that their families do and others do not.
+DOZEN = [
+    "timm/mobilenetv3_small_100",  # gates by a hard sigmoid, hardswish
+    "timm/lcnet_100",  # without residuals
+    "timm/tf_efficientnet_lite0",  # TensorFlow's padding, from the size of the input
+    "timm/mixnet_s",  # splits, and kernels of several sizes
+    "timm/convnext_atto",  # LayerNorm, GELU, a factor per channel
+    "timm/nf_regnet_b1",  # weights that are normalised in each forward
+    "timm/skresnet18",  # a softmax that weights branches
+    "timm/ghostnet_100",  # slices of a concatenation
+    "timm/edgenext_xx_small",  # attention between channels
+    "timm/starnet_s1",  # a product of two branches
+    "torchvision/shufflenet_v2_x0_5",  # chunks, and channels in another order
+    "torchvision/squeezenet1_1",  # nothing of it
+]
+# Rounding; what is promised to hold to 1e-6 is promised by a quotient of differences.
+LIMITS = {"gradient": 1e-9, "lrp-eps": 1e-9, "lrp-a1b0": 1e-9, "deeplift-rescale": 1e-6}
+
+
+def check(path, found):
+    """Compare a row with what it must be, and with what is stored."""
+    stored = ROWS[path]
+    assert found.keys() == stored.keys() == {"side", *MEASURED, "refusing"}
+    assert (found["side"], found["refusing"]) == (stored["side"], stored["refusing"])
+    for method, limit in LIMITS.items():
+        one, other = found[method], stored[method]
+        assert one.keys() == other.keys(), method
+        assert one.get("refused") == other.get("refused"), method
+        assert ("refused" in one) == (method in found["refusing"]), method
+        # Another machine rounds differently.
+        assert max(one.get("gap", 0), other.get("gap", 0)) < limit, method
+        dropped = other.get("dropped", 0)
+        assert one.get("dropped", 0) == pytest.approx(dropped, abs=1e-9), method
+
+
+def working(library, method):
+    return [
+        path
+        for path, found in ROWS.items()
+        if path.startswith(library) and "refused" not in found[method]
+    ]
+
+
+def test_the_table_has_every_network_and_method():
+    assert list(ROWS) == paths() and STORED["config"] == config()
+    for path, found in ROWS.items():
+        check(path, found)
+        assert set(found["refusing"]) <= set(TRIED)
+
+
+def test_most_networks_work():
+    assert len(working("timm", "gradient")) == 106
+    for method in ("lrp-eps", "lrp-a1b0"):
+        assert len(working("timm", method)) >= 75
+        assert len(working("torchvision", method)) >= 62
+    # The ε-rule drops nothing; what the other drops is said.
+    assert not any(ROWS[path]["lrp-eps"].get("dropped") for path in ROWS)
+
+
+def test_a_refusal_names_layers_with_their_counts():
+    message = (
+        "method 'lrp-z' has no rule for 7 of the network's layers: softmax (kind "
+        "'other', 2, 'a.softmax' first), Conv2d + BatchNorm2d (kind 'conv', 5, 'b' "
+        "first). Explain the logits: leave the softmax out of the model."
+    )
+    assert in_the_way(message) == {"softmax": 2, "Conv2d + BatchNorm2d": 5}
+
+
+@pytest.mark.parametrize("path", DOZEN)
+def test_a_dozen_networks_are_explained_as_stored(path):
+    check(path, row(path))
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("path", paths())
+def test_every_network_is_explained_as_stored(path):
+    check(path, row(path))
+
+
+def by_explain(net, x, names):
+    """Return what `explain` says of methods: nothing where it works."""
+    told = {}
+    for name in names:
+        try:
+            modbp.explain(net, x, methods.get(name, **FEW.get(name, {})))
+            told[name] = ""
+        except ModbpError as error:
+            told[name] = str(error)
+    return told
+
+
+def check_supported(path, names):
+    net, x = architecture(path).float(), pictures(path, count=1).float() + 0.5
+    assert tried(net, x, names) == by_explain(net, x, names)
+
+
+@pytest.mark.parametrize("path", DOZEN)
+def test_supported_agrees_with_explain(path):
+    # Others whenever the table changes, and the same on every machine.
+    draw = random.Random(fingerprint(FILE) + path)
+    check_supported(path, draw.sample(TRIED, 6))
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("path", paths())
+def test_supported_agrees_with_explain_for_every_method(path):
+    check_supported(path, TRIED)
