@@ -1,12 +1,9 @@
 """Classifiers of timm and torchvision: explained as stored, and as promised."""
 
 import json
-import random
 
 import pytest
-from architectures import architecture, pictures
 from study.architectures_table import (
-    FEW,
     FILE,
     MEASURED,
     TRIED,
@@ -14,13 +11,7 @@ from study.architectures_table import (
     in_the_way,
     paths,
     row,
-    tried,
 )
-
-import modbp
-from modbp import methods
-from modbp.errors import ModbpError
-from modbp.files import fingerprint
 
 STORED = json.loads(FILE.read_text(encoding="utf-8"))
 ROWS = STORED["results"]
@@ -102,33 +93,3 @@ def test_a_dozen_networks_are_explained_as_stored(path):
 @pytest.mark.parametrize("path", paths())
 def test_every_network_is_explained_as_stored(path):
     check(path, row(path))
-
-
-def by_explain(net, x, names):
-    """Return what `explain` says of methods: nothing where it works."""
-    told = {}
-    for name in names:
-        try:
-            modbp.explain(net, x, methods.get(name, **FEW.get(name, {})))
-            told[name] = ""
-        except ModbpError as error:
-            told[name] = str(error)
-    return told
-
-
-def check_supported(path, names):
-    net, x = architecture(path).float(), pictures(path, count=1).float() + 0.5
-    assert tried(net, x, names) == by_explain(net, x, names)
-
-
-@pytest.mark.parametrize("path", DOZEN)
-def test_supported_agrees_with_explain(path):
-    # Others whenever the table changes, and the same on every machine.
-    draw = random.Random(fingerprint(FILE) + path)
-    check_supported(path, draw.sample(TRIED, 6))
-
-
-@pytest.mark.long
-@pytest.mark.parametrize("path", paths())
-def test_supported_agrees_with_explain_for_every_method(path):
-    check_supported(path, TRIED)
