@@ -592,3 +592,14 @@ def test_a_method_prints_its_reference():
     method = methods.get("deeplift-rescale", reference=torch.zeros(3, 8, 8))
     assert "reference [3, 8, 8], parts 1, read as contribution" in str(method)
     assert "reference zeros" in str(methods.get("deeplift-revealcancel"))
+
+
+def test_a_reference_of_another_size_is_rounding_and_no_other_function():
+    # The value is reference plus difference: seven digits of sixteen are left of it.
+    net = mlp(6, 5, 3)
+    x, reference = uniform(1, 2, 6), 1e7 * uniform(2, 6)
+    method = methods.get("deeplift-rescale", reference=reference)
+    with torch.no_grad():
+        change = (net(x) - net(reference[None]))[:, 1]
+    found = modbp.explain(net, x, method, 1).sum(1)
+    assert (found - change).abs().max() < 1e-9 * change.abs().max()
