@@ -219,7 +219,10 @@ def _outputs(images, network, options):
                 f"{wanted.parent}: no such folder. Make it, or choose another."
             )
     else:
-        stem = network.rpartition(":")[2] if ".py:" in network else network
+        stem = network
+        if ".py:" in network:
+            file, _, function = network.rpartition(":")
+            stem = f"{Path(file).stem}-{function}"
         paths = _distinct(folder / f"{image.stem}-{stem}.png" for image in images)
     for path in paths:
         for place in [path, path.with_suffix(".npz")] if options.npz else [path]:

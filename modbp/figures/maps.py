@@ -65,7 +65,7 @@ def _array(value, name, rank, shape):
         fits, what = False, f"a {type(value).__name__}"
     if not fits:
         raise InputError(f"{name} is {what}; give numbers {shape}.")
-    return found.double().numpy()
+    return found.cpu().double().numpy()
 
 
 def difference(

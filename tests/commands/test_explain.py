@@ -264,7 +264,7 @@ def test_classes_have_their_names_logits_and_probabilities(here, capsys):
 def test_a_class_that_is_predicted_and_asked_for_is_drawn_once(here):
     line = "explain cat.png --network mine.py:build --size 20 --npz --target"
     assert main([*line.split(), "predicted", "0", "1", "2"]) == 0
-    targets = arrays("cat-build.npz")["targets"].tolist()
+    targets = arrays("cat-mine-build.npz")["targets"].tolist()
     assert sorted(targets) == [0, 1, 2]
 
 
@@ -273,7 +273,7 @@ def test_figures_go_into_a_folder_and_maps_onto_the_picture(here):
     line = f"explain {MINE} --size 20 --output maps --methods gradient"
     assert main(line.split()) == 0
     assert main([*line.split(), "--overlay", "--force"]) == 0
-    assert [path.name for path in (here / "maps").iterdir()] == ["cat-build.png"]
+    assert [path.name for path in (here / "maps").iterdir()] == ["cat-mine-build.png"]
 
 
 @pytest.mark.parametrize("options", ["--output a.png", "", "--output maps --npz"])
@@ -356,7 +356,7 @@ def test_progress_is_shown_on_a_terminal_alone(here, monkeypatch, capsys):
         ("cat.png --weights none --output no/a.png", "no: no such folder. Make it"),
         ("cat.png --weights none --output dir.png/b", "dir.png/b: the figure is a PNG"),
         ("cat.png dog.jpg --output a.png", "a.png: 2 pictures give a figure each."),
-        ("cat.png --network mine.py:dir", "cat-dir.png: is a folder. Give another na"),
+        ("cat.png --network mine.py:dir", "cat-mine-dir.png: is a folder. Give another na"),
         ("cat.png --weights none --seed -1", "seed is -1"),
         ("cat.png --network mine.py:biuld", "'biuld'. Did you mean 'build'"),
         ("cat.png --network mine.py:broken", "stopped with KeyError: 'oh'. Repair"),
@@ -365,7 +365,7 @@ def test_progress_is_shown_on_a_terminal_alone(here, monkeypatch, capsys):
 )
 def test_bad_input_is_one_line_with_status_2_and_no_figure(here, capsys, line, message):
     (here / "pictures").mkdir()
-    (here / "cat-dir.png").mkdir()
+    (here / "cat-mine-dir.png").mkdir()
     Image.new("RGB", (9, 9)).save("dog.jpg")
     before = set(here.iterdir())
     assert main(["explain", *line.split()]) == 2

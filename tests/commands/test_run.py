@@ -115,7 +115,7 @@ def test_a_run_is_written_and_its_status_told(tmp_path, capsys):
         ("run csc --target cat", "choose true, predicted or a class"),
         ("run patterns --patterns 0", "patterns is 0"),
         ("run csc --patterns -1", "patterns is -1"),
-        ("run csc --relevances 1", "relevances is 1; give a whole number, at least 2"),
+        ("run csc --relevances 1", "relevances is 1; give a whole number from 2"),
         ("run csc --seed -1", "seed is -1"),
         ("run simulation --seed 4294967296", "seed is 4294967296"),
         ("run simulation --repetitions 0", "repetitions is 0"),

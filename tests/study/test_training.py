@@ -268,7 +268,7 @@ def test_accuracy_is_the_share_of_images_whose_largest_logit_is_right():
     x = torch.zeros(5, 3, 2, 2, dtype=torch.uint8)
     x[:, 0, 0, 0] = torch.tensor([0, 1, 2, 0, 1])
     y = torch.tensor([0, 1, 0, 0, 1])
-    result = training.evaluate(FirstPixel(), x, y, batch=2)
+    result = training.evaluate(FirstPixel().eval(), x, y, batch=2)
     # Right: all but the third. Of class 0 two of three are, of class 1 both.
     assert (result["test_images"], result["test_accuracy"]) == (5, 0.8)
     assert result["test_accuracy_per_class"] == [0.6667, 1.0]

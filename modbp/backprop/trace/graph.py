@@ -16,7 +16,7 @@ import torch
 from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from modbp.backprop.trace.places import Place, line_of_user, place
+from modbp.backprop.trace.places import Place, is_of_torch, line_of_user, place
 from modbp.backprop.trace.untouched import memory, unchanged
 from modbp.errors import InputError, ModbpError, TraceError
 
@@ -293,7 +293,9 @@ class _Run:
                 f"{name}() stands in for a function of torch ({line_of_user()}). Put "
                 "that of torch back, or use method='gradient'."
             )
-        if name == "register_hook":  # autograd gives something else from here down
+        if (
+            name == "register_hook" and not is_of_torch()
+        ):  # autograd gives something else from here down
             for tensor in traced:
                 value = self.value(tensor)
                 (value.node if isinstance(value, Piece) else value).blocked = True

@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
-__all__ = ["Place", "line_of_user", "place"]
+__all__ = ["Place", "is_of_torch", "line_of_user", "place"]
 
 _CALL = nn.Module._call_impl.__code__
 _OURS = tuple(
@@ -59,6 +59,19 @@ def _codes(function):
             found.add(function.__code__)
         function = getattr(function, "func", getattr(function, "__wrapped__", None))
     return found
+
+
+def is_of_torch():
+    """Return whether torch itself makes the call, as a counter of its own does."""
+    passing = ("_tensor.py", "overrides.py")
+    frame = sys._getframe(1)
+    while frame is not None:
+        file = frame.f_code.co_filename
+        ours = file.startswith(_OURS[1])
+        if not ours and not file.endswith(passing):
+            return file.startswith(_OURS[0])
+        frame = frame.f_back
+    return False
 
 
 def line_of_user(error=None):
