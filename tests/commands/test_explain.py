@@ -126,7 +126,7 @@ def test_a_function_in_a_file_gives_the_network(here, capsys):
         assert out[0].endswith(", minus (1, 0, 1), divided by (2, 2, 2)")
         assert out[1].startswith(f"mine.py:{function}: 3 classes, predicts class ")
         assert out[2].endswith(" by gradient-x-input, lrp-a1b0")
-        assert Path(f"cat-{function}.png").is_file()
+        assert Path(f"cat-mine-{function}.png").is_file()
 
 
 def test_a_network_that_says_nothing_of_colours_is_told_so_and_one_that_does_is_heard(
@@ -175,7 +175,7 @@ def test_methods_with_options_averages_and_batch_norm_apart_can_be_asked_for(her
     for fold in (True, False):
         more = [] if fold else ["--no-fold"]
         assert main([*line.split(), *more, "--methods", *names]) == 0
-        found[fold] = torch.from_numpy(arrays("cat-normed.npz")["maps"][0])
+        found[fold] = torch.from_numpy(arrays("cat-mine-normed.npz")["maps"][0])
         for map, method in zip(found[fold], names.values(), strict=True):
             r = figures.reduce(modbp.explain(net, x, method, 1, fold=fold), method)
             assert_alike(map[None], r)
