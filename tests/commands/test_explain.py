@@ -356,7 +356,10 @@ def test_progress_is_shown_on_a_terminal_alone(here, monkeypatch, capsys):
         ("cat.png --weights none --output no/a.png", "no: no such folder. Make it"),
         ("cat.png --weights none --output dir.png/b", "dir.png/b: the figure is a PNG"),
         ("cat.png dog.jpg --output a.png", "a.png: 2 pictures give a figure each."),
-        ("cat.png --network mine.py:dir", "cat-mine-dir.png: is a folder. Give another na"),
+        (
+            "cat.png --network mine.py:dir",
+            "cat-mine-dir.png: is a folder. Give another na",
+        ),
         ("cat.png --weights none --seed -1", "seed is -1"),
         ("cat.png --network mine.py:biuld", "'biuld'. Did you mean 'build'"),
         ("cat.png --network mine.py:broken", "stopped with KeyError: 'oh'. Repair"),

@@ -152,21 +152,34 @@ def config():
     return {"methods": TRIED, "measured": options}
 
 
+def attempted(path):
+    """Return a row, or in words why there is none."""
+    try:
+        return row(path)
+    except Exception as error:  # the others are wanted nevertheless
+        return f"{path}: {error!r}"
+
+
 def main(chosen):
-    """Measure the networks that are named, or all."""
-    rows = {}
+    """Measure the networks that are named, or all; name those that could not be."""
+    rows, failed = {}, []
     if chosen and FILE.exists():
         rows = json.loads(FILE.read_text(encoding="utf-8"))["results"]
     chosen = chosen or paths()
     context = multiprocessing.get_context("spawn")
     with context.Pool(os.cpu_count(), torch.set_num_threads, [1]) as pool:
-        found = pool.imap(row, chosen)
+        found = pool.imap(attempted, chosen)
         for path, each in zip(chosen, tqdm(found, total=len(chosen)), strict=True):
-            rows[path] = each
+            if isinstance(each, str):
+                failed.append(each)
+            else:
+                rows[path] = each
     provenance = facts(command=COMMAND, peers={"timm": metadata.version("timm")})
     results = {path: rows[path] for path in paths() if path in rows}
     stored = {"config": config(), "provenance": provenance, "results": results}
     write_json(FILE, stored)
+    if failed:
+        raise SystemExit("\n".join(failed))
 
 
 if __name__ == "__main__":

@@ -42,5 +42,7 @@ def test_supported_agrees_with_explain(path):
 
 @pytest.mark.long
 @pytest.mark.parametrize("name", LIBRARIES["timm"])
-def test_supported_agrees_with_explain_for_every_method(name):
-    check_supported(f"timm/{name}", TRIED)
+def test_supported_agrees_with_explain_on_every_network(name):
+    # What it says of all methods is held against what is stored, in the other file.
+    draw = random.Random(fingerprint(FILE) + name)
+    check_supported(f"timm/{name}", draw.sample(TRIED, 6))
