@@ -194,14 +194,18 @@ def watch(lost, step, r, who):
     found = step(r)
     if not all(part.isfinite().all() for part in (r, *_parts(found))):
         raise out_of_range(f"{who} gives relevance that is NaN or infinite", r)
-    gone = lost.repeat(len(r) // len(lost), 1) & is_there(r) & ~is_there(found)
+    count = len(next(iter(_parts(found)), r))
+    shares = len(r) // count  # where a relevance is read off several multipliers
+    there = is_there(r).unflatten(0, (shares, count)).any(0)
+    gone = lost.repeat(count // len(lost), 1) & there & ~is_there(found)
     if gone.any():
-        sizes = _flat(r).abs().amax(2).where(gone, 1.0)
+        sizes = _flat(r).abs().amax(2).where(gone.repeat(shares, 1), 1.0)
         larger = step(r / sizes.reshape(*sizes.shape, *(1,) * (r.ndim - 2)))
         # What cancels leaves zero here and its rounding there, which is none too small.
         limits = torch.finfo(r.dtype)
         wanted = torch.stack([_flat(p).abs().amax(2) for p in _parts(larger)]).amax(0)
-        small = wanted * sizes < limits.tiny / limits.eps
+        most = sizes.unflatten(0, (shares, count)).amax(0)
+        small = wanted * most < limits.tiny / limits.eps
         if (gone & is_there(larger) & small).any():
             told = "so small that nothing but zeros is left"
             raise out_of_range(f"{who} gives relevance {told}", r)
