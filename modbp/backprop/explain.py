@@ -65,8 +65,8 @@ def supported(
 ) -> dict[str, str]:  # fmt: skip
     """Tell which methods explain a network for an input, and why others do not.
 
-    Every method is tried, for the largest logits, and its result is thrown away: some
-    refusals, as of relevance that overflows, are not known before.
+    Every method goes up through the network by its rules, and not down: that relevance
+    overflows on its way down is not foreseen.
 
     Parameters
     ----------
@@ -96,8 +96,10 @@ def supported(
         check_option("methods", methods, lambda given: is_many and [*given], remedy)
     for method in map(get, named_methods() if methods is None else methods):
         try:
-            # Of a mean, one of what it is a mean of.
-            explain_each(trace, x, getattr(method, "method", method), lambda _: [None])
+            with torch.no_grad():
+                own = getattr(method, "method", method)
+                recording = _recorded(trace, x, own)
+                own.begin(recording.logits, check_target(None, recording.logits))
             found[method.name] = ""
         except ModbpError as error:
             found[method.name] = str(error)
