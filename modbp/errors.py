@@ -11,8 +11,8 @@ from collections.abc import Iterable
 from numbers import Integral, Real
 
 __all__ = ["DataError", "InputError", "MethodError", "ModbpError", "ResultError"]
-__all__ += ["TraceError", "UnknownName", "WeightsError", "check_count", "check_flag"]
-__all__ += ["check_names", "check_number", "check_once", "check_option", "check_seed"]
+__all__ += ["TraceError", "UnknownName", "WeightsError", "check_flag", "check_names"]
+__all__ += ["check_number", "check_once", "check_option", "check_seed"]
 __all__ += ["check_whole", "is_number", "unknown_name"]
 
 
@@ -107,11 +107,6 @@ def check_names(name, value, remedy):
 def _short(value):
     told = repr(value)
     return told if len(told) <= 200 else f"{told[:80]} … ({type(value).__name__})"
-
-
-def check_count(name, value, least=1):
-    """Refuse what is no number of things, at least so many."""
-    check_whole(name, value, least)
 
 
 def check_once(name, values):

@@ -293,9 +293,8 @@ class _Run:
                 f"{name}() stands in for a function of torch ({line_of_user()}). Put "
                 "that of torch back, or use method='gradient'."
             )
-        if (
-            name == "register_hook" and not is_of_torch()
-        ):  # autograd gives something else from here down
+        # Autograd gives something else from here down.
+        if name == "register_hook" and not is_of_torch():
             for tensor in traced:
                 value = self.value(tensor)
                 (value.node if isinstance(value, Piece) else value).blocked = True

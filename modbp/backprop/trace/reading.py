@@ -153,7 +153,7 @@ class _Reading:
         refs = entries(_REFS, node.args, node.kwargs)
         same = all(ref.dtype == node.dtype for ref in refs)
         if same and not node.why and node.shape[:1] == self.samples:
-            reader = JOINTS.get(node.function, self.single)
+            reader = JOINTS.get(node.function, _single)
             with suppress(_UnknownError):
                 place = _called(reader, self, node, *node.args, **node.kwargs)
         if place is None:
@@ -161,23 +161,7 @@ class _Reading:
             if len(floats) > 1 and not node.why:
                 node.why = WHY["type"]
             place = self.foreign(node, node.shape)
-        if node.blocked:
-            layer = layers.identity(node.type, "detach")
-            place = self.emit(node, layer, place, step="detach")
-        self.positions[node] = place
-
-    @staticmethod
-    def single(self, node, first=None, *rest, **kwargs):
-        """Add a call that reads one output."""
-        reader = SINGLE.get(node.function)
-        others = entries(_REFS, rest, kwargs)
-        if reader is None or not isinstance(first, _REFS):
-            return None
-        if others and node.function not in LIKE_OTHERS:
-            return None
-        source = self.position(first)
-        layer = _called(reader, node, *rest, **kwargs)
-        return None if layer is None else self.emit(node, layer, source)
+        self.positions[node] = self.stopped(node, place, node.shape)
 
     def foreign(self, node, shape, key=None):
         """Add a call that no rule is for; autograd computes it where that is enough."""
@@ -224,12 +208,16 @@ class _Reading:
                 place = self.emit(node, layer, source, shape=piece.shape)
         if place is None:
             place = self.foreign(node, piece.shape, key)
-        if node.blocked:
-            layer = layers.identity(node.type, "detach")
-            place = self.emit(node, layer, place, shape=piece.shape, step="detach")
-        return place
+        return self.stopped(node, place, piece.shape)
 
     # Steps that a call is made of -----------------------------------------------------
+
+    def stopped(self, node, position, shape):
+        """Return an output's position, or that of an entry that stops gradients."""
+        if not node.blocked:
+            return position
+        layer = layers.identity(node.type, "detach")
+        return self.emit(node, layer, position, shape=shape, step="detach")
 
     def broad(self, node, position, step):
         """Return the position of an output repeated up to the shape of the node's."""
@@ -248,12 +236,24 @@ class _Reading:
 
     def scaled(self, node, position, weight=1.0, bias=None, step=""):
         """Add an entry that is a multiple of another, plus a constant."""
-        like = {"node": node}
         weight = constant(weight, node)
-        bias = None if bias is None else constant(bias, **like)
+        bias = None if bias is None else constant(bias, node)
         layer = layers.scale(node.type, weight, bias)
         position = self.broad(node, position, "expand")
         return self.emit(node, layer, position, step=step)
+
+
+def _single(reading, node, first=None, *rest, **kwargs):
+    """Add a call that reads one output."""
+    reader = SINGLE.get(node.function)
+    others = entries(_REFS, rest, kwargs)
+    if reader is None or not isinstance(first, _REFS):
+        return None
+    if others and node.function not in LIKE_OTHERS:
+        return None
+    source = reading.position(first)
+    layer = _called(reader, node, *rest, **kwargs)
+    return None if layer is None else reading.emit(node, layer, source)
 
 
 # Calls that read several outputs, or constants ----------------------------------------
@@ -387,7 +387,7 @@ def _conv(reading, node, first, *args, **kwargs):
             )
             layer = SINGLE[node.function](node, **given)
             return reading.emit(node, layer, place)
-    return reading.single(reading, node, first, **given)
+    return _single(reading, node, first, **given)
 
 
 def _matmul(reading, node, first, other=None, mat2=None, vec=None):

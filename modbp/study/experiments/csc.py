@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from modbp.errors import check_count
+from modbp.errors import check_whole
 from modbp.measures.csc import BINS, PERCENTILES, CSCResult, measure, median
 from modbp.study.experiments.images import OnImages
 from modbp.study.experiments.subject import Subject
@@ -46,7 +46,7 @@ class CSC(OnImages):
         relevances: int = 5,
         **options: object,
     ):
-        check_count("relevances", relevances, 2)
+        check_whole("relevances", relevances, 2)
         self.relevances = relevances
         super().__init__(subject, methods, **options)
 

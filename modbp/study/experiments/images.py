@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from functools import cached_property
 
-from modbp.errors import check_count, check_once, check_seed
+from modbp.errors import check_once, check_seed, check_whole
 from modbp.study.experiments import labels, plans
 from modbp.study.experiments.subject import Subject, check_subject
 from modbp.study.runs.run import Experiment
@@ -33,7 +33,7 @@ class OnImages(Experiment):
     ):
         check_subject(subject)
         for key, value in {"batch": batch, "patterns": patterns}.items():
-            check_count(key, value)
+            check_whole(key, value, 1)
         check_seed(seed)
         if methods is not None:
             check_once("methods", methods)

@@ -10,7 +10,7 @@ from torch import nn
 
 from modbp.backprop import methods
 from modbp.backprop.chain import Chain
-from modbp.errors import InputError, check_count
+from modbp.errors import InputError, check_whole
 from modbp.measures import patterns as measures
 from modbp.measures import spectra
 from modbp.measures.csc import measure
@@ -52,7 +52,7 @@ class Patterns(Experiment):
 
     def __init__(self, subject: Subject, *, patterns: int = 2000, neurons: int = 8):
         check_subject(subject)
-        check_count("neurons", neurons)
+        check_whole("neurons", neurons, 1)
         self.subject, self.neurons = subject, neurons
         self.images = subject.fitting(patterns)
         about, names = subject.settings(), self.images.names

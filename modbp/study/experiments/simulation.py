@@ -5,7 +5,7 @@ from functools import cached_property
 import numpy as np
 
 from modbp import theory
-from modbp.errors import check_count, check_seed
+from modbp.errors import check_seed, check_whole
 from modbp.measures import neurons
 from modbp.study.experiments.images import CHUNK
 from modbp.study.experiments.subject import Subject, check_subject
@@ -45,7 +45,7 @@ class Simulation(Experiment):
     name = "simulation"
 
     def __init__(self, *, repetitions: int = 20, seed: int = 0):
-        check_count("repetitions", repetitions)
+        check_whole("repetitions", repetitions, 1)
         check_seed(seed)
         self.parts = {
             name: _described(theory.PROTOCOLS[name]) for name in ("code", "text")

@@ -11,10 +11,10 @@ from torch import nn
 from modbp.backprop.chain import Chain
 from modbp.errors import (
     InputError,
-    check_count,
     check_flag,
     check_option,
     check_seed,
+    check_whole,
     is_number,
 )
 from modbp.measures import patterns
@@ -118,7 +118,7 @@ class Subject:
 
     def fitting(self, count: int) -> data.Listing:
         """Return the first images of the training set, in its own order."""
-        check_count("patterns", count)
+        check_whole("patterns", count, 1)
         return self.training.at(range(min(count, self.training.place.count)))
 
     def fit(self, listing: data.Listing, batch: int) -> dict[str, torch.Tensor]:
@@ -218,7 +218,7 @@ def subject(
     check_flag("fold", fold)
     for name, value in {"count": count, "size": size}.items():
         if value is not None:
-            check_count(name, value)
+            check_whole(name, value, 1)
     check_option("scale", scale, _divides, "give a number above 0.")
     place = check_device(device)
     if place.type == "mps" and precision == "float64":

@@ -14,10 +14,10 @@ from modbp.errors import (
     DataError,
     InputError,
     WeightsError,
-    check_count,
     check_flag,
     check_option,
     check_seed,
+    check_whole,
 )
 from modbp.files import fingerprint, hold, write_bytes
 from modbp.study.runs.provenance import facts
@@ -109,7 +109,7 @@ def train(
     """
     recipe = recipes.chosen(name, changes)
     if limit is not None:
-        check_count("limit", limit)
+        check_whole("limit", limit, 1)
     device = check_device(device or Worker().device)
     net = models.build(name, seed, training=True)
     check_seed(seed)
@@ -290,7 +290,7 @@ def evaluate(
     >>> modbp.study.training.evaluate(net, x, y)["test_accuracy"]
     1.0
     """
-    check_count("batch", batch)
+    check_whole("batch", batch, 1)
     fits = isinstance(net, torch.nn.Module) and not net.training
     check_option(
         "net", type(net).__name__, lambda _: fits, "give a Module, after net.eval()."

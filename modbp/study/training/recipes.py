@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 import torch
 from torch import nn
 
-from modbp.errors import check_count, check_option, is_number, unknown_name
+from modbp.errors import check_option, check_whole, is_number, unknown_name
 
 __all__ = ["RECIPES", "Recipe", "chosen", "cycles", "optimizer", "schedule"]
 
@@ -67,7 +67,7 @@ def chosen(name: str, changes: dict) -> Recipe:
         settings["more"] = ()  # as many as asked for, and no more
     recipe = Recipe(**{**settings, **changes})
     for key in ("epochs", "batch"):
-        check_count(key, getattr(recipe, key))
+        check_whole(key, getattr(recipe, key), 1)
     for key, (fits, remedy) in _FITS.items():
         check_option(key, getattr(recipe, key), fits, remedy)
     return recipe
