@@ -12,7 +12,7 @@ from modbp.backprop.methods import get
 from modbp.backprop.methods import names as named_methods
 from modbp.backprop.methods.method import no_rule
 from modbp.backprop.trace import Trace
-from modbp.backprop.trace.graph import Writes, is_random, states
+from modbp.backprop.trace.graph import Writes, is_random, states, varies
 from modbp.backprop.trace.untouched import unchanged
 from modbp.errors import (
     InputError,
@@ -157,17 +157,20 @@ class _Autograd:
     def __init__(self, net, x, method, error):
         self._method, self._error = method, error
         self._x = x.detach().requires_grad_()
-        before = _drawn(net, x)
+        before = states(net)
         try:
-            with torch.enable_grad(), unchanged(net) as kept, Writes(kept):
+            with torch.enable_grad(), unchanged(net) as kept, Writes(kept) as writes:
                 # A copy, which the model may overwrite.
                 self._output = net(self._x.clone())
+                drawn = writes.is_random
+                if not drawn and states(net) != before:
+                    drawn = varies(net, self._x, self._output)
                 self.logits = self._output
                 if self._output.ndim == 1:
                     self.logits = self._output[:, None]
         except Exception as stop:
             raise error from stop
-        if _drawn(net, x) != before:
+        if drawn:
             raise is_random() from error
         if not isinstance(self._output, torch.Tensor):
             raise error
@@ -198,15 +201,6 @@ class _Autograd:
                 raise _no_gradient() from self._error
             found.append(each * self._x.detach() if self._method.times_input else each)
         return _finite(torch.stack(found), f"the result of {self._method.name!r}")
-
-
-def _drawn(net, x):
-    """Return the states of all random numbers that a forward may draw."""
-    generators = [torch.default_generator]
-    generators += [torch.cuda.default_generators[x.device.index]] if x.is_cuda else []
-    for module in net.modules():
-        generators += [v for v in vars(module).values() if type(v) is torch.Generator]
-    return [each.get_state().tolist() for each in generators], states(net)
 
 
 def _reaches(output, x):

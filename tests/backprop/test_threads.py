@@ -1,10 +1,12 @@
 """Explaining in threads, and beside threads that use networks, disturbs nobody."""
 
 import itertools
+import random
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 
+import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
@@ -139,3 +141,23 @@ def test_a_network_that_counts_its_calls_may_serve_meanwhile():
     calls = net.calls
     net(x)
     assert net.calls == calls + 1
+
+
+def test_random_numbers_of_another_thread_are_not_the_models():
+    """Also where autograd stands in, because a branch depends on values."""
+
+    class Branching(nn.Module):
+        def forward(self, x):
+            return x * 2 if x.sum() > 0 else x
+
+    net, x = Branching().eval(), uniform(0, 2, 6)
+
+    def explain():
+        assert (modbp.explain(net, x, "gradient", 0)[:, 0] == 2).all()
+
+    def draw():
+        np.random.rand()  # noqa: NPY002 - what a model may draw from
+        return torch.rand(1), random.random()
+
+    drawn, explained = beside(explain, draw, 3000)
+    assert drawn == 3000 and explained

@@ -21,7 +21,7 @@ from modbp.backprop.trace.untouched import memory, unchanged
 from modbp.errors import InputError, ModbpError, TraceError
 
 __all__ = ["LIKE_OTHERS", "Graph", "Node", "Piece", "Writes", "entries", "is_random"]
-__all__ += ["mapped", "record", "states"]
+__all__ += ["mapped", "record", "states", "varies"]
 
 # What tells Python the value of an entry; a branch by it would be that of one sample.
 _REVEALING = {
@@ -185,7 +185,7 @@ class _Run:
         except Exception as error:
             raise self.told(error) from error
         if self.writes.is_random or (
-            states(self.net) != before and self.varies(result)
+            states(self.net) != before and varies(self.net, self.sample, result)
         ):
             raise is_random()
         _name_steps(self.nodes)
@@ -205,15 +205,6 @@ class _Run:
             f"{shapes}: {str(error).rstrip('.')}. Give the network inputs of the size "
             "and channels that it was made for."
         )
-
-    def varies(self, result):
-        """Return whether the network gives something else when it runs again."""
-        for _ in range(_REPETITIONS):
-            again = _tensors(self.net(self.sample.clone()))
-            pairs = zip(_tensors(result), again, strict=True)
-            if not all(torch.equal(*pair) for pair in pairs):
-                return True
-        return False
 
     def found(self, result):
         if not isinstance(result, torch.Tensor):
@@ -487,6 +478,18 @@ def states(net):
         [v.bit_generator.state for v in held if isinstance(v, np.random.Generator)],
         *(random.getstate(), name, keys.tobytes(), rest),
     )
+
+
+def varies(net, x, result):
+    """Return whether a network gives something else when it runs again.
+
+    That a state has changed is no proof: another thread may have drawn.
+    """
+    for _ in range(_REPETITIONS):
+        pairs = zip(_tensors(result), _tensors(net(x.clone())), strict=True)
+        if not all(torch.equal(*pair) for pair in pairs):
+            return True
+    return False
 
 
 def is_random():
