@@ -42,7 +42,7 @@ class Frames:
 def frames(
     pictures: Iterable, labels: Sequence | Mapping[str, Sequence], *,
     alt: str | Callable[..., str] | Sequence[str],
-    control: str | Mapping[str, str] = "range", label: str = "Picture", start: int = 0,
+    control: str | Mapping[str, str] = "range", label: str = "Picture", first: int = 0,
     telling: Sequence[int] | None = None,
 ) -> Frames:  # fmt: skip
     """Show one of several pictures, chosen by the reader with plain HTML controls.
@@ -65,7 +65,7 @@ def frames(
     control, label
         "range", a slider, for what has an order, "select", a list, for what has none; a
         dict names one per control. And what a single control chooses.
-    start, telling
+    first, telling
         Numbers of the picture shown first, and of those for readers without scripts:
         the first and the last if left out.
 
@@ -76,7 +76,7 @@ def frames(
     Raises
     ------
     InputError
-        If pictures, labels and texts are not equally many, or `control`, `start` or
+        If pictures, labels and texts are not equally many, or `control`, `first` or
         `telling` name what does not exist.
 
     Examples
@@ -101,13 +101,13 @@ def frames(
     is_text = isinstance(telling, str)
     fits = _are_many(telling) and not is_text
     check_option("telling", telling, lambda _: fits, "give numbers, as in [0, 1].")
-    for number in (start, *telling):
+    for number in (first, *telling):
         if not isinstance(number, Integral) or number not in range(last + 1):
             raise InputError(
-                f"picture {number!r} does not exist; `start` and `telling` go from 0 "
+                f"picture {number!r} does not exist; `first` and `telling` go from 0 "
                 f"to {last}."
             )
-    digits = zip(axes, np.unravel_index(start, sizes), strict=True)
+    digits = zip(axes, np.unravel_index(first, sizes), strict=True)
     controls = [_control(n, axes[n], kinds.get(n), int(digit)) for n, digit in digits]
     # Each in turn, so that a generator need not hold many open figures.
     check_option("pictures", pictures, _are_many, "give one per label.")
@@ -125,11 +125,11 @@ def frames(
         f"<style>{_STYLE}</style><noscript><style>{_WITHOUT_SCRIPT}</style></noscript>",
         '<div class="modbp-controls">',
         *controls,
-        f'</div><output aria-live="polite">{captions[start]}</output>',
+        f'</div><output aria-live="polite">{captions[first]}</output>',
     ]
     for number, picture in enumerate(pictures):
         telling_one = " modbp-telling" if number in telling else ""
-        hidden = "" if number == start else " hidden"
+        hidden = "" if number == first else " hidden"
         shown = f"<p>{captions[number]}</p>{element(*picture, texts[number])}"
         parts.append(f'<div class="modbp-frame{telling_one}"{hidden}>{shown}</div>')
     summary = f"{len(pictures)} pictures by {', '.join(axes)}"
