@@ -50,9 +50,12 @@ def every_class(
         f"{name}, taken for: {classes[best]}"
         for name, best in zip(images.names, predicted, strict=True)
     ]
+    choices = {"Image": titles, "Explained class": classes}
+    if len(titles) == 1:
+        choices.pop("Image")
     return widgets.frames(
         pictures,
-        {"Image": titles, "Explained class": classes},
+        choices,
         alt=alts,
         control={"Image": "select", "Explained class": "range"},
         start=predicted[0],
