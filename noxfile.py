@@ -220,7 +220,8 @@ def book(session):
     drop_stale_results()
     stamp = BUILD / "pages-made-from"
     wanted = digest(
-        *"_config.yml noxfile.py book/* book/static/* book/_ext/*.py".split()
+        *"_config.yml noxfile.py pyproject.toml book/* book/static/*".split(),
+        "book/_ext/*.py",
     )
     wanted += (BUILD / "made-from").read_text(encoding="utf-8")
     if stamp.exists() and stamp.read_text(encoding="utf-8") == wanted:
