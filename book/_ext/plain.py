@@ -20,7 +20,7 @@ from jupyter_cache import get_cache
 from myst_nb.core.utils import coalesce_streams
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 from PIL import Image
-from prose import Prose, escape
+from prose import Prose, escape, is_cell
 from sphinx import addnodes
 from sphinx.util import logging
 
@@ -35,18 +35,23 @@ BINDER = "https://mybinder.org/v2/gh/{name}/{branch}?urlpath=lab/tree/{file}"
 HOSTS = (("Colab", "logo_colab.png", COLAB), ("Binder", "logo_binder.svg", BINDER))
 
 CHECK = """\
-# Is everything here that this notebook needs? If not, what to install, in one line.
+# Is everything here that this notebook needs? If not, one line says what to install.
 from importlib import metadata
 
 try:
-    found = metadata.version({project!r})
+    found = metadata.version("{project}")
 except metadata.PackageNotFoundError:
-    found = None
-if found == {version!r}:
+    found = "no version"
+if found == "{version}":
     print("Everything is here.")
 else:
-    print({remedy!r})"""
-REMEDY = "To run this notebook, give `{command}` and restart the kernel."
+    print(
+        "This notebook needs {project} {version} (found: " + found + "). Give",
+        '`pip install "{source}"`',
+        "{remedy}",
+    )"""
+HERE = "(`python3 noxfile.py notebooks` makes that file), then restart the kernel."
+THERE = "and restart the kernel."
 MOVES = "*On its page this picture has controls; run the cell to have them here.*"
 
 RESTORE = """\
@@ -65,6 +70,11 @@ def project():
     return facts["project"]["name"], facts["project"]["version"]
 
 
+def wheel(name, version):
+    """Return the name of the file that pip installs."""
+    return f"{name.replace('-', '_')}-{version}-py3-none-any.whl"
+
+
 def repository(config):
     """Return the address of the published repository, or nothing."""
     return (config.html_theme_options.get("repository_url") or "").rstrip("/")
@@ -73,15 +83,11 @@ def repository(config):
 def check(config):
     """Return the first cell: it runs on a bare Python and says what is missing."""
     name, version = project()
-    wheel = f"{name.replace('-', '_')}-{version}-py3-none-any.whl"
-    place = repository(config)
-    source = (
-        f"{name}[live] @ {place}/raw/{BRANCH}/{wheel}" if place else f"{wheel}[live]"
-    )
-    remedy = REMEDY.format(command=f'pip install "{source}"')
-    if not place:
-        remedy += " `python3 noxfile.py notebooks` makes that file, in _build/wheel."
-    return new_code_cell(CHECK.format(project=name, version=version, remedy=remedy))
+    place, source = repository(config), f"{wheel(name, version)}[live]"
+    if place:
+        source = f"{name}[live] @ {place}/raw/{BRANCH}/{wheel(name, version)}"
+    facts = {"project": name, "version": version, "source": source}
+    return new_code_cell(CHECK.format(**facts, remedy=THERE if place else HERE))
 
 
 # Outputs.
@@ -227,6 +233,7 @@ def cells(app, doctree, name, notebooks):
     """Yield the cells of a page: texts as shown, all code in its order."""
     source = dict(enumerate(executed(app, name).cells))
     waiting = [n for n, cell in source.items() if cell.cell_type == "code"]
+    on_page = {c["cell_index"] for c in doctree.findall(is_cell)}
     prose, parts = Prose(app, name, notebooks), []
     for piece in [*prose.flow(doctree.children), (len(source), False)]:
         if isinstance(piece, str):
@@ -238,11 +245,13 @@ def cells(app, doctree, name, notebooks):
         if piece is None:
             continue
         number, shut = piece
-        # Cells that the page leaves out come before the next that it has.
         while waiting and waiting[0] < number:
             yield code(source[waiting.pop(0)], True, notebooks)
         if waiting and waiting[0] == number:
             yield code(source[waiting.pop(0)], shut, notebooks)
+        # What the page leaves out comes at once: below may be a solution, or the end.
+        while waiting and waiting[0] not in on_page:
+            yield code(source[waiting.pop(0)], True, notebooks)
 
 
 def save(app, name, made):

@@ -23,7 +23,8 @@ SILENT += "tabular_col_spec meta system_message pending label raw_title"
 # Boxes with a name of their own.
 BOXES = "note warning tip hint important attention caution danger error seealso"
 # What makes raw HTML more than text: a notebook that is not trusted strips it.
-LIVE = re.compile(r"<(script|input|select|button|svg|canvas|form)\b|\son\w+=", re.I)
+SCRIPT = re.compile(r"<(script|style)\b.*?</\1>", re.I | re.S)
+LIVE = re.compile(r"<(input|select|button|svg|canvas|form)\b|\son\w+=", re.I)
 ON_THE_PAGE = "*The page of the book has a part to play with here.*"
 
 
@@ -292,6 +293,14 @@ class Prose:
             return details(title, text)
         return quote(f"**{title}**\n\n{text}" if title else text)
 
+    def block_dropdown_main(self, node):
+        """Show what opens on a click."""
+        title, *rest = node.children
+        said = [
+            t for t in title.findall(nodes.Text) if not isinstance(t.parent, nodes.raw)
+        ]
+        return details(" ".join("".join(said).split()), self.blocks(rest))
+
     block_topic = block_sidebar = block_Admonition
 
     def block_proof_node(self, node):
@@ -330,7 +339,8 @@ class Prose:
 
     def block_bullet_list(self, node):
         """Show a list."""
-        return self.items(node, ["*"] * len(node.children))
+        mark = "•" if self.in_table else "*"  # there Markdown knows no list
+        return self.items(node, [mark] * len(node.children))
 
     def block_enumerated_list(self, node):
         """Show a list with numbers."""
@@ -475,7 +485,7 @@ class Prose:
         """Show HTML that is text; of what moves, say where it is."""
         if "html" not in node.get("format", "").split():
             return ""
-        text = node.astext().strip()
+        text = SCRIPT.sub("", node.astext()).strip()
         return ON_THE_PAGE if LIVE.search(text) else text
 
     def inline_raw(self, node):
