@@ -5,15 +5,18 @@ Small hostile documents go through Sphinx; then those of the built book are read
 
 import base64
 import json
+import os
 import re
 import subprocess
 import sys
 from html.parser import HTMLParser
 from pathlib import Path
 
+import alone
 import nbformat
 import pytest
 import yaml
+from alone import RAW
 from conftest import SITE
 from markdown_it import MarkdownIt
 
@@ -21,15 +24,6 @@ ROOT = Path(__file__).parents[2]
 BUILT = SITE.parent / "notebooks"
 PREFIX = "application/papermill.record/"
 MARKDOWN = MarkdownIt("gfm-like", {"linkify": False})
-# What only MyST understands.
-RAW = {
-    "directive": re.compile(r"^[>\s]*(`{3,}|:{3,}) *\{", re.M),
-    "role": re.compile(r"\{[a-z][\w:+.-]*\}`"),
-    "target": re.compile(r"^[>\s]*\([\w-]+\)=\s*$", re.M),
-    "comment": re.compile(r"^(% |\+\+\+)", re.M),
-    "citation": re.compile(r"\bcite:[pt]\b"),
-    "macro": re.compile(r"\\(norm|R)(?![A-Za-z])"),
-}
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 
 HEAD = """---
@@ -320,7 +314,6 @@ def built(tmp_path_factory):
     from sphinx.application import Sphinx
     from sphinx.util.docutils import docutils_namespace, patch_docutils
 
-    sys.path.insert(0, str(ROOT / "book" / "_ext"))
     base = tmp_path_factory.mktemp("small")
     (base / "book").mkdir()
     for name, text in PAGES.items():
@@ -337,8 +330,7 @@ def built(tmp_path_factory):
                 app.build(force_all=True)
         return base
 
-    yield build
-    sys.path.remove(str(ROOT / "book" / "_ext"))
+    return build
 
 
 @pytest.fixture(scope="module")
@@ -676,9 +668,53 @@ def test_every_title_of_the_page_is_in_its_notebook(name):
 @pytest.mark.long
 @needs_book
 def test_all_run_in_an_empty_folder(tmp_path):
-    command = [sys.executable, ROOT / "book" / "_ext" / "wander.py", tmp_path]
-    done = subprocess.run([*command, *BUILT.glob("*.ipynb")], cwd=tmp_path, check=False)
-    assert done.returncode == 0
+    command = [sys.executable, ROOT / "book" / "_ext" / "alone.py", tmp_path / "runs"]
+    (tmp_path / "data").mkdir()
+    told = {**os.environ, "MODBP_DATA": str(tmp_path / "data"), "OMP_NUM_THREADS": "1"}
+    files = sorted(BUILT.glob("*.ipynb"))
+    assert not subprocess.run([*command, *files], cwd=tmp_path, env=told).returncode
+
+
+def test_what_runs_alone_is_counted(tmp_path):
+    code, prose = nbformat.v4.new_code_cell, nbformat.v4.new_markdown_cell
+    ready = code("print('Everything is here.')")
+    known = {
+        "fine": ([ready, code("1 + 1")], [2, 0, 0, 0]),
+        "fails": ([ready, code("1 / 0"), code("1")], [3, 1, 0, 0]),
+        "bare": ([code("print('Install it.')")], [1, 1, 0, 0]),
+        "strays": ([ready, code("open('../fine.ipynb')")], [2, 1, 0, 0]),
+        "rough": ([ready, prose("{eq}`a`")], [1, 0, 1, 0]),
+        "theorem": ([ready, code("print('Stored result: x')")], [2, 0, 0, 1]),
+        "resnet": ([ready, code("print('Stored result: x')")], [2, 0, 0, 1]),
+    }
+    for name, (cells, _) in known.items():
+        notebook = nbformat.v4.new_notebook(cells=cells)
+        nbformat.write(notebook, tmp_path / f"{name}.ipynb")
+    command = [sys.executable, ROOT / "book" / "_ext" / "alone.py", tmp_path / "run"]
+    command += [tmp_path / f"{name}.ipynb" for name in known]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    rows = dict(re.findall(r"^(\w+)((?: +\d+){4})", done.stdout, re.M))
+    found = {name: list(map(int, row.split())) for name, row in rows.items()}
+    total = [
+        sum(column) for column in zip(*(n for _, n in known.values()), strict=True)
+    ]
+    assert found == {**{name: n for name, (_, n) in known.items()}, "together": total}
+    assert "ZeroDivisionError" in done.stdout and "Install it." in done.stdout
+    # All but `fine`, and `resnet`, whose weights no wheel brings.
+    assert "5 of 7 notebooks do not run as they should." in done.stdout
+    assert done.returncode == 1
+
+
+def test_parts_together_are_all(capsys):
+    for count in (1, 2, 3, 5):
+        found = [
+            name
+            for number in range(1, count + 1)
+            for name in alone.part_of(list("abcdefg"), f"{number}/{count}")
+        ]
+        assert sorted(found) == list("abcdefg")
+    with pytest.raises(SystemExit, match="no part 4/3"):
+        alone.part_of([], "4/3")
 
 
 def test_the_repository_is_named_in_one_place_which_is_empty():
