@@ -58,13 +58,13 @@ def every_class(
         choices,
         alt=alts,
         control={"Image": "select", "Explained class": "range"},
-        start=predicted[0],
+        first=predicted[0],
     )
 
 
 def _maps(net, x, name):
     """Return maps ``[class, image, height, width]``."""
-    method = methods.get(name, start="one")
+    method = methods.get(name, output="one")
     link = chain(net, x, method)
     answers = map(link.explain, range(link.logits.shape[1]))
     return torch.stack([reduce(r, method) for r in answers])
