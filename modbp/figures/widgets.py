@@ -2,7 +2,6 @@
 
 import itertools
 import json
-import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from html import escape
 from numbers import Integral
@@ -11,7 +10,8 @@ from pathlib import Path
 import numpy as np
 
 from modbp.errors import InputError, check_option
-from modbp.figures.pictures import element, webp
+from modbp.figures.drawing import Drawing, in_book, pdf
+from modbp.figures.pictures import element
 
 __all__ = ["Frames", "explore", "frames"]
 
@@ -29,14 +29,22 @@ _ON_KEY = "if (/^(Arrow|Home|End|Page)/.test(event.key)) event.stopPropagation()
 class Frames:
     """Pictures of which a reader sees one at a time; ``html`` is all of it."""
 
-    def __init__(self, html, summary):
+    def __init__(self, html, summary, drawings=(), start=0):
         self.html, self._summary = html, summary
+        self._drawings, self._start = drawings, start
 
     def __repr__(self):
         return self._summary
 
     def _repr_html_(self):
         return self.html
+
+    def _repr_png_(self):
+        """Return the first picture, for formats of the book in which nothing moves."""
+        return self._drawings[self._start]._repr_png_() if self._drawings else None
+
+    def _repr_pdf_(self):
+        return pdf(self._drawings) if self._drawings else None
 
 
 def frames(
@@ -111,10 +119,14 @@ def frames(
     controls = [_control(n, axes[n], kinds.get(n), int(digit)) for n, digit in digits]
     # Each in turn, so that a generator need not hold many open figures.
     check_option("pictures", pictures, _are_many, "give one per label.")
-    pictures = [webp(picture) for picture in pictures]
-    if len(pictures) != len(combinations):
+    elements, drawings = [], []
+    for picture in pictures:
+        text = texts[len(elements)] if len(elements) < len(texts) else ""
+        elements.append(element(picture, text))
+        drawings += [picture] * (in_book() and isinstance(picture, Drawing))
+    if len(elements) != len(combinations):
         raise InputError(
-            f"frames got {len(pictures)} pictures for {' × '.join(map(str, sizes))} "
+            f"frames got {len(elements)} pictures for {' × '.join(map(str, sizes))} "
             "labels; give one picture per label, with several controls one per "
             "combination, the last fastest."
         )
@@ -127,13 +139,14 @@ def frames(
         *controls,
         f'</div><output aria-live="polite">{captions[first]}</output>',
     ]
-    for number, picture in enumerate(pictures):
+    for number, picture in enumerate(elements):
         telling_one = " modbp-telling" if number in telling else ""
         hidden = "" if number == first else " hidden"
-        shown = f"<p>{captions[number]}</p>{element(*picture, texts[number])}"
+        shown = f"<p>{captions[number]}</p>{picture}"
         parts.append(f'<div class="modbp-frame{telling_one}"{hidden}>{shown}</div>')
-    summary = f"{len(pictures)} pictures by {', '.join(axes)}"
-    return Frames("\n".join([*parts, "</div>"]), summary)
+    summary = f"{len(elements)} pictures by {', '.join(axes)}"
+    drawings = drawings if len(drawings) == len(elements) else []
+    return Frames("\n".join([*parts, "</div>"]), summary, drawings, first)
 
 
 def explore(
@@ -181,7 +194,7 @@ def explore(
     def draw(*names):
         return function(**{k: tables[k][n] for k, n in zip(tables, names, strict=True)})
 
-    if os.environ.get("JUPYTER_BOOK_BUILD"):
+    if in_book():
         return frames(
             itertools.starmap(draw, itertools.product(*tables.values())),
             {titles[key]: tables[key] for key in tables},
@@ -200,7 +213,7 @@ def explore(
 
     def show(**names):
         (text,) = _texts(alt, [tuple(names.values())])
-        display(HTML(element(*webp(draw(*names.values())), text)))
+        display(HTML(element(draw(*names.values()), text)))
 
     live = ipywidgets.interactive_output(show, fields)
     return ipywidgets.VBox([*fields.values(), live])
