@@ -79,7 +79,9 @@ const modbpTheory = (() => {
   }
   function rescaled(M) {
     const top = largest(M.flat().map(Math.abs));
-    return top ? map(M, (x) => x * powerOfTwo(top)) : M;
+    if (!top) return M;
+    const scale = powerOfTwo(top);
+    return map(M, (x) => x * scale);
   }
   function products(mats) {
     const out = [];
@@ -112,7 +114,7 @@ const modbpTheory = (() => {
 
   function cosines(M) {
     const units = columns(M).map((v) => {
-      const u = v.map((x) => x * powerOfTwo(largest(v.map(Math.abs))));
+      const scale = powerOfTwo(largest(v.map(Math.abs))), u = v.map((x) => x * scale);
       return u.map((x) => x / Math.sqrt(dot(u, u)));
     });
     return units.map((u, i) => units.map((v, j) =>
@@ -305,7 +307,9 @@ const modbpTheory = (() => {
     // Columns of the product may underflow, those in the gauge may not.
     const found = products(safe ? gauge(chain) : chain);
     const s = found.map((M) => (zeroColumns(M).length ? NaN : minCosine(M)));
-    const log = safe || conserved ? gaps(chain) : s.map((x) => Math.log10(1 - x));
+    // Without the gauge 1 - s is a difference, and below that size nothing but rounding.
+    const log = safe || conserved ? gaps(chain)
+      : s.map((x) => (1 - x < 1e-13 ? NaN : Math.log10(1 - x)));
     const bounds = BOUNDS.map((bound) => {
       const speaks = (safe || conserved) && bound.applies(chain);
       const factors = speaks ? bound.factors(chain) : null;

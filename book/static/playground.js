@@ -118,7 +118,7 @@
       const degrees = (Math.acos(C[i][j]) * 180) / Math.PI, long = ((right - left) * degrees) / full;
       svg.append(draw("rect", { x: left, y: 28 * k + 5, width: long, height: 16, class: "bar" }),
         draw("text", { x: 0, y: 28 * k + 18, class: "label" }, `${i + 1}, ${j + 1}`),
-        draw("text", { x: left + long + 5, y: 28 * k + 18, class: "label" }, `${number(degrees, 3)}°`));
+        draw("text", { x: left + long + 5, y: 28 * k + 18, class: "label" }, `${degrees < 1e-3 ? 0 : number(degrees, 3)}°`));
     }
     return svg;
   }
