@@ -29,9 +29,9 @@ _ON_KEY = "if (/^(Arrow|Home|End|Page)/.test(event.key)) event.stopPropagation()
 class Frames:
     """Pictures of which a reader sees one at a time; ``html`` is all of it."""
 
-    def __init__(self, html, summary, drawings=(), start=0):
+    def __init__(self, html, summary, drawings=(), first=0):
         self.html, self._summary = html, summary
-        self._drawings, self._start = drawings, start
+        self._drawings, self._first = drawings, first
 
     def __repr__(self):
         return self._summary
@@ -41,7 +41,7 @@ class Frames:
 
     def _repr_png_(self):
         """Return the first picture, for formats of the book in which nothing moves."""
-        return self._drawings[self._start]._repr_png_() if self._drawings else None
+        return self._drawings[self._first]._repr_png_() if self._drawings else None
 
     def _repr_pdf_(self):
         return pdf(self._drawings) if self._drawings else None
