@@ -20,12 +20,13 @@ def name_ends(ax, **words):
     """
     ax.ends = []
     for line in ax.lines:
-        name, seen = line.get_label(), np.isfinite(np.asarray(line.get_ydata(), float))
-        if not name.startswith("_") and seen.any():
-            y = line.get_ydata()[seen][-1]
+        name, data = line.get_label(), np.asarray(line.get_xydata(), float)
+        seen = np.flatnonzero(np.isfinite(data).all(1))
+        if not name.startswith("_") and len(seen):
+            y = data[seen[-1], 1]
             place = {"transform": ax.get_yaxis_transform(), "va": "center"}
             text = ax.text(1 + _GAP, y, words.get(name, name), fontsize=8, **place)
-            ax.ends.append((text, line, np.flatnonzero(seen)[-1]))
+            ax.ends.append((text, line, seen[-1]))
 
 
 def spread(figure):
