@@ -5,10 +5,11 @@ from itertools import pairwise
 import numpy as np
 from matplotlib.category import StrCategoryLocator
 from matplotlib.lines import Line2D
-from matplotlib.ticker import FixedLocator
+from matplotlib.ticker import FixedLocator, FuncFormatter, LogFormatter, NullFormatter
 
-__all__ = ["apart", "fit_words", "name_ends", "spread", "wrapped"]
+__all__ = ["apart", "fit_words", "name_ends", "power", "spread", "wrapped"]
 
+_RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 _LETTER = 4.9  # points, a letter of usual width
 _GAP = 0.035  # of the width of a panel, from its right side to the names of its lines
 
@@ -73,10 +74,19 @@ def apart(wanted, heights, low, high):
     return places
 
 
+def power(value, position=None):
+    """Write a power of ten in letters of one size."""
+    return "10" + str(round(np.log10(value))).translate(_RAISED)
+
+
 def fit_words(figure):
-    """Turn or break the words at a panel that are too long; say if there are any."""
+    """Turn or break the words at a panel that do not fit; say if there are any."""
     changed = False
     for ax in figure.axes:
+        for axis in (ax.xaxis, ax.yaxis):
+            if isinstance(axis.get_major_formatter(), LogFormatter):
+                axis.set(major_formatter=FuncFormatter(power))
+                axis.set(minor_formatter=NullFormatter())
         room = ax.get_window_extent()
         for label in (ax.xaxis.label, ax.title):
             if label.get_text() and label.get_window_extent().width > room.width:

@@ -81,8 +81,8 @@ def difference(
 
 def heatmaps(
     pictures: torch.Tensor, columns: dict[str, torch.Tensor], *,
-    rows: Sequence[str] | None = None, source: str | None = None, size: float | None = None,
-    overlay: bool = False,
+    rows: Sequence[str] | None = None, source: str | None = None,
+    size: float | None = None, overlay: bool = False,
 ) -> Drawing:  # fmt: skip
     """Draw pictures beside their maps.
 
