@@ -1,5 +1,6 @@
 """Pictures with controls: plain HTML in the static pages, live with a kernel."""
 
+import base64
 import itertools
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -29,9 +30,9 @@ _ON_KEY = "if (/^(Arrow|Home|End|Page)/.test(event.key)) event.stopPropagation()
 class Frames:
     """Pictures of which a reader sees one at a time; ``html`` is all of it."""
 
-    def __init__(self, html, summary, drawings=(), start=0):
+    def __init__(self, html, summary, drawings=(), telling=()):
         self.html, self._summary = html, summary
-        self._drawings, self._start = drawings, start
+        self._drawings, self._telling = drawings, telling
 
     def __repr__(self):
         return self._summary
@@ -39,9 +40,13 @@ class Frames:
     def _repr_html_(self):
         return self.html
 
-    def _repr_png_(self):
-        """Return the first picture, for formats of the book in which nothing moves."""
-        return self._drawings[self._start]._repr_png_() if self._drawings else None
+    def _repr_mimebundle_(self, include=None, exclude=None):
+        """Add still pictures, for formats of the book in which nothing moves."""
+        still = [
+            [base64.b64encode(self._drawings[n]._repr_png_()).decode(), text]
+            for n, text in self._telling
+        ]
+        return {}, {"text/html": {"telling": still}} if still else {}
 
     def _repr_pdf_(self):
         return pdf(self._drawings) if self._drawings else None
@@ -50,7 +55,7 @@ class Frames:
 def frames(
     pictures: Iterable, labels: Sequence | Mapping[str, Sequence], *,
     alt: str | Callable[..., str] | Sequence[str],
-    control: str | Mapping[str, str] = "range", label: str = "Picture", start: int = 0,
+    control: str | Mapping[str, str] = "range", label: str = "Picture", first: int = 0,
     telling: Sequence[int] | None = None,
 ) -> Frames:  # fmt: skip
     """Show one of several pictures, chosen by the reader with plain HTML controls.
@@ -73,7 +78,7 @@ def frames(
     control, label
         "range", a slider, for what has an order, "select", a list, for what has none; a
         dict names one per control. And what a single control chooses.
-    start, telling
+    first, telling
         Numbers of the picture shown first, and of those for readers without scripts:
         the first and the last if left out.
 
@@ -84,7 +89,7 @@ def frames(
     Raises
     ------
     InputError
-        If pictures, labels and texts are not equally many, or `control`, `start` or
+        If pictures, labels and texts are not equally many, or `control`, `first` or
         `telling` name what does not exist.
 
     Examples
@@ -109,13 +114,13 @@ def frames(
     is_text = isinstance(telling, str)
     fits = _are_many(telling) and not is_text
     check_option("telling", telling, lambda _: fits, "give numbers, as in [0, 1].")
-    for number in (start, *telling):
+    for number in (first, *telling):
         if not isinstance(number, Integral) or number not in range(last + 1):
             raise InputError(
-                f"picture {number!r} does not exist; `start` and `telling` go from 0 "
+                f"picture {number!r} does not exist; `first` and `telling` go from 0 "
                 f"to {last}."
             )
-    digits = zip(axes, np.unravel_index(start, sizes), strict=True)
+    digits = zip(axes, np.unravel_index(first, sizes), strict=True)
     controls = [_control(n, axes[n], kinds.get(n), int(digit)) for n, digit in digits]
     # Each in turn, so that a generator need not hold many open figures.
     check_option("pictures", pictures, _are_many, "give one per label.")
@@ -137,16 +142,17 @@ def frames(
         f"<style>{_STYLE}</style><noscript><style>{_WITHOUT_SCRIPT}</style></noscript>",
         '<div class="modbp-controls">',
         *controls,
-        f'</div><output aria-live="polite">{captions[start]}</output>',
+        f'</div><output aria-live="polite">{captions[first]}</output>',
     ]
     for number, picture in enumerate(elements):
         telling_one = " modbp-telling" if number in telling else ""
-        hidden = "" if number == start else " hidden"
+        hidden = "" if number == first else " hidden"
         shown = f"<p>{captions[number]}</p>{picture}"
         parts.append(f'<div class="modbp-frame{telling_one}"{hidden}>{shown}</div>')
     summary = f"{len(elements)} pictures by {', '.join(axes)}"
     drawings = drawings if len(drawings) == len(elements) else []
-    return Frames("\n".join([*parts, "</div>"]), summary, drawings, start)
+    told = [(n, texts[n]) for n in dict.fromkeys(telling)] if drawings else []
+    return Frames("\n".join([*parts, "</div>"]), summary, drawings, told)
 
 
 def explore(
