@@ -22,6 +22,7 @@ def test_there_is_a_picture_for_each_class_and_it_begins_with_the_chosen_one():
 def test_one_map_stays_and_the_other_changes():
     net, images = models.cifar10(), data.images(1, folder="photographs")
     shown = opening.every_class(net, images, ["lrp-a1b0", "gradient-x-input"])
-    found = re.findall(r"lrp-a1b0 ([\d.-]+), gradient-x-input ([\d.-]+)", shown.html)
+    number = r"(-?\d\.\d+)"
+    found = re.findall(f"lrp-a1b0 {number}, gradient-x-input {number}", shown.html)
     stays, changes = zip(*[map(float, pair) for pair in found], strict=True)
     assert min(stays) > 0.9 > 0.5 > min(changes)
