@@ -79,9 +79,11 @@ def count(node, proofs=PROOF):
 def _count_output(bundle):
     """Count one of the forms that an output comes in: the one that is shown."""
     forms = {form["mime_type"]: form for form in bundle.children}
-    html = forms.get("text/html")
-    if html and "modbp-frames" in html.astext():
+    html = forms["text/html"].astext() if "text/html" in forms else ""
+    if "modbp-frames" in html:
         return Counter(moving=1)
+    if "modbp-figure" in html:
+        return Counter(figures=1)
     for kind in ("image/svg+xml", "image/png", "text/markdown", "text/plain"):
         if kind in forms:
             return count(forms[kind])
