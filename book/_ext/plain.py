@@ -93,27 +93,33 @@ def check(config):
 # Outputs.
 
 
-class Telling(HTMLParser):
-    """The pictures of `modbp.widgets.frames` that tell most, with what they show."""
+class Frame:
+    """One picture of `modbp.widgets.frames`: what it shows, and where from."""
+
+    def __init__(self, facts):
+        """Read the attributes of its place."""
+        self.tells = "modbp-telling" in facts.get("class", "").split()
+        self.first, self.alt, self.address = "hidden" not in facts, "", ""
+
+
+class Frames(HTMLParser):
+    """The pictures of `modbp.widgets.frames`."""
 
     def __init__(self, text):
         """Read HTML."""
         super().__init__()
-        self.found, self.depth, self.caption = [], 0, None
+        self.found = []
         self.feed(text)
 
     def handle_starttag(self, tag, attrs):
-        """Take pictures where one is that tells."""
-        facts = dict(attrs)
-        if tag == "div":
-            telling = "modbp-telling" in (facts.get("class") or "").split()
-            self.depth += bool(self.depth or telling)
-        elif self.depth and tag == "img":
-            self.found.append((facts.get("src", ""), facts.get("alt", "")))
-
-    def handle_endtag(self, tag):
-        """Leave a picture."""
-        self.depth -= bool(self.depth and tag == "div")
+        """Take a place, and the first description and picture in it."""
+        facts = {key: value or "" for key, value in attrs}
+        if "modbp-frame" in facts.get("class", "").split():
+            self.found.append(Frame(facts))
+        elif self.found:
+            frame = self.found[-1]
+            frame.alt = frame.alt or facts.get("alt") or facts.get("aria-label", "")
+            frame.address = frame.address or facts.get("src", "") * (tag == "img")
 
 
 def png(address):
@@ -134,11 +140,18 @@ def shown(data, facts):
     return new_output("display_data", data=data, metadata=facts)
 
 
-def unmoving(text):
-    """Return an interactive picture as still ones, and the line that says so."""
-    for address, alt in Telling(text).found:
-        picture = {"image/png": png(address), "text/plain": alt}
-        yield shown(picture, {"image/png": {"alt": alt}})
+def unmoving(data):
+    """Yield an interactive picture as still ones, and the line that says so.
+
+    Those that tell most; of drawings only the first comes as a picture of its own.
+    """
+    found = Frames(data["text/html"]).found
+    telling = [(f.alt, png(f.address)) for f in found if f.tells and f.address]
+    if not telling and "image/png" in data:
+        telling = [(f.alt, data["image/png"]) for f in found if f.first]
+    for alt, picture in telling:
+        pair = {"image/png": picture, "text/plain": alt}
+        yield shown(pair, {"image/png": {"alt": alt}})
     yield shown({"text/markdown": MOVES, "text/plain": MOVES.strip("*")}, {})
 
 
@@ -165,12 +178,13 @@ def outputs(cell, notebooks):
             continue
         if all(kind.startswith("application/papermill.record/") for kind in data):
             continue  # kept for the text, which has it
-        page = data.get("text/html", "")
-        if "modbp-frames" in page:
-            yield from unmoving(page)
+        if "modbp-frames" in data.get("text/html", ""):
+            yield from unmoving(data)
             continue
+        data.pop("application/pdf", None)  # for paper
+        if "text/markdown" in data or "image/png" in data:
+            data.pop("text/html", None)  # for the page: links, themes, controls
         if "text/markdown" in data:
-            data.pop("text/html", None)
             data["text/markdown"] = plain_links(data["text/markdown"], notebooks)
         if alt and "image/png" in data:
             output.metadata["image/png"] = {

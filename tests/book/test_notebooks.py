@@ -230,7 +230,9 @@ last = 6
 
 1\. no list
 
-<div onclick="x()"><button>Go</button></div>
+<div onclick="x()">Go</div>
+
+<div class="game" data-start="F3">To type here, go to the page.</div>
 
 <b>kept</b>
 """,
@@ -487,7 +489,8 @@ def test_signs_are_shown_as_they_are(small):
         assert part in said
     found = text(small["signs"])
     assert r"5 \$ and 6 \$" in found
-    assert "onclick" not in found and "has a part to play with here" in found
+    assert "onclick" not in found and "data-start" not in found
+    assert found.count("has a part to play with here") == 2
     assert "<b>kept</b>" in found
 
 
@@ -514,6 +517,24 @@ def test_an_interactive_picture_becomes_the_pictures_that_tell_most(small):
     for each in pictures:
         assert base64.b64decode(each.data["image/png"]).startswith(b"\x89PNG")
     assert "has controls" in line.data["text/markdown"]
+
+
+def test_of_drawings_that_move_the_first_is_a_picture_and_paper_is_left_out(small):
+    from plain import outputs
+
+    page = '<div class="modbp-frames"><div class="modbp-frame modbp-telling" hidden>'
+    page += '<div role="img" aria-label="Dot p"><svg></svg></div></div>'
+    page += '<div class="modbp-frame"><div aria-label="Dot q"><svg></svg></div></div>'
+    forms = {"text/html": page, "image/png": "UE5H", "application/pdf": "PDF"}
+    still = {**forms, "text/html": '<div class="modbp-figure"><svg></svg></div>'}
+    two = [nbformat.v4.new_output("execute_result", f) for f in (forms, still)]
+    cell = nbformat.v4.new_code_cell(outputs=two)
+    cell.metadata["mystnb"] = {"image": {"alt": "One\n line."}}
+    moving, line, drawing = outputs(cell, {})
+    assert moving.data == {"image/png": "UE5H", "text/plain": "Dot q"}
+    assert "has controls" in line.data["text/markdown"]
+    assert drawing.data == {"image/png": "UE5H"}
+    assert drawing.metadata["image/png"]["alt"] == "One line."
 
 
 def test_links_in_what_a_cell_printed_lead_nowhere_else(small):
