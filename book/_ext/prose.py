@@ -24,7 +24,9 @@ SILENT += "tabular_col_spec meta system_message pending label raw_title"
 BOXES = "note warning tip hint important attention caution danger error seealso"
 # What makes raw HTML more than text: a notebook that is not trusted strips it.
 SCRIPT = re.compile(r"<(script|style)\b.*?</\1>", re.I | re.S)
-LIVE = re.compile(r"<(input|select|button|svg|canvas|form)\b|\son\w+=", re.I)
+LIVE = re.compile(
+    r"<(input|select|button|svg|canvas|form)\b|\s(on\w+|data-[\w-]+)=", re.I
+)
 ON_THE_PAGE = "*The page of the book has a part to play with here.*"
 
 
