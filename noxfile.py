@@ -25,6 +25,7 @@ VERBS = {
     "book": "run every chapter and write the pages to _build/html",
     "tests": "run the tests; arguments after -- go to pytest",
     "lint": "check format and style of the code, the chapters' code included",
+    "pdf": "write the whole book as one PDF to _build/pdf; wants a Chromium",
     "bench": "compare the cost with Captum and Zennit; -- --quick for less",
     "lab": "open copies of the chapters' notebooks in JupyterLab",
     "notebooks": "run them where only the wheel is; -- --part 1/3 for a third",
@@ -298,6 +299,15 @@ def book(session):
             session.error("the build did not make %s" % page)
     stamp.write_text(wanted, encoding="utf-8")
     print("\nThe book: %s" % (PAGES / "index.html"))
+
+
+@nox.session
+def pdf(session):
+    """Write the whole book as one PDF to _build/pdf; wants a Chromium."""
+    book(session)
+    target = BUILD / "pdf" / "explanations-that-forget.pdf"
+    script = ROOT / "book" / "_ext" / "paper.py"
+    session.run(BIN / "python", script, PAGES, target, env=own())
 
 
 @nox.session
