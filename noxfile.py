@@ -23,6 +23,8 @@ VERBS = {
     "book": "run every chapter and write the pages to _build/html",
     "tests": "run the tests; arguments after -- go to pytest",
     "lint": "check format and style of the code, the chapters' code included",
+    "slides": "write a deck for every session of the course to _build/slides",
+    "teacher": "write the quizzes with their answers to _build/teacher",
     "bench": "compare the cost with Captum and Zennit; -- --quick for less",
     "lab": "open JupyterLab; chapters (.md) open as notebooks",
     "clean": "delete what the other verbs made, except the environment",
@@ -220,7 +222,8 @@ def book(session):
     drop_stale_results()
     stamp = BUILD / "pages-made-from"
     wanted = digest(
-        *"_config.yml noxfile.py book/* book/static/* book/_ext/*.py".split()
+        *"_config.yml noxfile.py book/* book/static/* book/_ext/*.py".split(),
+        *("book/teaching/*", "book/teaching/slides/*"),
     )
     wanted += (BUILD / "made-from").read_text(encoding="utf-8")
     if stamp.exists() and stamp.read_text(encoding="utf-8") == wanted:
@@ -268,6 +271,27 @@ def lint(session):
         places.append(str(target.relative_to(ROOT)))
     for check in (["format", "--check"], ["check"]):
         session.run(BIN / "ruff", *check, "--no-respect-gitignore", *places)
+
+
+def from_pages(session, name):
+    """Make something of the built pages, in a folder beside them."""
+    book(session)
+    target, script = BUILD / name, ROOT / "book" / "_ext" / (name + ".py")
+    shutil.rmtree(target, ignore_errors=True)
+    session.run(BIN / "python", script, PAGES, target, env=own())
+    print("\nMade: %s" % ", ".join(map(str, sorted(target.glob("*.html")))))
+
+
+@nox.session
+def slides(session):
+    """Write a deck for every session of the course to _build/slides."""
+    from_pages(session, "slides")
+
+
+@nox.session
+def teacher(session):
+    """Write the quizzes with their answers to _build/teacher."""
+    from_pages(session, "teacher")
 
 
 @nox.session
