@@ -26,6 +26,7 @@ VERBS = {
     "tests": "run the tests; arguments after -- go to pytest",
     "lint": "check format and style of the code, the chapters' code included",
     "pdf": "write the whole book as one PDF to _build/pdf; wants a Chromium",
+    "student": "write pages and notebooks without solutions to _build/student",
     "slides": "write a deck for every session of the course to _build/slides",
     "teacher": "write the quizzes with their answers to _build/teacher",
     "bench": "compare the cost with Captum and Zennit; -- --quick for less",
@@ -273,6 +274,15 @@ nox.options.default_venv_backend = "none"
 nox.options.sessions = ["book", "tests"]
 
 
+def write_pages(session, place, **more):
+    """Write the pages to _build/html of a folder, from kept outputs."""
+    session.run(
+        *(BIN / "jupyter-book", "build", "book", "--config", "_config.yml"),
+        *("--path-output", place, "--all", "-W", "-n", "--keep-going"),
+        env=own(JUPYTER_BOOK_BUILD="1", **more),
+    )
+
+
 @nox.session
 def book(session):
     """Run every chapter and write the pages to _build/html."""
@@ -291,11 +301,7 @@ def book(session):
     stamp.unlink(missing_ok=True)
     shutil.rmtree(PAGES, ignore_errors=True)
     execute(session)
-    session.run(
-        *(BIN / "jupyter-book", "build", "book", "--config", "_config.yml"),
-        *("--path-output", ".", "--all", "-W", "-n", "--keep-going"),
-        env=own(JUPYTER_BOOK_BUILD="1"),
-    )
+    write_pages(session, ROOT)
     for page in pages():
         if not page.exists():
             session.error("the build did not make %s" % page)
@@ -347,6 +353,30 @@ def from_pages(session, name):
     shutil.rmtree(target, ignore_errors=True)
     session.run(BIN / "python", script, PAGES, target, env=own())
     print("\nMade: %s" % ", ".join(map(str, sorted(target.glob("*.html")))))
+
+
+@nox.session
+def student(session):
+    """Write pages and notebooks without solutions, one zip for each session.
+
+    With -- --seal all solutions run, and what answers are compared with is kept.
+    """
+    book(session)
+    work, target = BUILD / "student-work" / "_build", BUILD / "student"
+    for place in (work, target):
+        shutil.rmtree(place, ignore_errors=True)
+    script = [BIN / "python", ROOT / "book" / "_ext" / "student.py", NOTEBOOKS]
+    seals = ROOT / "modbp" / "study" / "course.json"
+    asked = ["--seal", seals] if "--seal" in session.posargs else []
+    told = own(OMP_NUM_THREADS="1")
+    session.run(*script, work / "notebooks", *asked, env=told)
+    shutil.copytree(BUILD / ".jupyter_cache", work / ".jupyter_cache")
+    write_pages(session, work.parent, MODBP_EDITION="student")
+    for name in ("html", "notebooks"):
+        shutil.move(str(work / name), str(target / name))
+    shutil.rmtree(work.parent)
+    session.run(BIN / "python", ROOT / "book" / "_ext" / "handout.py", BUILD, target)
+    print("\nFor students: %s" % (target / "html" / "index.html"))
 
 
 @nox.session

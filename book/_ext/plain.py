@@ -16,6 +16,7 @@ from urllib.parse import quote, unquote_to_bytes
 
 import nbformat
 from docutils import nodes
+from edition import is_students
 from jupyter_cache import get_cache
 from myst_nb.core.utils import coalesce_streams
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
@@ -23,6 +24,7 @@ from PIL import Image
 from prose import Prose, escape, is_cell
 from sphinx import addnodes
 from sphinx.util import logging
+from sphinx_exercise.utils import get_node_number
 
 LOG = logging.getLogger(__name__)
 ROOT = Path(__file__).resolve().parents[2]
@@ -224,6 +226,8 @@ def code(cell, shut, notebooks):
     facts = {key: v for key, v in cell.metadata.items() if key in ("tags", "check")}
     if folded:
         facts["jupyter"] = folded
+    if isinstance(shut, str):
+        facts["solution"] = shut
     count, found = cell.execution_count, list(outputs(cell, notebooks))
     return new_code_cell(
         cell.source, metadata=facts, execution_count=count, outputs=found
@@ -233,6 +237,8 @@ def code(cell, shut, notebooks):
 def text(parts, prose):
     """Return a cell of text with its pictures."""
     cell = new_markdown_cell("\n\n".join(filter(None, parts)))
+    if label := getattr(parts[0], "label", None):
+        cell.metadata["solution"] = label
     for name, path in prose.files.items():
         kind = (
             f"image/{path.suffix[1:].replace('jpg', 'jpeg').replace('svg', 'svg+xml')}"
@@ -268,6 +274,16 @@ def cells(app, doctree, name, notebooks):
             yield code(source[waiting.pop(0)], True, notebooks)
 
 
+def exercises(app, name):
+    """Return the numbers of a page's exercises by their labels."""
+    registry = getattr(app.env, "sphinx_exercise_registry", {})
+    return {
+        label: get_node_number(app, facts["node"], "exercise")
+        for label, facts in registry.items()
+        if facts["docname"] == name and facts["type"] == "exercise"
+    }
+
+
 def save(app, name, made):
     """Write a notebook of these cells."""
     first = [check(app.config), *made]
@@ -275,6 +291,7 @@ def save(app, name, made):
         cell.id = f"cell-{number}"  # a name by chance would differ in every build
     kernel = {"display_name": "Python 3", "language": "python", "name": "python3"}
     facts = {"kernelspec": kernel, "language_info": {"name": "python"}}
+    facts["exercises"] = exercises(app, name)
     folder = Path(app.outdir).parent / "notebooks"
     folder.mkdir(parents=True, exist_ok=True)
     notebook = new_notebook(cells=first, metadata=facts)
@@ -369,10 +386,11 @@ def offer_launch(app, pagename, templatename, context, doctree):
 
 def setup(app):
     """Connect the functions above to Sphinx."""
-    app.connect("doctree-resolved", write_notebook, priority=900)
+    if not is_students():  # theirs are made of the others
+        app.connect("doctree-resolved", write_notebook, priority=900)
+        app.connect("build-finished", write_start)
     # Below 501, where the theme decides what its download menu offers.
     app.connect("html-page-context", offer_notebook, priority=400)
     # Above it, where the list of buttons is there.
     app.connect("html-page-context", offer_launch, priority=600)
-    app.connect("build-finished", write_start)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
