@@ -54,7 +54,7 @@ else:
     )"""
 HERE = "(`python3 noxfile.py notebooks` makes that file), then restart the kernel."
 THERE = "and restart the kernel."
-MOVES = "*On its page this picture has controls; run the cell to have them here.*"
+MOVES = "On its page this picture has controls; run the cell to have them here."
 
 RESTORE = """\
 ## How to use the notebooks
@@ -102,6 +102,7 @@ class Frame:
         """Read the attributes of its place."""
         self.tells = "modbp-telling" in facts.get("class", "").split()
         self.first, self.alt, self.address = "hidden" not in facts, "", ""
+        self.caption, self.said = "", False  # what was chosen for it
 
 
 class Frames(HTMLParser):
@@ -122,6 +123,16 @@ class Frames(HTMLParser):
             frame = self.found[-1]
             frame.alt = frame.alt or facts.get("alt") or facts.get("aria-label", "")
             frame.address = frame.address or facts.get("src", "") * (tag == "img")
+
+    def handle_data(self, data):
+        """Take what stands above a picture."""
+        if self.found and not self.found[-1].said:
+            self.found[-1].caption += data
+
+    def handle_endtag(self, tag):
+        """Stop at the end of the caption."""
+        if self.found and tag == "p":
+            self.found[-1].said = True
 
 
 def png(address):
@@ -152,7 +163,9 @@ def unmoving(text, drawn):
     for pixels, alt in drawn or still:
         pair = {"image/png": pixels, "text/plain": alt}
         yield shown(pair, {"image/png": {"alt": alt}})
-    yield shown({"text/markdown": MOVES, "text/plain": MOVES.strip("*")}, {})
+    said = " – then ".join(" ".join(each.caption.split()) for each in tell)
+    forms = {"text/markdown": f"{escape(said)}. *{MOVES}*", "text/plain": MOVES}
+    yield shown(forms, {})
 
 
 def plain_links(text, notebooks):
@@ -272,6 +285,14 @@ def cells(app, doctree, name, notebooks):
         # What the page leaves out comes at once: below may be a solution, or the end.
         while waiting and waiting[0] not in on_page:
             yield code(source[waiting.pop(0)], True, notebooks)
+    yield from sources(prose)
+
+
+def sources(prose):
+    """Yield the list of what is cited, if anything is."""
+    if prose.cited:
+        lines = sorted(f"* {escape(each)}" for each in prose.cited)
+        yield new_markdown_cell("## References\n\n" + "\n".join(lines))
 
 
 def exercises(app, name):

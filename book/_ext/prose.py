@@ -132,6 +132,7 @@ class Prose:
         self.numbers = app.env.toc_fignumbers.get(name, {})
         self.level, self.in_table = 0, False
         self.files = {}  # pictures that the text shows
+        self.cited = set()
 
     # The page as a flow of texts and cells.
 
@@ -551,10 +552,18 @@ class Prose:
 
     def inline_inline(self, node):
         """Show a citation in round brackets, anything else as it is."""
-        text = self.inline(node)
-        if "bibtex-citation" in node.get("classes", ()):
-            return text.replace("[", "(").replace("\\]", ")").replace("]", ")")
-        return text
+        if "bibtex-citation" not in node.get("classes", ()):
+            return self.inline(node)
+        links = list(node.findall(nodes.reference))
+        self.cited.update(link["reftitle"] for link in links if "reftitle" in link)
+        # Without links: what they lead to stands at the end.
+        said = (
+            re.sub(r"\s+", " ", c).translate({91: "(", 93: ")"})
+            if isinstance(c, nodes.Text)
+            else self.inline(c)
+            for c in node.children
+        )
+        return "".join(said)
 
     def around(self, node, mark):
         """Return what is in a node between marks, without its outer gaps."""
