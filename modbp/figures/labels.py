@@ -7,7 +7,7 @@ from matplotlib.category import StrCategoryLocator
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, FuncFormatter, LogFormatter, NullFormatter
 
-__all__ = ["apart", "fit_words", "name_ends", "power", "spread", "wrapped"]
+__all__ = ["apart", "fit_words", "name_ends", "power", "room", "spread", "wrapped"]
 
 _RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 _LETTER = 4.9  # points, a letter of usual width
@@ -30,6 +30,11 @@ def name_ends(ax, **words):
             ax.ends.append((text, line, seen[-1]))
 
 
+def room(count):
+    """Return heights, for a page and a phone, in which so many lines can be named."""
+    return max(3.9, 0.17 * count + 1), max(4.2, 0.17 * count + 1.5)
+
+
 def spread(figure):
     """Move names of lines apart, once it is known where all is, and lead to them."""
     for ax in figure.axes:
@@ -48,7 +53,7 @@ def spread(figure):
             end = ax.transAxes.inverted().transform(end)
             look = {"color": line.get_color(), "linewidth": 0.6, "clip_on": False}
             xs, ys = [end[0], 1 + 0.8 * _GAP], [end[1], y]
-            ax.add_artist(Line2D(xs, ys, transform=ax.transAxes, **look))
+            figure.add_artist(Line2D(xs, ys, transform=ax.transAxes, **look))
 
 
 def apart(wanted, heights, low, high):
