@@ -15,9 +15,23 @@ _GAP = 0.035  # of the width of a panel, from its right side to the names of its
 
 
 def name_ends(ax, **words):
-    """Name each labelled line of a panel beside its right end; it needs no legend.
+    """Name each labelled line of a panel beside its right end, instead of a legend.
 
-    `words` are texts by label that are written instead.
+    Where names would overlap :func:`drawn` moves them apart.
+
+    Parameters
+    ----------
+    ax : the panel of a figure that :func:`drawn` makes
+    words : texts that are written instead of labels
+
+    Examples
+    --------
+    >>> def draw(figure):
+    ...     panel = figure.subplots()
+    ...     panel.plot([1, 3, 2], label="a")
+    ...     modbp.figures.name_ends(panel)
+    >>> [text.get_text() for text in modbp.figures.drawn(draw).axes[0].texts]
+    ['a']
     """
     ax.ends = []
     for line in ax.lines:

@@ -103,7 +103,7 @@ def test_each_line_is_named_beside_its_end(wide):
     drawing = FIGURES["curves"]()
     (ax,) = (drawing if wide else drawing.narrow()).axes
     assert [text.get_text() for text, *_ in ax.ends] == [*NAMES, "random"]
-    leaders = ax.figure.lines
+    leaders = ax.figure.artists
     for (text, named, last), leader in zip(ax.ends, leaders, strict=True):
         assert leader.get_color() == named.get_color()
         # It leads from the end of the line to the middle of the name.
