@@ -26,9 +26,9 @@ VERBS = {
     "tests": "run the tests; arguments after -- go to pytest",
     "lint": "check format and style of the code, the chapters' code included",
     "pdf": "write the whole book as one PDF to _build/pdf; wants a Chromium",
-    "student": "write pages and notebooks without solutions to _build/student",
+    "student": "write what has no solutions to _build/student; -- --seal renews checks",
     "slides": "write a deck for every session of the course to _build/slides",
-    "teacher": "write the quizzes with their answers to _build/teacher",
+    "teacher": "write quizzes and notebooks with answers to _build/teacher",
     "bench": "compare the cost with Captum and Zennit; -- --quick for less",
     "lab": "open copies of the chapters' notebooks in JupyterLab",
     "notebooks": "run them where only the wheel is; -- --part 1/3 for a third",
@@ -364,6 +364,12 @@ def from_pages(session, name):
     print("\nMade: %s" % ", ".join(map(str, sorted(target.glob("*.html")))))
 
 
+def hand_out(session, target):
+    """Write a zip for each session of the course, of the notebooks in a folder."""
+    wheel, script = make_wheel(session), ROOT / "book" / "_ext" / "handout.py"
+    session.run(BIN / "python", script, target / "notebooks", wheel, target, env=own())
+
+
 @nox.session
 def student(session):
     """Write pages and notebooks without solutions, one zip for each session.
@@ -384,7 +390,7 @@ def student(session):
     for name in ("html", "notebooks"):
         shutil.move(str(work / name), str(target / name))
     shutil.rmtree(work.parent)
-    session.run(BIN / "python", ROOT / "book" / "_ext" / "handout.py", BUILD, target)
+    hand_out(session, target)
     print("\nFor students: %s" % (target / "html" / "index.html"))
 
 
@@ -396,8 +402,12 @@ def slides(session):
 
 @nox.session
 def teacher(session):
-    """Write the quizzes with their answers to _build/teacher."""
+    """Write quizzes with their answers, and solutions that are checked."""
     from_pages(session, "teacher")
+    target, script = BUILD / "teacher", ROOT / "book" / "_ext" / "student.py"
+    command = [BIN / "python", script, "--solutions", NOTEBOOKS, target / "notebooks"]
+    session.run(*command, env=own())
+    hand_out(session, target)
 
 
 @nox.session
@@ -427,16 +437,22 @@ def lab(session):
     session.run(*command, env=environment)
 
 
+def make_wheel(session):
+    """Return the module as a file that pip installs."""
+    made = BUILD / "wheel"
+    shutil.rmtree(made, ignore_errors=True)
+    pip = [BIN / "python", "-m", "pip", "--quiet"]
+    session.run(*pip, "wheel", "--no-deps", "--wheel-dir", made, ".", env=own())
+    (wheel,) = made.glob("*.whl")
+    return wheel
+
+
 @nox.session
 def notebooks(session):
     """Run each plain notebook in an empty folder; arguments after -- choose a part."""
     prepare()
     book(session)
-    made, place = BUILD / "wheel", BUILD / "notebooks-env"
-    shutil.rmtree(made, ignore_errors=True)
-    pip = [BIN / "python", "-m", "pip", "--quiet"]
-    session.run(*pip, "wheel", "--no-deps", "--wheel-dir", made, ".", env=own())
-    (wheel,) = made.glob("*.whl")
+    wheel, place = make_wheel(session), BUILD / "notebooks-env"
     python = place / BIN.relative_to(ENVIRONMENT) / "python"
     stamp = place / "installed"
     wanted = "Python %d.%d " % sys.version_info[:2] + digest("requirements.txt")

@@ -312,6 +312,7 @@ def save(app, name, made):
         cell.id = f"cell-{number}"  # a name by chance would differ in every build
     kernel = {"display_name": "Python 3", "language": "python", "name": "python3"}
     facts = {"kernelspec": kernel, "language_info": {"name": "python"}}
+    facts["title"] = app.env.titles[name].astext()
     facts["exercises"] = exercises(app, name)
     folder = Path(app.outdir).parent / "notebooks"
     folder.mkdir(parents=True, exist_ok=True)

@@ -44,11 +44,11 @@ def numbered(number, count):
 
 
 def checks(number, cells):
-    """Return the cells that check the answers of a solution, by the cell they follow."""
+    """Yield cells of a solution with an answer, and what checks that."""
     asked = checked(cells)
     for name, cell in zip(numbered(number, len(asked)), asked, strict=True):
         made = new_code_cell(call(name, cell.metadata["check"]))
-        made.metadata["answer"] = name
+        made.metadata["answer"] = [name, cell.metadata["check"]]
         yield cell, made
 
 
@@ -110,14 +110,12 @@ MARK = "sealed: "
 
 
 def seal(notebook, folder):
-    """Run a notebook with its solutions; return what their answers are compared with."""
+    """Run a notebook with solutions; return what answers are compared with."""
     asked = []
     for cell in notebook.cells:
-        if name := cell.metadata.get("answer"):
-            expression = re.sub(
-                r'^check\("[^"]*", (lambda: )?(.*)\)$', r"\2", cell.source
-            )
-            cell.source = SEAL.format(answer=expression, number=name, mark=MARK)
+        if "answer" in cell.metadata:
+            name, answer = cell.metadata["answer"]
+            cell.source = SEAL.format(answer=answer, number=name, mark=MARK)
             asked.append((name, cell))
     folder.mkdir(parents=True, exist_ok=True)
     resources = {"metadata": {"path": str(folder)}}
