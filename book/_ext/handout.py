@@ -16,10 +16,10 @@ SHEET = """\
 
 Chapters: {chapters}.
 
-Exercises: {exercises}, at the end of their chapters. A cell with `check(…)` tells whether
-your answer is right.
+Exercises: {exercises}, at the end of their chapters. A cell with `check(…)` tells
+whether your answer is right.
 
-To run the notebooks, install the module from this folder, and a program that opens them:
+To run the notebooks, install the module from this folder, and what opens them:
 
     pip install "{wheel}[live]" jupyterlab
     jupyter lab

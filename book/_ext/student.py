@@ -7,7 +7,6 @@ compare answers with goes to that file.
 
 import argparse
 import json
-import re
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -133,11 +132,15 @@ def seal_all(notebooks, folder):
     def one(item):
         return seal(item[1], folder / item[0])
 
+    def place(number):
+        chapter, _, rest = number.partition(".")
+        return int(chapter), int(rest.rstrip(LETTERS)), rest
+
+    found = {}
     with ThreadPoolExecutor(at_a_time(cores(), memory())) as pool:
-        found = [
-            pair for each in pool.map(one, notebooks.items()) for pair in each.items()
-        ]
-    return dict(sorted(found, key=lambda pair: re.findall(r"\d+|[a-z]", pair[0])))
+        for each in pool.map(one, notebooks.items()):
+            found |= each
+    return {number: found[number] for number in sorted(found, key=place)}
 
 
 def main(argv):

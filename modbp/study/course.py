@@ -65,7 +65,7 @@ def check(number: str, answer: object) -> Verdict:
     >>> check("1.2", ...)
     1.2: nothing is filled in yet.
     """
-    seals = read_seals()
+    seals = _seals()
     if not isinstance(number, str) or number not in seals:
         raise unknown_name("exercise", number, seals)
     try:
@@ -85,7 +85,7 @@ def check(number: str, answer: object) -> Verdict:
 
 
 @cache
-def read_seals():
+def _seals():
     """Return the sealed answers by number."""
     return read_json(FILE)["answers"]
 
