@@ -18,13 +18,16 @@ ENVIRONMENT = ROOT / ".venv"
 BIN = ENVIRONMENT / ("Scripts" if os.name == "nt" else "bin")
 BUILD = ROOT / "_build"
 PAGES = BUILD / "html"
+NOTEBOOKS = BUILD / "notebooks"
+LAB = BUILD / "lab"
 
 VERBS = {
     "book": "run every chapter and write the pages to _build/html",
     "tests": "run the tests; arguments after -- go to pytest",
     "lint": "check format and style of the code, the chapters' code included",
     "bench": "compare the cost with Captum and Zennit; -- --quick for less",
-    "lab": "open JupyterLab; chapters (.md) open as notebooks",
+    "lab": "open copies of the chapters' notebooks in JupyterLab",
+    "notebooks": "run them where only the wheel is; -- --part 1/3 for a third",
     "clean": "delete what the other verbs made, except the environment",
 }
 
@@ -176,11 +179,65 @@ def pages():
     return [PAGES / (name + ".html") for name in names]
 
 
+def reading_order():
+    """Return for each plain notebook the name of its copy, which says its place."""
+    names = [page.stem for page in pages()]
+    names = [n for n in names if (NOTEBOOKS / (n + ".ipynb")).exists()]
+    numbered = enumerate(["start", *names])
+    return {name: "%02d-%s.ipynb" % (place, name) for place, name in numbered}
+
+
+def as_made():
+    """Return the copies that `lab` made, each with the sum of its bytes."""
+    record = LAB / ".as-made.json"
+    return json.loads(record.read_text(encoding="utf-8")) if record.exists() else {}
+
+
+def mine():
+    """Return what the user changed or wrote in the folder of the copies."""
+    made = as_made()
+    files = [p for p in LAB.rglob("*") if p.is_file() and p.name != ".as-made.json"]
+    files = [p for p in files if ".ipynb_checkpoints" not in p.parts]
+    return sorted(p for p in files if made.get(p.name) != checksum(p))
+
+
+def checksum(path):
+    """Hash a file."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def copy_notebooks():
+    """Bring the copies up to date, and return those that the user changed."""
+    LAB.mkdir(parents=True, exist_ok=True)
+    order, changed, made = reading_order(), mine(), {}
+    for path in LAB.glob("*.ipynb"):
+        if path not in changed and path.name not in order.values():
+            path.unlink()  # of a chapter that has another place now
+    for name, copy in order.items():
+        text = (NOTEBOOKS / (name + ".ipynb")).read_text(encoding="utf-8")
+        for other, its in order.items():
+            text = re.sub(r"(?<=\]\()%s\.ipynb" % re.escape(other), its, text)
+        path = LAB / copy
+        if path in changed:
+            made[copy] = as_made().get(copy)
+            continue
+        path.write_text(text, encoding="utf-8", newline="\n")
+        made[copy] = checksum(path)
+    (LAB / ".as-made.json").write_text(json.dumps(made), encoding="utf-8")
+    return changed
+
+
 def remove_made():
-    """Delete pages and caches."""
+    """Delete pages and caches, but nothing that the user wrote."""
     caches = (".pytest_cache", ".ruff_cache", ".hypothesis")
-    for name in ("_build", *caches):
-        shutil.rmtree(ROOT / name, ignore_errors=True)
+    written = mine()
+    for path in [*BUILD.glob("*"), *(ROOT / name for name in caches)]:
+        if path == LAB and written:
+            print("Kept _build/lab: %s there is yours." % written[0].name)
+        elif path.is_file():
+            path.unlink()
+        else:
+            shutil.rmtree(path, ignore_errors=True)
     print("Deleted pages and caches; the environment .venv stays.")
 
 
@@ -188,7 +245,7 @@ if __name__ == "__main__":
     verbs = [word for word in sys.argv[1:] if not word.startswith("-")][:1]
     if not verbs or verbs[0] not in VERBS:
         print("usage: python3 noxfile.py VERB, where VERB is one of")
-        print("\n".join("  %-7s%s" % pair for pair in VERBS.items()))
+        print("\n".join("  %-11s%s" % pair for pair in VERBS.items()))
         raise SystemExit(2)
     problem = missing()
     if problem:
@@ -220,11 +277,12 @@ def book(session):
     drop_stale_results()
     stamp = BUILD / "pages-made-from"
     wanted = digest(
-        *"_config.yml noxfile.py book/* book/static/* book/_ext/*.py".split()
+        *"_config.yml noxfile.py pyproject.toml book/* book/static/*".split(),
+        "book/_ext/*.py",
     )
     wanted += (BUILD / "made-from").read_text(encoding="utf-8")
     if stamp.exists() and stamp.read_text(encoding="utf-8") == wanted:
-        if all(page.exists() for page in pages()):
+        if all(page.exists() for page in [*pages(), NOTEBOOKS / "start.ipynb"]):
             print("\nNothing has changed. The book: %s" % (PAGES / "index.html"))
             return
     stamp.unlink(missing_ok=True)
@@ -279,24 +337,60 @@ def bench(session):
 
 @nox.session
 def lab(session):
-    """Open JupyterLab; chapters (.md) open as notebooks."""
+    """Open copies of the chapters' notebooks in JupyterLab."""
     prepare()
-    settings = {
-        "docmanager-extension:plugin": {
-            "defaultViewers": {"markdown": "Jupytext Notebook"}
-        },
-        "apputils-extension:notification": {
-            "fetchNews": "false",
-            "checkForUpdates": False,
-        },
-    }
+    if not (NOTEBOOKS / "start.ipynb").exists():
+        book(session)
+    for path in copy_notebooks():
+        print("%s stays as you left it." % path.relative_to(BUILD))
+    print("For a fresh copy delete or rename a notebook, then give this verb again.")
+    news = {"fetchNews": "false", "checkForUpdates": False}
     environment = own()
     path = Path(environment["JUPYTER_CONFIG_DIR"], "labconfig")
     path = path / "default_setting_overrides.json"
     path.parent.mkdir(parents=True, exist_ok=True)
-    text = json.dumps({"@jupyterlab/" + k: v for k, v in settings.items()})
+    text = json.dumps({"@jupyterlab/apputils-extension:notification": news})
     path.write_text(text, encoding="utf-8")
-    session.run(BIN / "jupyter-lab", "book", *session.posargs, env=environment)
+    command = [BIN / "jupyter-lab", LAB / "00-start.ipynb", *session.posargs]
+    session.run(*command, env=environment)
+
+
+@nox.session
+def notebooks(session):
+    """Run each plain notebook in an empty folder; arguments after -- choose a part."""
+    prepare()
+    book(session)
+    made, place = BUILD / "wheel", BUILD / "notebooks-env"
+    shutil.rmtree(made, ignore_errors=True)
+    pip = [BIN / "python", "-m", "pip", "--quiet"]
+    session.run(*pip, "wheel", "--no-deps", "--wheel-dir", made, ".", env=own())
+    (wheel,) = made.glob("*.whl")
+    python = place / BIN.relative_to(ENVIRONMENT) / "python"
+    stamp = place / "installed"
+    wanted = "Python %d.%d " % sys.version_info[:2] + digest("requirements.txt")
+    if not stamp.exists() or stamp.read_text(encoding="utf-8") != wanted:
+        print("Preparing an environment from the wheel (this takes minutes) ...")
+        session.run(BIN / "python", "-m", "venv", "--clear", place)
+    install = [python, "-m", "pip", "--quiet", "install", "-c", "requirements.txt"]
+    session.run(*install, "%s[live]" % wheel, "ipykernel", "nbclient", env=own())
+    # pip leaves a wheel of the same version alone, whatever is in it.
+    session.run(*install, "--force-reinstall", "--no-deps", wheel, env=own())
+    stamp.write_text(wanted, encoding="utf-8")
+    empty = BUILD / "notebooks-data"
+    empty.mkdir(exist_ok=True)
+    files = [NOTEBOOKS / (name + ".ipynb") for name in reading_order()]
+    homes = {key: str(place / "home" / name) for key, name in HOMES.items()}
+    for home in homes.values():
+        Path(home).mkdir(parents=True, exist_ok=True)
+    alone = ROOT / "book" / "_ext" / "alone.py"
+    told = {
+        **homes,
+        "PYTHONUTF8": "1",
+        "OMP_NUM_THREADS": "1",
+        "MODBP_DATA": str(empty),
+    }
+    command = [python, alone, BUILD / "notebooks-run", *session.posargs, *files]
+    session.run(*command, env=told)
 
 
 @nox.session

@@ -36,6 +36,8 @@ def nox(noxfile, monkeypatch, tmp_path):
     monkeypatch.setattr(noxfile, "ROOT", tmp_path)
     monkeypatch.setattr(noxfile, "ENVIRONMENT", tmp_path / ".venv")
     monkeypatch.setattr(noxfile, "BUILD", tmp_path / "_build")
+    monkeypatch.setattr(noxfile, "NOTEBOOKS", tmp_path / "_build" / "notebooks")
+    monkeypatch.setattr(noxfile, "LAB", tmp_path / "_build" / "lab")
     monkeypatch.setenv("MODBP_DATA", str(tmp_path / "data"))
     (tmp_path / "requirements.txt").write_text("numpy\n", encoding="utf-8")
     return noxfile
@@ -279,6 +281,72 @@ def test_the_table_of_contents_names_the_pages(nox, monkeypatch):
     pages = [page.stem for page in nox.pages()]
     assert pages[0] == "index"
     assert all((ROOT / "book" / f"{page}.md").exists() for page in pages)
+
+
+@pytest.fixture
+def copies(nox, monkeypatch):
+    """A book of two chapters and two pages without cells, and its copies."""
+    monkeypatch.setattr(nox, "pages", lambda: [Path(f"{n}.html") for n in "ibca"])
+    nox.NOTEBOOKS.mkdir(parents=True)
+    for name, text in {
+        "start": "(a.ipynb) [](a.ipynb) [](b.ipynb#x)",
+        "a": "A",
+        "b": "B",
+    }.items():
+        (nox.NOTEBOOKS / f"{name}.ipynb").write_text(text, encoding="utf-8")
+    nox.copy_notebooks()
+    return nox.LAB
+
+
+def contents(folder):
+    return {p.name: p.read_text("utf-8") for p in sorted(folder.glob("*.ipynb"))}
+
+
+def test_copies_are_in_reading_order_and_lead_to_each_other(copies):
+    start = "(a.ipynb) [](02-a.ipynb) [](01-b.ipynb#x)"
+    found = {"00-start.ipynb": start, "01-b.ipynb": "B", "02-a.ipynb": "A"}
+    assert contents(copies) == found
+
+
+def test_a_copy_follows_the_book_unless_the_user_changed_it(nox, copies):
+    (copies / "01-b.ipynb").write_text("mine", encoding="utf-8")
+    for name in "ab":
+        (nox.NOTEBOOKS / f"{name}.ipynb").write_text("new", encoding="utf-8")
+    for _ in range(2):
+        assert [path.name for path in nox.copy_notebooks()] == ["01-b.ipynb"]
+        assert contents(copies)["01-b.ipynb"] == "mine"
+        assert contents(copies)["02-a.ipynb"] == "new"
+    (copies / "01-b.ipynb").unlink()
+    assert nox.copy_notebooks() == []
+    assert contents(copies)["01-b.ipynb"] == "new"
+
+
+def test_a_copy_whose_chapter_moves_goes_along_unless_it_is_the_users(
+    nox, copies, monkeypatch
+):
+    (copies / "01-b.ipynb").write_text("mine", encoding="utf-8")
+    monkeypatch.setattr(nox, "pages", lambda: [Path(f"{n}.html") for n in "iab"])
+    nox.copy_notebooks()
+    found = contents(copies)
+    assert list(found) == ["00-start.ipynb", "01-a.ipynb", "01-b.ipynb", "02-b.ipynb"]
+    assert found["01-b.ipynb"] == "mine" and found["02-b.ipynb"] == "B"
+
+
+@pytest.mark.parametrize("written", ["01-b.ipynb", "notes.txt", "own/net.py", None])
+def test_cleaning_keeps_what_the_user_wrote(nox, copies, written, capsys):
+    (nox.BUILD / "html").mkdir()
+    (nox.BUILD / "made-from").touch()
+    (copies / ".ipynb_checkpoints").mkdir()
+    (copies / ".ipynb_checkpoints" / "01-b-checkpoint.ipynb").touch()
+    if written:
+        (copies / written).parent.mkdir(exist_ok=True)
+        (copies / written).write_text("mine", encoding="utf-8")
+    nox.remove_made()
+    left = {path.name for path in nox.BUILD.iterdir()}
+    assert left == ({"lab"} if written else set())
+    if written:
+        assert (copies / written).read_text(encoding="utf-8") == "mine"
+        assert Path(written).name in capsys.readouterr().out
 
 
 def test_the_readme_names_the_two_commands():

@@ -1,24 +1,10 @@
-"""What the generated pages lack otherwise: notebooks to download, and a few mends."""
-
-import shutil
-from pathlib import Path
+"""What the generated pages lack otherwise: a few mends, and times."""
 
 from numpy.typing import ArrayLike, DTypeLike
 from sphinx.util import logging
 from sphinx.util.typing import stringify_annotation
 
 LOG = logging.getLogger(__name__)
-
-
-def offer_notebook(app, pagename, templatename, context, doctree):
-    """Give every executed page an .ipynb entry in its download menu."""
-    name = f"{pagename}.ipynb"
-    notebook = Path(app.outdir).parent / "jupyter_execute" / name
-    if pagename in app.env.nb_metadata and notebook.exists():
-        target = Path(app.outdir) / "_sources" / name
-        target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(notebook, target)
-        context["ipynb_source"] = name
 
 
 def drop_repeated_scripts(app, pagename, templatename, context, doctree):
@@ -49,8 +35,6 @@ def say_array_like(app, what, name, value, options, signature, returns):
 
 def setup(app):
     """Connect the functions above to Sphinx."""
-    # Below 501, where the theme decides what its download menu offers.
-    app.connect("html-page-context", offer_notebook, priority=400)
     app.connect("html-page-context", drop_repeated_scripts, priority=900)
     app.connect("build-finished", report_times)
     app.connect("autodoc-process-signature", say_array_like)

@@ -11,8 +11,6 @@ from pathlib import Path
 from time import monotonic
 
 import psutil
-from jupyter_cache import get_cache
-from jupyter_cache.executors import load_executor
 
 # Bytes: the largest chapter takes 1.6 GB.
 NEED = 1.8e9
@@ -47,6 +45,10 @@ def at_a_time(cores, memory):
 
 def run(cache, chapters):
     """Run the chapters and keep their outputs."""
+    # Here: an environment without it also asks what the machine can bear.
+    from jupyter_cache import get_cache
+    from jupyter_cache.executors import load_executor
+
     project = get_cache(cache)
     # A chapter that has been renamed since would still be looked for.
     for record in project.list_project_records():

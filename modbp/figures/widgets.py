@@ -2,7 +2,6 @@
 
 import itertools
 import json
-import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from html import escape
 from numbers import Integral
@@ -11,7 +10,8 @@ from pathlib import Path
 import numpy as np
 
 from modbp.errors import InputError, check_option
-from modbp.figures.pictures import element, webp
+from modbp.figures.drawing import Drawing, in_book, pdf
+from modbp.figures.pictures import element
 
 __all__ = ["Frames", "explore", "frames"]
 
@@ -29,8 +29,9 @@ _ON_KEY = "if (/^(Arrow|Home|End|Page)/.test(event.key)) event.stopPropagation()
 class Frames:
     """Pictures of which a reader sees one at a time; ``html`` is all of it."""
 
-    def __init__(self, html, summary):
+    def __init__(self, html, summary, drawings=(), first=0):
         self.html, self._summary = html, summary
+        self._drawings, self._first = drawings, first
 
     def __repr__(self):
         return self._summary
@@ -38,11 +39,18 @@ class Frames:
     def _repr_html_(self):
         return self.html
 
+    def _repr_png_(self):
+        """Return the first picture, for formats of the book in which nothing moves."""
+        return self._drawings[self._first]._repr_png_() if self._drawings else None
+
+    def _repr_pdf_(self):
+        return pdf(self._drawings) if self._drawings else None
+
 
 def frames(
     pictures: Iterable, labels: Sequence | Mapping[str, Sequence], *,
     alt: str | Callable[..., str] | Sequence[str],
-    control: str | Mapping[str, str] = "range", label: str = "Picture", start: int = 0,
+    control: str | Mapping[str, str] = "range", label: str = "Picture", first: int = 0,
     telling: Sequence[int] | None = None,
 ) -> Frames:  # fmt: skip
     """Show one of several pictures, chosen by the reader with plain HTML controls.
@@ -65,7 +73,7 @@ def frames(
     control, label
         "range", a slider, for what has an order, "select", a list, for what has none; a
         dict names one per control. And what a single control chooses.
-    start, telling
+    first, telling
         Numbers of the picture shown first, and of those for readers without scripts:
         the first and the last if left out.
 
@@ -76,7 +84,7 @@ def frames(
     Raises
     ------
     InputError
-        If pictures, labels and texts are not equally many, or `control`, `start` or
+        If pictures, labels and texts are not equally many, or `control`, `first` or
         `telling` name what does not exist.
 
     Examples
@@ -101,20 +109,24 @@ def frames(
     is_text = isinstance(telling, str)
     fits = _are_many(telling) and not is_text
     check_option("telling", telling, lambda _: fits, "give numbers, as in [0, 1].")
-    for number in (start, *telling):
+    for number in (first, *telling):
         if not isinstance(number, Integral) or number not in range(last + 1):
             raise InputError(
-                f"picture {number!r} does not exist; `start` and `telling` go from 0 "
+                f"picture {number!r} does not exist; `first` and `telling` go from 0 "
                 f"to {last}."
             )
-    digits = zip(axes, np.unravel_index(start, sizes), strict=True)
+    digits = zip(axes, np.unravel_index(first, sizes), strict=True)
     controls = [_control(n, axes[n], kinds.get(n), int(digit)) for n, digit in digits]
     # Each in turn, so that a generator need not hold many open figures.
     check_option("pictures", pictures, _are_many, "give one per label.")
-    pictures = [webp(picture) for picture in pictures]
-    if len(pictures) != len(combinations):
+    elements, drawings = [], []
+    for picture in pictures:
+        text = texts[len(elements)] if len(elements) < len(texts) else ""
+        elements.append(element(picture, text))
+        drawings += [picture] * (in_book() and isinstance(picture, Drawing))
+    if len(elements) != len(combinations):
         raise InputError(
-            f"frames got {len(pictures)} pictures for {' × '.join(map(str, sizes))} "
+            f"frames got {len(elements)} pictures for {' × '.join(map(str, sizes))} "
             "labels; give one picture per label, with several controls one per "
             "combination, the last fastest."
         )
@@ -125,15 +137,16 @@ def frames(
         f"<style>{_STYLE}</style><noscript><style>{_WITHOUT_SCRIPT}</style></noscript>",
         '<div class="modbp-controls">',
         *controls,
-        f'</div><output aria-live="polite">{captions[start]}</output>',
+        f'</div><output aria-live="polite">{captions[first]}</output>',
     ]
-    for number, picture in enumerate(pictures):
+    for number, picture in enumerate(elements):
         telling_one = " modbp-telling" if number in telling else ""
-        hidden = "" if number == start else " hidden"
-        shown = f"<p>{captions[number]}</p>{element(*picture, texts[number])}"
+        hidden = "" if number == first else " hidden"
+        shown = f"<p>{captions[number]}</p>{picture}"
         parts.append(f'<div class="modbp-frame{telling_one}"{hidden}>{shown}</div>')
-    summary = f"{len(pictures)} pictures by {', '.join(axes)}"
-    return Frames("\n".join([*parts, "</div>"]), summary)
+    summary = f"{len(elements)} pictures by {', '.join(axes)}"
+    drawings = drawings if len(drawings) == len(elements) else []
+    return Frames("\n".join([*parts, "</div>"]), summary, drawings, first)
 
 
 def explore(
@@ -181,7 +194,7 @@ def explore(
     def draw(*names):
         return function(**{k: tables[k][n] for k, n in zip(tables, names, strict=True)})
 
-    if os.environ.get("JUPYTER_BOOK_BUILD"):
+    if in_book():
         return frames(
             itertools.starmap(draw, itertools.product(*tables.values())),
             {titles[key]: tables[key] for key in tables},
@@ -200,7 +213,7 @@ def explore(
 
     def show(**names):
         (text,) = _texts(alt, [tuple(names.values())])
-        display(HTML(element(*webp(draw(*names.values())), text)))
+        display(HTML(element(draw(*names.values()), text)))
 
     live = ipywidgets.interactive_output(show, fields)
     return ipywidgets.VBox([*fields.values(), live])

@@ -53,7 +53,7 @@ def shown(parsed):
 
 
 def test_one_picture_is_shown_and_each_has_its_text():
-    parsed = Parsed(three(start=1)._repr_html_())
+    parsed = Parsed(three(first=1)._repr_html_())
     assert ["hidden" in frame for frame in shown(parsed)] == [True, False, True]
     alts = [image["alt"] for image in parsed.find("img")]
     assert alts == ["A square, a", "A square, b", "A square, c"]
@@ -64,7 +64,7 @@ def test_one_picture_is_shown_and_each_has_its_text():
 
 def test_every_control_stands_inside_its_label_and_the_last_counts_fastest():
     names = {"Method": ["m", "n"], "Class": ["cat", "dog"]}
-    options = {"control": {"Method": "select", "Class": "range"}, "start": 3}
+    options = {"control": {"Method": "select", "Class": "range"}, "first": 3}
     parsed = Parsed(frames(map(grey, range(4)), names, alt="{} {}", **options).html)
     fields = [e for e in parsed.elements if e[0] in ("select", "input")]
     assert [tag for tag, _, _ in fields] == ["select", "input"]
@@ -133,7 +133,7 @@ def test_readers_without_scripts_get_two_telling_pictures():
         ({"alt": "A square"}, "of every picture"),
         ({"alt": "{} {}"}, "cannot be filled in"),
         ({"control": "dial"}, "control of 'Picture' is 'dial'"),
-        ({"start": 3}, "picture 3 does not exist"),
+        ({"first": 3}, "picture 3 does not exist"),
         ({"telling": (0, -1)}, "picture -1 does not exist"),
         ({"pictures": [np.zeros(3)] * 3}, r"array \(3,\)"),
         ({"pictures": [np.full((2, 2), 7.0)] * 3}, "floats in"),
