@@ -25,6 +25,9 @@ VERBS = {
     "book": "run every chapter and write the pages to _build/html",
     "tests": "run the tests; arguments after -- go to pytest",
     "lint": "check format and style of the code, the chapters' code included",
+    "pdf": "write the whole book as one PDF to _build/pdf; wants a Chromium",
+    "slides": "write a deck for every session of the course to _build/slides",
+    "teacher": "write the quizzes with their answers to _build/teacher",
     "bench": "compare the cost with Captum and Zennit; -- --quick for less",
     "lab": "open copies of the chapters' notebooks in JupyterLab",
     "notebooks": "run them where only the wheel is; -- --part 1/3 for a third",
@@ -287,7 +290,7 @@ def book(session):
     stamp = BUILD / "pages-made-from"
     wanted = digest(
         *"_config.yml noxfile.py pyproject.toml book/* book/static/*".split(),
-        "book/_ext/*.py",
+        *("book/_ext/*.py", "book/teaching/*", "book/teaching/slides/*"),
     )
     wanted += (BUILD / "made-from").read_text(encoding="utf-8")
     if stamp.exists() and stamp.read_text(encoding="utf-8") == wanted:
@@ -307,6 +310,15 @@ def book(session):
             session.error("the build did not make %s" % page)
     stamp.write_text(wanted, encoding="utf-8")
     print("\nThe book: %s" % (PAGES / "index.html"))
+
+
+@nox.session
+def pdf(session):
+    """Write the whole book as one PDF to _build/pdf; wants a Chromium."""
+    book(session)
+    target = BUILD / "pdf" / "explanations-that-forget.pdf"
+    script = ROOT / "book" / "_ext" / "paper.py"
+    session.run(BIN / "python", script, PAGES, target, env=own())
 
 
 @nox.session
@@ -335,6 +347,27 @@ def lint(session):
         places.append(str(target.relative_to(ROOT)))
     for check in (["format", "--check"], ["check"]):
         session.run(BIN / "ruff", *check, "--no-respect-gitignore", *places)
+
+
+def from_pages(session, name):
+    """Make something of the built pages, in a folder beside them."""
+    book(session)
+    target, script = BUILD / name, ROOT / "book" / "_ext" / (name + ".py")
+    shutil.rmtree(target, ignore_errors=True)
+    session.run(BIN / "python", script, PAGES, target, env=own())
+    print("\nMade: %s" % ", ".join(map(str, sorted(target.glob("*.html")))))
+
+
+@nox.session
+def slides(session):
+    """Write a deck for every session of the course to _build/slides."""
+    from_pages(session, "slides")
+
+
+@nox.session
+def teacher(session):
+    """Write the quizzes with their answers to _build/teacher."""
+    from_pages(session, "teacher")
 
 
 @nox.session

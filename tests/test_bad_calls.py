@@ -110,7 +110,7 @@ def calls(tmp_path=None):
     random = {"seed": 0}
     layer = {"relu": True, "split": False}
     black = [np.zeros((4, 4, 3), np.uint8)] * 2
-    start = {"start": "one"}
+    start = {"output": "one"}
     return {
         # backprop
         "explain": (modbp.explain, {**whole, "target": 0}),
@@ -136,7 +136,7 @@ def calls(tmp_path=None):
                 "name": "mine",
                 "rules": {"linear": rules.Epsilon()},
                 "first": rules.Box(0, 1),
-                "start": "one",
+                "output": "one",
                 "times_input": False,
                 "reduction": "sum",
             },
@@ -268,7 +268,7 @@ def calls(tmp_path=None):
                 "alt": ["this", "that"],
                 "control": "range",
                 "label": "Picture",
-                "start": 0,
+                "first": 0,
                 "telling": [0, 1],
             },
         ),
@@ -451,7 +451,7 @@ NUMBERS = [
     (rules.Gamma, {"gamma": 0.1}),
     (rules.RectGrad, {"percentile": 90}),
     (methods.get, {"method": "lrp-eps", "preset": "zennit"}),
-    (methods.smoothgrad, {"samples": 3, "noise": 0.1, "seed": 0, "start": "one"}),
+    (methods.smoothgrad, {"samples": 3, "noise": 0.1, "seed": 0, "output": "one"}),
     (models.build, {"name": "cifar10", "seed": 0}),
 ]
 

@@ -663,10 +663,10 @@ CALLS = {
             )
         ),
     ),
-    "Choose start='logit'.": (
+    "Choose output='logit'.": (
         lambda: modbp.explain(mlp(6, 1), normal(0, 2, 6), "contrastive-lrp"),
         lambda: modbp.explain(
-            mlp(6, 1), normal(0, 2, 6), get("contrastive-lrp", start="logit")
+            mlp(6, 1), normal(0, 2, 6), get("contrastive-lrp", output="logit")
         ),
     ),
     "`sample`": (

@@ -99,7 +99,7 @@ class Frame:
     def __init__(self, facts):
         """Read the attributes of its place."""
         self.tells = "modbp-telling" in facts.get("class", "").split()
-        self.first, self.alt, self.address = "hidden" not in facts, "", ""
+        self.alt, self.address = "", ""
         self.caption, self.said = "", False  # what was chosen for it
 
 
@@ -151,21 +151,21 @@ def shown(data, facts):
     return new_output("display_data", data=data, metadata=facts)
 
 
-def unmoving(data):
+def unmoving(text, drawn):
     """Yield an interactive picture as still ones, and the line that says so.
 
-    Those that tell most; of drawings only the first comes as a picture of its own.
+    They are those that tell most: drawn for this, or as they are on the page.
     """
-    found = Frames(data["text/html"]).found
-    telling = [(f, png(f.address)) for f in found if f.tells and f.address]
-    if not telling and "image/png" in data:
-        telling = [(f, data["image/png"]) for f in found if f.first]
-    for frame, picture in telling:
-        pair = {"image/png": picture, "text/plain": frame.alt}
-        yield shown(pair, {"image/png": {"alt": frame.alt}})
-    said = " – then ".join(" ".join(f.caption.split()) for f, _ in telling)
-    forms = {"text/markdown": f"{escape(said)}. *{MOVES}*", "text/plain": MOVES}
-    yield shown(forms, {})
+    tell = [picture for picture in Frames(text).found if picture.tells]
+    still = [(png(each.address), each.alt) for each in tell if each.address]
+    captions = {each.alt: " ".join(each.caption.split()) for each in tell}
+    said = []
+    for pixels, alt in drawn or still:
+        pair = {"image/png": pixels, "text/plain": alt}
+        yield shown(pair, {"image/png": {"alt": alt}})
+        said += [captions.get(alt, alt)]
+    line = f"{escape(' – then '.join(said))}. *{MOVES}*"
+    yield shown({"text/markdown": line, "text/plain": MOVES}, {})
 
 
 def plain_links(text, notebooks):
@@ -191,8 +191,10 @@ def outputs(cell, notebooks):
             continue
         if all(kind.startswith("application/papermill.record/") for kind in data):
             continue  # kept for the text, which has it
-        if "modbp-frames" in data.get("text/html", ""):
-            yield from unmoving(data)
+        page = data.get("text/html", "")
+        if "modbp-frames" in page:
+            facts = output.metadata.get("text/html", {})
+            yield from unmoving(page, facts.get("telling"))
             continue
         data.pop("application/pdf", None)  # for paper
         if "text/markdown" in data or "image/png" in data:

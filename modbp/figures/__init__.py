@@ -8,9 +8,12 @@ from modbp.backprop.explain import reduce
 from modbp.figures import widgets
 from modbp.figures.cones import cone_in_space, cones
 from modbp.figures.convergence import csc_curves, csc_histogram, csc_table, style
-from modbp.figures.maps import difference, gallery, heatmaps, normalise, note
+from modbp.figures.drawing import Drawing, drawn, legend, note
+from modbp.figures.labels import name_ends
+from modbp.figures.maps import difference, gallery, heatmaps, normalise
 from modbp.figures.stability import similarity_boxes, similarity_curves
 
 __all__ = ["cone_in_space", "cones", "csc_curves", "csc_histogram", "csc_table"]
-__all__ += ["difference", "gallery", "heatmaps", "normalise", "note", "reduce"]
+__all__ += ["Drawing", "difference", "drawn", "gallery", "heatmaps", "legend"]
+__all__ += ["name_ends", "normalise", "note", "reduce"]
 __all__ += ["similarity_boxes", "similarity_curves", "style", "widgets"]

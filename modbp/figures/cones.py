@@ -7,7 +7,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from modbp.errors import InputError, check_names, check_number, check_option
-from modbp.figures.maps import Drawing
+from modbp.figures.drawing import NARROW, Drawing, drawn
+from modbp.figures.labels import wrapped
 from modbp.theory.arrays import as_list, as_matrix
 
 __all__ = ["cone_in_space", "cones"]
@@ -60,24 +61,30 @@ def cones(
     # Two in a row at most, so that a phone shows them large enough.
     across = min(2, len(matrices))
     down = -(-len(matrices) // across)
-    size = (height * (across + 0.15), height * down)
-    figure = Drawing(figsize=size, layout="constrained")
-    panels = figure.subplots(down, across, squeeze=False).ravel()
-    for panel in panels[len(matrices) :]:
-        panel.set_axis_off()
     signed = min(M.min() for M in matrices) < 0
     span = (-1.1 if signed else -0.08, 1.25)
-    for panel, M, title in zip(panels, matrices, titles, strict=False):
-        U = M / np.linalg.norm(M, axis=0)
-        order = np.argsort(np.arctan2(U[1], U[0]))
-        edges = np.c_[np.zeros(2), U[:, order]]
-        panel.fill(*edges, color="#949494", alpha=0.18, linewidth=0)
-        _arrows(panel, U)
-        panel.axhline(0, color="0.7", linewidth=0.6)
-        panel.axvline(0, color="0.7", linewidth=0.6)
-        panel.set(xlim=span, ylim=span, aspect="equal", title=title)
-        panel.set(xlabel="input 1", ylabel="input 2", xticks=[], yticks=[])
-    return figure
+
+    def draw(figure):
+        panels = figure.subplots(down, across, squeeze=False).ravel()
+        for panel in panels[len(matrices) :]:
+            panel.set_axis_off()
+        for panel, M, title in zip(panels, matrices, titles, strict=False):
+            U = M / np.linalg.norm(M, axis=0)
+            order = np.argsort(np.arctan2(U[1], U[0]))
+            edges = np.c_[np.zeros(2), U[:, order]]
+            panel.fill(*edges, color="#949494", alpha=0.18, linewidth=0)
+            _arrows(panel, U)
+            panel.axhline(0, color="0.7", linewidth=0.6)
+            panel.axvline(0, color="0.7", linewidth=0.6)
+            panel.spines[:].set_visible(False)
+            title = wrapped(title, figure.get_figwidth() / across)
+            panel.set(xlim=span, ylim=span, aspect="equal", title=title)
+            panel.set(xlabel="input 1", ylabel="input 2", xticks=[], yticks=[])
+
+    width = height * across * 1.05
+    # On a phone a panel is as wide as there is room.
+    narrow = min(height, 0.95 * NARROW / across) * down + 0.2
+    return drawn(draw, width=width, height=(height * down, narrow))
 
 
 def _arrows(panel, ends):
@@ -88,7 +95,11 @@ def _arrows(panel, ends):
         # Exactly from the origin to the tip, so that the picture can be measured.
         arrow |= {"shrinkA": 0, "shrinkB": 0}
         panel.annotate("", (x, y), (0, 0), arrowprops=arrow)
-        panel.annotate(f"{j + 1}", (1.09 * x, 1.09 * y), color=colour, ha="center")
+        length = np.hypot(x, y) or 1  # seen from its end it has none
+        panel.annotate(
+            f"{j + 1}", (x, y), (8 * x / length, 8 * y / length), color=colour,
+            textcoords="offset points", ha="center", va="center",
+        )  # fmt: skip
 
 
 def cone_in_space(
@@ -135,24 +146,29 @@ def cone_in_space(
     phi, theta = np.radians([turn, lift])
     up = [-np.sin(theta) * np.cos(phi), -np.sin(theta) * np.sin(phi), np.cos(theta)]
     seen = np.array([[-np.sin(phi), np.cos(phi), 0], up])
-    figure = Drawing(figsize=(1.3 * height, height), layout="constrained")
-    panel = figure.subplots()
-    for k, axis in enumerate(np.eye(3), 1):
-        x, y = seen @ axis
-        panel.plot([0, 1.12 * x], [0, 1.12 * y], color=_GREY, linewidth=0.8)
-        panel.annotate(f"input {k}", (1.2 * x, 1.2 * y), ha="center", color=_GREY)
-    for pair in combinations(np.eye(3), 2):
-        panel.plot(*(seen @ _arc(*pair)), color=_GREY, linewidth=0.6, linestyle=":")
-    # By Carathéodory a cone is the union of those that three of its columns span.
-    for u, v, w in combinations(U.T, 3):
-        edge = np.hstack([_arc(u, v), _arc(v, w), _arc(w, u)])
-        panel.fill(*(seen @ edge), color="#dddddd", linewidth=0)
-    for u, v in combinations(U.T, 2):
-        panel.plot(*(seen @ _arc(u, v)), color=_GREY, linewidth=1)
-    _arrows(panel, seen @ U)
-    panel.set(xlim=(-1.25, 1.25), ylim=(-0.6, 1.3), aspect="equal", title=title)
-    panel.set_axis_off()
-    return figure
+
+    def draw(figure):
+        panel = figure.subplots()
+        for k, axis in enumerate(np.eye(3), 1):
+            x, y = seen @ axis
+            panel.plot([0, 1.12 * x], [0, 1.12 * y], color=_GREY, linewidth=0.8)
+            panel.annotate(
+                f"input {k}", (1.12 * x, 1.12 * y), (0, 3), ha="center", color=_GREY,
+                textcoords="offset points",
+            )  # fmt: skip
+        for pair in combinations(np.eye(3), 2):
+            panel.plot(*(seen @ _arc(*pair)), color=_GREY, linewidth=0.6, linestyle=":")
+        # By Carathéodory a cone is the union of those that three of its columns span.
+        for u, v, w in combinations(U.T, 3):
+            edge = np.hstack([_arc(u, v), _arc(v, w), _arc(w, u)])
+            panel.fill(*(seen @ edge), color="#dddddd", linewidth=0)
+        for u, v in combinations(U.T, 2):
+            panel.plot(*(seen @ _arc(u, v)), color=_GREY, linewidth=1)
+        _arrows(panel, seen @ U)
+        panel.set(xlim=(-1.25, 1.25), ylim=(-0.6, 1.3), aspect="equal", title=title)
+        panel.set_axis_off()
+
+    return drawn(draw, width=1.2 * height, height=height)
 
 
 def _arc(u, v):

@@ -15,35 +15,40 @@ from modbp.errors import (
     check_option,
     unknown_name,
 )
-from modbp.figures.maps import Drawing, legend
+from modbp.figures.drawing import Drawing, drawn, legend, note
+from modbp.figures.labels import name_ends, power
 from modbp.measures.csc import BINS, CSCResult
 from modbp.measures.similarity import random_floor
 
 __all__ = ["csc_curves", "csc_histogram", "csc_table", "stored", "style"]
 
-# The colour-blind palette of seaborn, and letters as markers, as in the paper.
-_BLUE, _ORANGE, _GREEN = "#0173b2", "#de8f05", "#029e73"
+# From few to many, each as far from the next.
+_SHADES = ("#d6dfea", "#a9c3dd", "#6fa3cc", "#2f7fb5", "#0b4f85")
+# The colour-blind palette of seaborn, orange darker so that it is seen on white.
+_BLUE, _ORANGE, _GREEN = "#0173b2", "#c57b00", "#029e73"
 _RED, _PURPLE, _GREY = "#d55e00", "#cc78bc", "#777777"
+# Colour, and which of the lines of that colour.
 _STYLES = {
-    "gradient": ("black", "$\\nabla$"), "gradient-x-input": (_GREY, "$\\times$"),
-    "smoothgrad": ("black", "o"), "integrated-gradients": ("black", "D"),
-    "guided-bp": (_BLUE, "$G$"), "deconv": (_BLUE, "$V$"), "rectgrad": (_BLUE, "$R$"),
-    "lrp-z": (_GREEN, "$Z$"), "lrp-eps": (_GREEN, "$\\epsilon$"),
-    "lrp-a1b0": (_RED, "$1$"), "lrp-a2b1": (_ORANGE, "$2$"),
-    "lrp-a5b4": (_PURPLE, "$5$"), "excitation-bp": (_RED, "$E$"),
-    "lrp-gamma": (_GREEN, "$\\gamma$"), "dtd": (_RED, "$T$"),
-    "lrp-cmp-a1b0": (_RED, "^"), "lrp-cmp-a2b1": (_ORANGE, "P"),
-    "lrp-eps-plus": (_RED, "$\\epsilon$"), "lrp-eps-gamma-box": (_GREEN, "s"),
-    "contrastive-lrp": (_PURPLE, "$C$"), "patternnet": (_ORANGE, "$N$"),
-    "patternattribution": (_ORANGE, "$P$"), "deeplift-rescale": (_PURPLE, "$D$"),
-    "deeplift-revealcancel": ("#56b4e9", "$L$"), "deeplift-ablation": (_BLUE, "$A$"),
+    "gradient": ("black", 0), "smoothgrad": ("black", 1),
+    "integrated-gradients": ("black", 2), "gradient-x-input": (_GREY, 0),
+    "guided-bp": (_BLUE, 0), "deconv": (_BLUE, 1), "rectgrad": (_BLUE, 2),
+    "deeplift-ablation": (_BLUE, 3), "lrp-z": (_GREEN, 0), "lrp-eps": (_GREEN, 1),
+    "lrp-gamma": (_GREEN, 2), "lrp-eps-gamma-box": (_GREEN, 3),
+    "lrp-a1b0": (_RED, 0), "excitation-bp": (_RED, 1), "dtd": (_RED, 2),
+    "lrp-cmp-a1b0": (_RED, 3), "lrp-eps-plus": (_RED, 4), "lrp-a2b1": (_ORANGE, 0),
+    "lrp-cmp-a2b1": (_ORANGE, 1), "patternnet": (_ORANGE, 2),
+    "patternattribution": (_ORANGE, 3), "lrp-a5b4": (_PURPLE, 0),
+    "contrastive-lrp": (_PURPLE, 1), "deeplift-rescale": (_PURPLE, 2),
+    "deeplift-revealcancel": (_PURPLE, 3),
 }  # fmt: skip
+_DASHES = ("-", "--", "-.", (0, (1, 1.2)), (0, (4, 1, 1, 1, 1, 1)))
 
 
 def style(method):
     """Return how matplotlib draws a method's line, the same in every figure."""
-    colour, marker = _STYLES.get(method, ("#949494", "o"))
-    return {"color": colour, "marker": marker, "label": method, "markersize": 7}
+    colour, dashes = _STYLES.get(method, ("#949494", 0))
+    look = {"color": colour, "linestyle": _DASHES[dashes], "label": method}
+    return {**look, "marker": "o", "markersize": 2.5}
 
 
 def csc_curves(
@@ -86,24 +91,27 @@ def csc_curves(
     check_number("least", least, lambda d: 0 < d < 1, remedy)
     one = next(iter(results.values()))
     layers = list(one)
-    figure = Drawing(figsize=(7, 3.8), layout="constrained")
-    ax, ends = figure.subplots(), []
-    for name, found in results.items():
-        values = np.array([found[layer]["median"] for layer in layers], float)
-        shown = np.maximum(1 - values, least) if log else values
-        ends.append(shown.min())
-        ax.plot(layers, shown, linewidth=1.2, **style(name))
-    if not log:
-        floor = [random_floor(one[layer]["channels"]) for layer in layers]
-        ax.plot(layers, floor, ":", color=_GREY, label="random")
-        ax.set_ylim(-0.05, 1.05)
-    else:
-        ax.set(yscale="log", ylim=(1.5, min(*ends, 0.1) / 2))
-        ax.yaxis.set_major_formatter(FuncFormatter(_nines))
-    ax.set(xlabel=f"layer, from {start} down to the input", ylabel="median |cos|")
-    ax.tick_params(axis="x", rotation=45 if len(layers) < 13 else 90)
-    ax.grid(alpha=0.3)
-    return legend(figure, source)
+    floor = [random_floor(one[layer]["channels"]) for layer in layers]
+
+    def draw(figure):
+        ax, ends = figure.subplots(), []
+        for name, found in results.items():
+            values = np.array([found[layer]["median"] for layer in layers], float)
+            shown = np.maximum(1 - values, least) if log else values
+            ends.append(shown.min())
+            ax.plot(layers, shown, **style(name))
+        if not log:
+            ax.plot(layers, floor, ":", color=_GREY, label="random")
+            ax.set_ylim(-0.05, 1.05)
+        else:
+            ax.set(yscale="log", ylim=(1.5, min(*ends, 0.1) / 2))
+            ax.yaxis.set_major_formatter(FuncFormatter(_nines))
+        ax.set(xlabel=f"layer, from {start} down to the input", ylabel="median |cos|")
+        ax.grid()
+        name_ends(ax)
+        note(figure, source)
+
+    return drawn(draw, height=(3.9, 4.2))
 
 
 def csc_histogram(
@@ -131,7 +139,7 @@ def csc_histogram(
     5
     """
     results = _below(results, start, names)
-    names, left = list(results), np.zeros(len(results))
+    names = list(results)
     for name, found in results.items():
         if not isinstance(layer, str) or layer not in found:
             raise unknown_name("layer", layer, found)
@@ -139,21 +147,26 @@ def csc_histogram(
         remedy = f"{name!r} was counted in {count} bins: give their {count + 1} edges."
         check_option("bins", bins, lambda b, n=count: len(b) == n + 1, remedy)
         check_option("bins", bins, lambda b: np.all(np.diff([*b]) > 0), remedy)
-    figure = Drawing(figsize=(7, 0.36 * len(names) + 1.2), layout="constrained")
-    ax = figure.subplots()
     counts = np.array([found[layer]["histogram"] for found in results.values()])
     shares = (counts / counts.sum(1, keepdims=True)).T
-    # Light to dark also reads in grey.
-    shades = np.linspace(0.15, 0.95, len(bins) - 1)
-    for share, shade, (low, high) in zip(shares, shades, pairwise(bins), strict=True):
-        colour = (1 - 0.9 * shade, 1 - 0.75 * shade, 1 - 0.4 * shade)
-        label = f"{low:g} … {high:g}"
-        ax.barh(names, share, left=left, color=colour, label=label)
-        left += share
-    ax.invert_yaxis()
-    ax.set_xlabel(f"share of |cos| at {layer}, random relevance at {start}")
-    ax.set_xlim(0, 1)
-    return legend(figure, source, title="|cos|")
+    shades = np.linspace(0, len(_SHADES) - 1, len(shares)).round().astype(int)
+
+    def draw(figure):
+        ax, left = figure.subplots(), np.zeros(len(results))
+        for share, shade, (low, high) in zip(
+            shares, shades, pairwise(bins), strict=True
+        ):
+            label = f"{low:g} … {high:g}"
+            ax.barh(names, share, left=left, color=_SHADES[shade], label=label)
+            left = left + share
+        ax.invert_yaxis()
+        ax.set_xlabel(f"share of |cos| at {layer}, random relevance at {start}")
+        ax.set_xlim(0, 1)
+        ax.tick_params(axis="y", length=0)
+        legend(figure, source, columns=len(shares), title="|cos|")
+
+    tall = 0.24 * len(names) + 1.1
+    return drawn(draw, height=(tall, tall + 0.4))
 
 
 def csc_table(results: Mapping[str, dict | CSCResult], start: str) -> str:
@@ -228,4 +241,4 @@ def _cell(value):
 
 def _nines(value, position):
     """Label ``10^-k`` of 1 − cos as the cosine that it is."""
-    return "0" if value >= 1 else f"$1 - 10^{{{round(np.log10(value))}}}$"
+    return "0" if value >= 1 else f"1 − {power(value)}"

@@ -1,12 +1,10 @@
 """Maps of relevance: one number per pixel, in one scale and one set of colours."""
 
-import io
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 import torch
 from matplotlib import colormaps
-from matplotlib.figure import Figure
 
 from modbp.errors import (
     InputError,
@@ -15,32 +13,14 @@ from modbp.errors import (
     check_option,
     check_whole,
 )
-from modbp.figures.letters import fit_letters
+from modbp.figures.drawing import NARROW, WIDE, Drawing, drawn, note
+from modbp.figures.labels import wrapped
 
-__all__ = ["Drawing", "difference", "gallery", "heatmaps", "legend", "normalise"]
-__all__ += ["note"]
+__all__ = ["difference", "gallery", "heatmaps", "normalise"]
 
 # Of maps; pictures have colours of their own.
+_LINE = 0.15  # inches, a line of text
 _COLOURS = {"cmap": "seismic", "vmin": -1, "vmax": 1}
-
-
-class Drawing(Figure):
-    """A figure that a notebook shows at the end of a cell, whatever the backend.
-
-    `lacking` are the letters that no font here has, once it is drawn.
-    """
-
-    lacking = ""
-
-    def draw(self, renderer):
-        """Draw it, with each letter in a font that has it."""
-        self.lacking = "".join(sorted({*self.lacking, *fit_letters(self)}))
-        super().draw(renderer)
-
-    def _repr_png_(self):
-        stream = io.BytesIO()
-        self.savefig(stream, format="png", dpi=144, metadata={"Software": None})
-        return stream.getvalue()
 
 
 def normalise(maps, percentile=99.5):
@@ -101,8 +81,8 @@ def difference(
 
 def heatmaps(
     pictures: torch.Tensor, columns: dict[str, torch.Tensor], *,
-    rows: Sequence[str] | None = None, source: str | None = None, size: float = 1.3,
-    overlay: bool = False,
+    rows: Sequence[str] | None = None, source: str | None = None,
+    size: float | None = None, overlay: bool = False,
 ) -> Drawing:  # fmt: skip
     """Draw pictures beside their maps.
 
@@ -111,7 +91,8 @@ def heatmaps(
     pictures : ``[N, 3, H, W]`` in [0, 1], one row each
     columns : maps ``[N, H, W]`` by column title; they are normalised here
     rows, source : row titles; and where the pictures come from, written below
-    size, overlay : side of one picture in inches; whether maps lie on the picture
+    size, overlay : side of one picture in inches, 1.3 or what fits a page; whether maps
+        lie on the picture
 
     Returns
     -------
@@ -130,6 +111,7 @@ def heatmaps(
     cells = _cells(pictures, columns)
     is_text = source is None or isinstance(source, str)
     check_option("source", source, lambda _: is_text, "give a text, or None.")
+    size = min(1.3, WIDE / len(cells)) if size is None else size
     check_number("size", size, lambda s: 0 < s < 100, "give inches, as in 1.3.")
     if rows is not None:
         rows = check_names("rows", rows, "give one title per picture.")
@@ -137,29 +119,76 @@ def heatmaps(
         check_option("rows", rows, lambda _: len(rows) == len(pictures), remedy)
     if overlay:
         cells[1:] = [(title, _laid_on(cells[0][1], maps)) for title, maps in cells[1:]]
-    count, width = len(pictures), len(cells)
-    below = 0.13 + 0.12 * _lines([source]) if source else 0.05
-    above = 0.15 + 0.16 * _lines(title for title, _ in cells)
-    height = size * count + above + below
-    figure = Drawing(figsize=(size * width, height), layout=None)
-    axes = figure.subplots(count, width, squeeze=False)
-    left = (0.05 + 0.15 * _lines(rows)) / (size * width) if rows else 0.01
-    figure.subplots_adjust(
-        left, below / height, 0.99, 1 - above / height, wspace=0.04, hspace=0.04
-    )
-    for column, (title, parts) in zip(axes.T, cells, strict=True):
-        column[0].set_title(title, fontsize=9, pad=4)
-        for ax, part in zip(column, parts, strict=True):
-            ax.imshow(part, **_COLOURS)
-            ax.set(xticks=[], yticks=[])
-    for ax, title in zip(axes[:, 0], rows or [], strict=False):
-        ax.set_ylabel(title, fontsize=8)
-    return note(figure, source)
+    plans = [_plan(cells, rows, source, size * len(cells), size, phone=False)]
+    plans += [_plan(cells, rows, source, NARROW, size, phone=True)]
+
+    def draw(figure):
+        _draw_grid(figure, cells, rows, source, *plans[not figure.wide])
+
+    (width, height), (_, narrow) = (plan[0] for plan in plans)
+    return drawn(draw, width=width, height=(height, narrow))
+
+
+def _plan(cells, rows, source, width, size, phone):
+    """Return a grid's size, the columns of each of its parts, and a cell's side."""
+    count, most = len(cells[0][1]), len(cells)
+    left, parts, turned = _LINE * _lines(rows) if rows else 0, [range(most)], False
+    if phone and width - left < 0.75 * most:
+        if count <= 6:
+            # Below each other, with the pictures first in each.
+            each = -(-(most - 1) // -(-(most - 1) // 3))
+            parts = [
+                [0, *range(first, min(first + each, most))]
+                for first in range(1, most, each)
+            ]
+        else:
+            turned = True
+            left = 0.07 * max(map(len, "\n".join(rows or [""]).split("\n"))) + 0.05
+    side = min(size, (width - left) / max(map(len, parts)))
+    if turned:
+        above = 0.07 * max(len(title) for title, _ in cells) + 0.08
+    else:
+        above = _LINE * _lines(wrapped(title, side) for title, _ in cells) + 0.06
+    below = _LINE * _lines([wrapped(source, width)]) + 0.06 if source else 0.03
+    height = (side * count + above) * len(parts) + below
+    return (width, height), parts, side, left, above, turned
+
+
+def _draw_grid(figure, cells, rows, source, size, parts, side, left, above, turned):
+    """Draw the parts of a grid below each other."""
+    figure.set_layout_engine("none")
+    (width, height), gap = size, 0.02
+    # In the middle of what is there, if a cell may not be larger.
+    left += max(0, (width - left - side * max(map(len, parts))) / 2)
+    top = height - above
+    for part in parts:
+        for row in range(len(cells[0][1])):
+            for column, number in enumerate(part):
+                title, pictures = cells[number]
+                place = (left + column * side + gap, top - (row + 1) * side + gap)
+                box = [*place, side - 2 * gap, side - 2 * gap]
+                ax = figure.add_axes(
+                    [v / s for v, s in zip(box, 2 * size, strict=True)]
+                )
+                ax.imshow(pictures[row], **_COLOURS)
+                ax.set(xticks=[], yticks=[])
+                ax.spines[:].set_visible(False)
+                if not row and turned:
+                    text = title.replace("\n", " ")
+                    ax.set_title(text, rotation=90, fontsize=8, pad=3)
+                elif not row:
+                    ax.set_title(wrapped(title, side), fontsize=8, pad=3)
+                if not column and rows:
+                    options = {"rotation": 0, "ha": "right", "va": "center"}
+                    options = options if turned else {"rotation": 90}
+                    ax.set_ylabel(rows[row], fontsize=8, labelpad=3, **options)
+        top -= side * len(cells[0][1]) + above
+    note(figure, source)
 
 
 def gallery(
-    pictures: torch.Tensor, maps: dict[str, torch.Tensor], *, columns: int = 3,
-    source: str | None = None, width: float = 4.6,
+    pictures: torch.Tensor, maps: dict[str, torch.Tensor], *, columns: int = 4,
+    source: str | None = None, width: float = WIDE,
 ) -> Drawing:  # fmt: skip
     """Draw many methods at once: one cell each, with a small map per picture.
 
@@ -184,24 +213,50 @@ def gallery(
     """
     cells = _cells(pictures, maps)
     check_whole("columns", columns, 1, 100)
-    check_number("width", width, lambda w: 0 < w < 100, "give inches, as in 4.6.")
-    rows, below = -(-len(cells) // columns), 0.05 if source is None else 0.25
-    # Pictures are square, and a line of text stands above each cell.
-    height = rows * (width / columns / len(pictures) + 0.24)
-    figure = Drawing(figsize=(width, height + below), layout=None)
-    axes = figure.subplots(rows, columns, squeeze=False)
-    figure.subplots_adjust(
-        0.01, below / (height + below), 0.99, 1 - 0.22 / height, wspace=0.06
-    )
-    for ax in axes.flat:
+    check_number("width", width, lambda w: 0 < w < 100, "give inches, as in 7.2.")
+    fewer = -(-columns * NARROW // width)
+    plans = [
+        _plan_cells(cells, source, c, w)
+        for c, w in ((columns, width), (int(fewer), NARROW))
+    ]
+
+    def draw(figure):
+        _draw_cells(figure, cells, source, *plans[not figure.wide])
+
+    return drawn(draw, width=width, height=(plans[0][0], plans[1][0]))
+
+
+def _plan_cells(cells, source, columns, width):
+    """Return a gallery's height, its columns, and the room above and below."""
+    above = _LINE * _lines(wrapped(title, width / columns) for title, _ in cells) + 0.08
+    below = _LINE * _lines([wrapped(source, width)]) + 0.06 if source else 0.03
+    # Pictures are square.
+    side = width / columns / len(cells[0][1])
+    return -(-len(cells) // columns) * (side + above) + below, columns, above, below
+
+
+def _draw_cells(figure, cells, source, height, columns, above, below):
+    """Draw the cells of a gallery in rows."""
+    figure.set_layout_engine("none")
+    rows, width = -(-len(cells) // columns), figure.get_figwidth()
+    tall, wide = (height - below) / rows, width / columns
+    for number, (title, each) in enumerate(cells):
+        row, column = divmod(number, columns)
+        box = [
+            column * wide + 0.04,
+            height - (row + 1) * tall,
+            wide - 0.08,
+            tall - above,
+        ]
+        size = (width, height)
+        ax = figure.add_axes([v / s for v, s in zip(box, 2 * size, strict=True)])
         ax.set_axis_off()
-    for ax, (title, each) in zip(axes.flat, cells, strict=False):
-        ax.set_title(title, fontsize=8, pad=3)
+        ax.set_title(wrapped(title, wide), fontsize=8, pad=3)
         # White, which is zero in a map and one in a picture.
         gap = np.full((each.shape[1], 1, *each.shape[3:]), float(each.ndim == 4))
         strip = [part for picture in each for part in (picture, gap)][:-1]
         ax.imshow(np.hstack(strip), **_COLOURS)
-    return note(figure, source)
+    note(figure, source)
 
 
 def _cells(pictures, maps):
@@ -232,17 +287,3 @@ def _laid_on(pictures, maps):
 
 def _lines(titles):
     return max(title.count("\n") + 1 for title in titles)
-
-
-def note(figure, source):
-    """Write below a figure where its pictures come from, if that is given."""
-    if source is not None:
-        check_option("source", source, lambda s: isinstance(s, str), "give a text.")
-        figure.text(0.99, 0.005, source, ha="right", va="bottom", fontsize=7)
-    return figure
-
-
-def legend(figure, source, loc="outside right center", **options):
-    """Write beside a figure what is what, and below it where the pictures come from."""
-    figure.legend(loc=loc, fontsize=8, frameon=False, **options)
-    return note(figure, source)

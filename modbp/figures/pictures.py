@@ -8,12 +8,22 @@ import numpy as np
 from PIL import Image
 
 from modbp.errors import InputError
+from modbp.figures.drawing import Drawing, in_book
 
-__all__ = ["element", "webp"]
+__all__ = ["element"]
 
 
-def webp(picture):
-    """Return a picture for `frames` as lossless WebP, and its width on the page."""
+def element(picture, text):
+    """Return HTML that holds a picture for `frames` and tells it in words."""
+    if in_book() and isinstance(picture, Drawing):
+        return picture.page(text)
+    content, width = _webp(picture)
+    source = f"data:image/webp;base64,{base64.b64encode(content).decode()}"
+    return f'<img alt="{escape(text)}" width="{width}" src="{source}">'
+
+
+def _webp(picture):
+    """Return a picture as lossless WebP, and its width on the page."""
     width, stream = None, io.BytesIO()
     if hasattr(picture, "savefig"):
         import matplotlib.pyplot as plt
@@ -30,12 +40,6 @@ def webp(picture):
     # Half the size of a PNG, which counts where a page holds tens of pictures.
     picture.save(stream, format="WEBP", lossless=True, method=4)
     return stream.getvalue(), width or picture.width
-
-
-def element(content, width, text):
-    """Return an ``<img>`` element with a WebP picture inside, told in words."""
-    source = f"data:image/webp;base64,{base64.b64encode(content).decode()}"
-    return f'<img alt="{escape(text)}" width="{width}" src="{source}">'
 
 
 def _pixels(array):

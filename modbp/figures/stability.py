@@ -6,13 +6,14 @@ import numpy as np
 
 from modbp.errors import check_option
 from modbp.figures.convergence import stored, style
-from modbp.figures.maps import Drawing, legend
+from modbp.figures.drawing import Drawing, drawn, legend, note
+from modbp.figures.labels import name_ends
 from modbp.measures.sanity import Sanity
 
 __all__ = ["similarity_boxes", "similarity_curves"]
 
 # The two settings of SSIM that an experiment stores, and how they are drawn.
-_KINDS = {"ssim": ("2020 code", "#9ecae1"), "corrected": ("corrected", "#fdae6b")}
+_KINDS = {"ssim": ("2020 code", "#0173b2"), "corrected": ("corrected", "#d55e00")}
 
 
 def similarity_boxes(
@@ -53,28 +54,52 @@ def similarity_boxes(
     check_option("stage", stage, lambda s: s and isinstance(s, str), remedy)
     results = _stored(results, names, stage)
     names, rows = list(results), np.arange(len(results))
-    figure = Drawing(figsize=(7, 0.42 * len(names) + 1), layout="constrained")
-    ax = figure.subplots()
-    for side, (kind, (title, colour)) in zip((-1, 1), _KINDS.items(), strict=True):
-        values = [each["stages"][stage][kind]["values"] for each in results.values()]
-        # A map of one value has no SSIM: None in a file, NaN in a measurement.
-        values = [[v for v in row if v is not None and v == v] for row in values]
-        ax.boxplot(
-            values, orientation="horizontal", positions=rows + 0.19 * side, widths=0.32,
-            patch_artist=True, manage_ticks=False, boxprops={"facecolor": colour},
-            medianprops={"color": "black"},
-            flierprops={"marker": ".", "markersize": 2, "alpha": 0.4},
-        )  # fmt: skip
-        options = {"marker": "X", "s": 26, "zorder": 3, "edgecolor": "black"}
-        ax.scatter(_floors(results, kind), rows + 0.19 * side, color=colour, **options)
-        ax.barh(0, 0, color=colour, label=title)
-    ax.scatter([], [], color="white", edgecolor="black", marker="X", label="unrelated")
-    ax.set_yticks(rows, names)
-    ax.set(xlim=(-0.1, 1.02), ylim=(len(names) - 0.4, -0.6))
-    # At the left, since the source is written at the right.
-    ax.set_xlabel("SSIM with the original map", loc="left")
-    ax.grid(axis="x", alpha=0.3)
-    return legend(figure, source, "outside right upper")
+
+    def draw(figure):
+        ax = figure.subplots()
+        for side, (kind, (title, colour)) in zip((-1, 1), _KINDS.items(), strict=True):
+            values = [
+                each["stages"][stage][kind]["values"] for each in results.values()
+            ]
+            # A map of one value has no SSIM: None in a file, NaN in a measurement.
+            values = [[v for v in row if v is not None and v == v] for row in values]
+            boxes = ax.boxplot(
+                values, orientation="horizontal", positions=rows + 0.19 * side,
+                widths=0.32, patch_artist=True, manage_ticks=False,
+                boxprops={"facecolor": f"{colour}66", "linewidth": 0.6},
+                whiskerprops={"linewidth": 0.6}, capprops={"linewidth": 0.6},
+                medianprops={"color": "black", "linewidth": 1.4}, sym="",
+            )  # fmt: skip
+            _outliers(ax, values, boxes["whiskers"], rows + 0.19 * side)
+            options = {"marker": "X", "s": 24, "zorder": 3, "edgecolor": "black"}
+            options |= {"linewidth": 0.5}
+            ax.scatter(
+                _floors(results, kind), rows + 0.19 * side, color=colour, **options
+            )
+            ax.barh(0, 0, color=f"{colour}66", edgecolor="black", label=title)
+        options = {"edgecolor": "black", "marker": "X", "linewidth": 0.5}
+        ax.scatter([], [], color="white", label="unrelated", **options)
+        ax.set_yticks(rows, names)
+        ax.tick_params(axis="y", length=0)
+        ax.set(xlim=(-0.1, 1.02), ylim=(len(names) - 0.4, -0.6))
+        ax.set_xlabel("SSIM with the original map")
+        ax.grid(axis="x")
+        legend(figure, source)
+
+    tall = 0.3 * len(names) + 1
+    return drawn(draw, height=(tall, tall + 0.2))
+
+
+def _outliers(ax, values, whiskers, places):
+    """Draw what lies beyond the whiskers, as one path: there may be thousands."""
+    xs, ys = [], []
+    for n, (row, y) in enumerate(zip(values, places, strict=True)):
+        low, high = (whiskers[2 * n + end].get_xdata()[1] for end in (0, 1))
+        for value in row:
+            if not low <= value <= high:
+                xs += [value, value, np.nan]
+                ys += [y - 0.03, y + 0.03, np.nan]
+    ax.plot(xs, ys, color="black", alpha=0.5, linewidth=0.7)
 
 
 def similarity_curves(
@@ -106,24 +131,34 @@ def similarity_curves(
     check_option("kind", kind, lambda _: known, f"choose {' or '.join(_KINDS)}.")
     results = _stored(results, names)
     stages = list(next(iter(results.values()))["stages"])
-    figure = Drawing(figsize=(7, 4), layout="constrained")
-    ax = figure.subplots()
-    for name, found in results.items():
-        cells = [found["stages"][stage][kind] for stage in stages]
-        rows = [[cell["median"], *(cell["band"] or [None] * 2)] for cell in cells]
-        # The original map is as similar to itself as can be.
-        median, low, high = np.array([[1] * 3, *rows], float).T
-        look = style(name)
-        ax.plot(median, linewidth=1.2, **look)
-        ax.fill_between(range(len(low)), low, high, color=look["color"], alpha=0.2)
     floors = _floors(results, kind)
-    low, high = np.nanmin(floors), np.nanmax(floors)
-    ax.axhspan(low, high, color="#777777", alpha=0.15, zorder=0, label="unrelated")
-    ax.set_xticks(range(len(stages) + 1), ["original", *stages], rotation=45)
-    ax.set(ylim=(min(0, low) - 0.05, 1.05), xlabel="weights are random down to …")
-    ax.set_ylabel(f"SSIM with the original map\n({_KINDS[kind][0]})")
-    ax.grid(alpha=0.3)
-    return legend(figure, source)
+    lowest, highest = np.nanmin(floors), np.nanmax(floors)
+
+    def draw(figure):
+        ax = figure.subplots()
+        for name, found in results.items():
+            cells = [found["stages"][stage][kind] for stage in stages]
+            rows = [[cell["median"], *(cell["band"] or [None] * 2)] for cell in cells]
+            # The original map is as similar to itself as can be.
+            median, low, high = np.array([[1] * 3, *rows], float).T
+            look = style(name)
+            ax.plot(median, **look)
+            band = {"color": look["color"], "alpha": 0.2, "linewidth": 0}
+            ax.fill_between(range(len(low)), low, high, **band)
+        floor = {"color": "#777777", "alpha": 0.2, "linewidth": 0, "zorder": 0}
+        ax.axhspan(lowest, highest, **floor)
+        ax.text(0.02, (lowest + highest) / 2, "unrelated maps", fontsize=8, va="center",
+                transform=ax.get_yaxis_transform())  # fmt: skip
+        ax.set_xticks(range(len(stages) + 1), ["original", *stages])
+        ax.set(
+            ylim=(min(0, lowest) - 0.05, 1.05), xlabel="weights are random down to …"
+        )
+        ax.set_ylabel(f"SSIM with the original map\n({_KINDS[kind][0]})")
+        ax.grid()
+        name_ends(ax)
+        note(figure, source)
+
+    return drawn(draw, height=(4, 4.4))
 
 
 def _stored(results, names, stage=None):

@@ -1,8 +1,8 @@
 """Pictures with controls: plain HTML in the static pages, live with a kernel."""
 
+import base64
 import itertools
 import json
-import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from html import escape
 from numbers import Integral
@@ -10,8 +10,9 @@ from pathlib import Path
 
 import numpy as np
 
-from modbp.errors import InputError, check_option
-from modbp.figures.pictures import element, webp
+from modbp.errors import InputError, check_option, unknown_name
+from modbp.figures.drawing import Drawing, in_book, pdf
+from modbp.figures.pictures import element
 
 __all__ = ["Frames", "explore", "frames"]
 
@@ -29,8 +30,9 @@ _ON_KEY = "if (/^(Arrow|Home|End|Page)/.test(event.key)) event.stopPropagation()
 class Frames:
     """Pictures of which a reader sees one at a time; ``html`` is all of it."""
 
-    def __init__(self, html, summary):
+    def __init__(self, html, summary, drawings=(), telling=()):
         self.html, self._summary = html, summary
+        self._drawings, self._telling = drawings, telling
 
     def __repr__(self):
         return self._summary
@@ -38,11 +40,22 @@ class Frames:
     def _repr_html_(self):
         return self.html
 
+    def _repr_mimebundle_(self, include=None, exclude=None):
+        """Add still pictures, for formats of the book in which nothing moves."""
+        still = [
+            [base64.b64encode(self._drawings[n]._repr_png_()).decode(), text]
+            for n, text in self._telling
+        ]
+        return {}, {"text/html": {"telling": still}} if still else {}
+
+    def _repr_pdf_(self):
+        return pdf(self._drawings) if self._drawings else None
+
 
 def frames(
     pictures: Iterable, labels: Sequence | Mapping[str, Sequence], *,
     alt: str | Callable[..., str] | Sequence[str],
-    control: str | Mapping[str, str] = "range", label: str = "Picture", start: int = 0,
+    control: str | Mapping[str, str] = "range", label: str = "Picture", first: int = 0,
     telling: Sequence[int] | None = None,
 ) -> Frames:  # fmt: skip
     """Show one of several pictures, chosen by the reader with plain HTML controls.
@@ -65,7 +78,7 @@ def frames(
     control, label
         "range", a slider, for what has an order, "select", a list, for what has none; a
         dict names one per control. And what a single control chooses.
-    start, telling
+    first, telling
         Numbers of the picture shown first, and of those for readers without scripts:
         the first and the last if left out.
 
@@ -76,7 +89,7 @@ def frames(
     Raises
     ------
     InputError
-        If pictures, labels and texts are not equally many, or `control`, `start` or
+        If pictures, labels and texts are not equally many, or `control`, `first` or
         `telling` name what does not exist.
 
     Examples
@@ -101,20 +114,24 @@ def frames(
     is_text = isinstance(telling, str)
     fits = _are_many(telling) and not is_text
     check_option("telling", telling, lambda _: fits, "give numbers, as in [0, 1].")
-    for number in (start, *telling):
+    for number in (first, *telling):
         if not isinstance(number, Integral) or number not in range(last + 1):
             raise InputError(
-                f"picture {number!r} does not exist; `start` and `telling` go from 0 "
+                f"picture {number!r} does not exist; `first` and `telling` go from 0 "
                 f"to {last}."
             )
-    digits = zip(axes, np.unravel_index(start, sizes), strict=True)
+    digits = zip(axes, np.unravel_index(first, sizes), strict=True)
     controls = [_control(n, axes[n], kinds.get(n), int(digit)) for n, digit in digits]
     # Each in turn, so that a generator need not hold many open figures.
     check_option("pictures", pictures, _are_many, "give one per label.")
-    pictures = [webp(picture) for picture in pictures]
-    if len(pictures) != len(combinations):
+    elements, drawings = [], []
+    for picture in pictures:
+        text = texts[len(elements)] if len(elements) < len(texts) else ""
+        elements.append(element(picture, text))
+        drawings += [picture] * (in_book() and isinstance(picture, Drawing))
+    if len(elements) != len(combinations):
         raise InputError(
-            f"frames got {len(pictures)} pictures for {' × '.join(map(str, sizes))} "
+            f"frames got {len(elements)} pictures for {' × '.join(map(str, sizes))} "
             "labels; give one picture per label, with several controls one per "
             "combination, the last fastest."
         )
@@ -125,30 +142,40 @@ def frames(
         f"<style>{_STYLE}</style><noscript><style>{_WITHOUT_SCRIPT}</style></noscript>",
         '<div class="modbp-controls">',
         *controls,
-        f'</div><output aria-live="polite">{captions[start]}</output>',
+        f'</div><output aria-live="polite">{captions[first]}</output>',
     ]
-    for number, picture in enumerate(pictures):
+    for number, picture in enumerate(elements):
         telling_one = " modbp-telling" if number in telling else ""
-        hidden = "" if number == start else " hidden"
-        shown = f"<p>{captions[number]}</p>{element(*picture, texts[number])}"
+        hidden = "" if number == first else " hidden"
+        shown = f"<p>{captions[number]}</p>{picture}"
         parts.append(f'<div class="modbp-frame{telling_one}"{hidden}>{shown}</div>')
-    summary = f"{len(pictures)} pictures by {', '.join(axes)}"
-    return Frames("\n".join([*parts, "</div>"]), summary)
+    summary = f"{len(elements)} pictures by {', '.join(axes)}"
+    drawings = drawings if len(drawings) == len(elements) else []
+    told = [(n, texts[n]) for n in dict.fromkeys(telling)] if drawings else []
+    return Frames("\n".join([*parts, "</div>"]), summary, drawings, told)
 
 
 def explore(
-    function: Callable, *, alt: str | Callable[..., str],
-    control: str | Mapping[str, str] = "select", **choices: Sequence | Mapping,
+    function: Callable, *, alt: str | Callable[..., str] | None = None,
+    control: str | Mapping[str, str] = "select",
+    pages: Mapping[str, Sequence] | None = None, first: Mapping | None = None,
+    **choices: Sequence | Mapping,
 ) -> object:  # fmt: skip
     """Call a function that draws, with values that the reader chooses.
 
-    With a kernel each choice calls `function`. While the book is built, every
-    combination is drawn beforehand and shown by `frames`.
+    With a kernel each choice calls `function`. While the book is built, or without
+    ipywidgets, every combination is drawn beforehand and shown by `frames`.
 
     Parameters
     ----------
-    function : takes one value per choice by name; returns a picture for `frames`
+    function
+        Takes one value per choice by name; returns a picture for `frames`, or, without
+        `alt`, a picture and its text.
     alt, control : as in `frames`; a dict uses the names of the choices
+    pages
+        Which labels of a choice are drawn beforehand, where these are not all.
+    first
+        The label of a choice that is shown first, where this is not its first.
     **choices : the values of each, as a sequence, or as a dict from label to value
 
     Returns
@@ -157,7 +184,7 @@ def explore(
 
     Raises
     ------
-    InputError: if there are no choices, or no text.
+    InputError: if there are no choices, no such labels, or no text.
 
     Examples
     --------
@@ -176,34 +203,95 @@ def explore(
     if not tables or not all(tables.values()):
         raise InputError("explore has nothing to choose; give values, as in layer=[…].")
     kinds = control if isinstance(control, Mapping) else dict.fromkeys(tables, control)
-    titles = {key: key.replace("_", " ").capitalize() for key in tables}
+    kinds = {key: _known(kinds.get(key), _title(key)) for key in tables}
+    few = {key: [*table] for key, table in tables.items()}
+    few |= _labels("pages", pages, tables)
+    shown = {key: [labels[0]] for key, labels in few.items()}
+    shown |= _labels("first", first, few)
+    shown = {key: labels[0] for key, labels in shown.items()}
 
     def draw(*names):
         return function(**{k: tables[k][n] for k, n in zip(tables, names, strict=True)})
 
-    if os.environ.get("JUPYTER_BOOK_BUILD"):
-        return frames(
-            itertools.starmap(draw, itertools.product(*tables.values())),
-            {titles[key]: tables[key] for key in tables},
-            alt=alt,
-            control={titles[key]: kinds.get(key) for key in tables},
-        )
+    if in_book():
+        return _beforehand(draw, alt, few, kinds, shown)
+    try:
+        import ipywidgets
+    except ImportError:
+        print("To choose live, install ipywidgets. This was drawn beforehand.")
+        return _beforehand(draw, alt, few, kinds, shown)
     # Only here: readers of the static pages go without.
-    import ipywidgets
     from IPython.display import HTML, display
 
     makers = {"range": ipywidgets.SelectionSlider, "select": ipywidgets.Dropdown}
     fields = {}
-    for key, title in titles.items():
-        make = makers[_known(kinds.get(key), title)]
-        fields[key] = make(options=list(tables[key]), description=title)
+    for key, table in tables.items():
+        options = {"options": [*table], "value": shown[key], "description": _title(key)}
+        fields[key] = makers[kinds[key]](style=_WHOLE_NAME, **options)
 
     def show(**names):
-        (text,) = _texts(alt, [tuple(names.values())])
-        display(HTML(element(*webp(draw(*names.values())), text)))
+        names = tuple(names.values())
+        picture = draw(*names)
+        if alt is None:
+            picture, text = _told(picture, names)
+        else:
+            (text,) = _texts(alt, [names])
+        display(HTML(element(picture, text)))
 
     live = ipywidgets.interactive_output(show, fields)
     return ipywidgets.VBox([*fields.values(), live])
+
+
+# Or a name that is longer than usual ends in dots.
+_WHOLE_NAME = {"description_width": "initial"}
+
+
+def _title(key):
+    return key.replace("_", " ").capitalize()
+
+
+def _labels(option, chosen, tables):
+    """Return some labels by choice, each of them one that there is."""
+    chosen = {} if chosen is None else chosen
+    is_named = isinstance(chosen, Mapping) and chosen.keys() <= tables.keys()
+    remedy = f"give labels by choice, of {', '.join(tables)}."
+    check_option(option, chosen, lambda _: is_named, remedy)
+    found = {}
+    for key, labels in chosen.items():
+        several = _are_many(labels) and not isinstance(labels, str)
+        found[key] = [str(label) for label in (labels if several else [labels])]
+        for label in found[key] or [None]:
+            if label not in tables[key]:
+                raise unknown_name(f"{option} of {key}", label, [*tables[key]])
+    return found
+
+
+def _told(found, names):
+    """Return a picture and its text, as a function gave them."""
+    pair = isinstance(found, tuple) and len(found) == 2
+    if not pair or not isinstance(found[1], str) or not found[1].strip():
+        raise InputError(
+            f"explore has no text for {', '.join(names)!r}; give `alt`, or return a "
+            "picture and what it shows."
+        )
+    return found
+
+
+def _beforehand(draw, alt, few, kinds, first):
+    """Draw every combination of a few labels, for frames."""
+    combinations = list(itertools.product(*few.values()))
+    pictures = itertools.starmap(draw, combinations)
+    if alt is None:
+        told = map(_told, pictures, combinations)
+        pictures, alt = zip(*told, strict=True)
+    places = [labels.index(first[key]) for key, labels in few.items()]
+    return frames(
+        pictures,
+        {_title(key): labels for key, labels in few.items()},
+        alt=alt,
+        control={_title(key): kinds[key] for key in few},
+        first=int(np.ravel_multi_index(places, [len(each) for each in few.values()])),
+    )
 
 
 def _are_many(value):

@@ -282,7 +282,7 @@ def _with_trained_weights(method, calls):
         name: found * weights[name].detach().to(found)
         for name, found in method.rules["linear"].patterns.items()
     }
-    return methods.get("patternnet", patterns=kept, start=method.start)
+    return methods.get("patternnet", patterns=kept, output=method.output)
 
 
 def _maps(trace, x, method, choose):

@@ -34,7 +34,7 @@ def test_an_average_says_over_how_many_inputs_and_of_what(name):
     assert isinstance(methods.get(name), methods.Averaged)
     lines = str(methods.get(name)).splitlines()
     assert lines[0] == f"{name}: average over 50 inputs of"
-    assert lines[1] == "gradient: start one, reduction max-abs"
+    assert lines[1] == "gradient: output one, reduction max-abs"
 
 
 @pytest.mark.parametrize("name", AVERAGES)

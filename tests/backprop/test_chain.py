@@ -221,8 +221,8 @@ def test_below_lists_what_feeds_a_layer_from_the_top_down():
 def test_only_the_top_start_value_depends_on_the_method_bound():
     # The same r through the same table gives the same, whatever explain() starts from.
     net, x, r = zoo(), uniform(1, 2, 2, 6, 6), normal(2, 2, 5)
-    one = modbp.chain(net, x, methods.get("lrp-z", start="one"))
-    logit = modbp.chain(net, x, methods.get("lrp-z", start="logit"))
+    one = modbp.chain(net, x, methods.get("lrp-z", output="one"))
+    logit = modbp.chain(net, x, methods.get("lrp-z", output="logit"))
     assert torch.equal(one.pull(r, "fc")["input"], logit.pull(r, "fc")["input"])
 
 

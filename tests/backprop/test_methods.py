@@ -80,9 +80,9 @@ def test_every_source_is_in_the_bibliography(request):
             for name in [*LRP, "dtd", "contrastive-lrp"]
             if name not in ("lrp-z", "lrp-eps")
         ],
-        *[(name, "start", "logit", None) for name in NAMES if name not in DEEPLIFT],
-        *[(name, "start", "one", None) for name in NAMES if name not in DEEPLIFT],
-        *[(name, "start", "contrast", None) for name in LRP],
+        *[(name, "output", "logit", None) for name in NAMES if name not in DEEPLIFT],
+        *[(name, "output", "one", None) for name in NAMES if name not in DEEPLIFT],
+        *[(name, "output", "contrast", None) for name in LRP],
         *[(name, "first", rules.Box(-1, 1), None) for name in [*LRP, "dtd"]],
         *[(name, "gamma", 2, "linear") for name in NAMES if "gamma" in name],
         ("rectgrad", "percentile", 90, "relu"),
@@ -99,7 +99,7 @@ def test_an_option_arrives(name, option, value, of):
     [("gradient", "bias"), ("lrp-z", "epsilon"), ("excitation-bp", "bias")],
 )
 def test_an_option_that_a_method_lacks_is_refused_with_those_it_has(name, option):
-    with pytest.raises(InputError, match=f"{name}.*no option '{option}'.*start"):
+    with pytest.raises(InputError, match=f"{name}.*no option '{option}'.*output"):
         methods.get(name, **{option: 1})
 
 
@@ -130,7 +130,7 @@ def test_lrp_starts_from_the_logit_and_the_others_from_one(name):
     own = {"contrastive-lrp": "contrast", "dtd": "logit"}
     own |= {"patternnet": "logit", "patternattribution": "logit"}
     expected = own.get(name, "logit" if name in LRP else "one")
-    assert chained(name).start == expected
+    assert chained(name).output == expected
 
 
 def test_figures_show_gradients_by_magnitude_and_relevance_by_sum():
@@ -148,19 +148,19 @@ def test_the_names_say_alpha_and_beta(name):
 def test_the_start_is_the_logit_or_one_or_sets_equal_shares_against_it():
     # The logit 6 of class 1 of four: 6 there, and −6/3 at the others.
     logits, target = torch.tensor([[1.0, 6.0, -3.0, 0.0]]), torch.tensor([[1]])
-    for start, expected in {
+    for output, expected in {
         "logit": [0, 6, 0, 0],
         "one": [0, 1, 0, 0],
         "contrast": [-2, 6, -2, -2],
     }.items():
-        found = methods.get("lrp-z", start=start).begin(logits, target)
+        found = methods.get("lrp-z", output=output).begin(logits, target)
         assert found.tolist() == [expected]
 
 
 def test_contrastive_lrp_is_the_difference_of_two_explanations():
     net, x = mlp(4, 6, 3), uniform(1, 2, 4)
     logit = net(x).detach()[:, :1]
-    single = methods.get("lrp-a1b0", start="one")
+    single = methods.get("lrp-a1b0", output="one")
     one, two, three = (modbp.explain(net, x, single, target) for target in range(3))
     found = modbp.explain(net, x, "contrastive-lrp", 0)
     torch.testing.assert_close(found, logit * (one - two / 2 - three / 2))
@@ -210,7 +210,7 @@ def test_deep_taylor_goes_through_relus_that_are_on_also_at_the_limit_of_a_relu6
 @pytest.mark.parametrize("name", NAMES)
 def test_a_preset_sets_what_the_method_has_and_nothing_else(name, preset):
     plain, found = chained(name), chained(name, preset=preset)
-    assert found.rules.keys() == plain.rules.keys() and found.start == plain.start
+    assert found.rules.keys() == plain.rules.keys() and found.output == plain.output
     bias = {getattr(rule, "bias", None) for rule in found.rules.values()} - {None}
     if bias and name != "excitation-bp":
         assert bias == {methods.PRESETS[preset]["bias"]}
@@ -317,7 +317,7 @@ def test_a_key_that_is_neither_kind_nor_layer_nor_range_is_refused(where):
 def test_a_method_prints_as_a_table():
     table = {**TABLE, ("3", "fc"): rules.Flat()}
     lines = str(Method("mine", table, first=rules.Gradient())).splitlines()
-    assert lines[0] == "mine: start logit, reduction sum"
+    assert lines[0] == "mine: output logit, reduction sum"
     kinds = "3…fc cat identity linear maxpool relu shape first"
     assert " ".join(line.split()[0] for line in lines[1:]) == kinds
     assert lines[-1] == "  first     Gradient()"

@@ -104,7 +104,7 @@ def test_zeros_that_are_right_stay():
 @given(st.integers(-40, 40), st.integers(0, 1000), st.sampled_from(CHAINS))
 def test_whatever_the_size_an_explanation_is_right_or_refused(power, seed, name):
     net, x = mlp(5, 6, 4, 3, seed=seed, bias=none), uniform(seed, 2, 5)
-    method = methods.get(name, **({} if "deeplift" in name else {"start": "one"}))
+    method = methods.get(name, **({} if "deeplift" in name else {"output": "one"}))
     exact = modbp.explain(net, x, method, 0)
     for layer in net[::2]:
         layer.weight.data *= 10.0**power

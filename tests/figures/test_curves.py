@@ -105,7 +105,7 @@ def test_boxes_of_similarity_show_both_settings_and_leave_out_what_is_missing(re
 
 def test_every_named_method_has_a_style_of_its_own():
     styles = [figures.style(name) for name in modbp.methods.names()]
-    assert len({(s["color"], s["marker"]) for s in styles}) == len(styles)
+    assert len({(s["color"], s["linestyle"]) for s in styles}) == len(styles)
     assert all(s["color"] != "#949494" for s in styles)
 
 

@@ -10,7 +10,7 @@ from matplotlib.font_manager import fontManager
 import modbp
 from modbp import figures
 from modbp.figures import letters
-from modbp.figures.maps import Drawing
+from modbp.figures.drawing import Drawing
 
 
 def test_channels_are_summed_or_the_largest_counts():
@@ -61,7 +61,7 @@ def test_a_gallery_has_the_pictures_first_and_then_a_cell_per_method():
     maps = {"one": torch.eye(4).expand(2, 4, 4), "two": -torch.eye(4).expand(2, 4, 4)}
     figure = figures.gallery(pictures, maps, columns=2, source="here")
     titles = [ax.get_title() for ax in figure.axes]
-    assert titles == ["image", "one", "two", ""]
+    assert titles == ["image", "one", "two"]
     shown = [ax.images[0].get_array() for ax in figure.axes[:3]]
     # Two squares of four with a white line between them.
     line = torch.ones(4, 1, 3)

@@ -164,7 +164,7 @@ def sum_of(row, name, x, target):
         if row.startswith("deeplift"):
             logits = logits - network(name)(reference(name))
     wanted = logits.gather(1, target[:, None])[:, 0]
-    scale = torch.ones_like(wanted) if method.start == "one" else wanted
+    scale = torch.ones_like(wanted) if method.output == "one" else wanted
     if row.startswith("deeplift") or row == "gradient-x-input":
         scale = wanted
     return ((found - scale) / scale).abs().max().item()

@@ -12,7 +12,7 @@ from modbp.backprop.checks import is_broken, out_of_range
 from modbp.backprop.methods.gradients import gradient
 from modbp.backprop.methods.method import Method
 from modbp.backprop.methods.named import named
-from modbp.backprop.rules.options import Start
+from modbp.backprop.rules.options import Output
 from modbp.errors import (
     InputError,
     check_number,
@@ -92,7 +92,7 @@ def _is_whole(value):
 
 @named
 def smoothgrad(
-    samples: int = 50, noise: float = 0.15, seed: int = 0, start: Start = "one"
+    samples: int = 50, noise: float = 0.15, seed: int = 0, output: Output = "one"
 ) -> Averaged:
     """SmoothGrad: the gradient, averaged over noisy copies of the input.
 
@@ -119,7 +119,7 @@ def smoothgrad(
             draw = torch.randn(x.shape[1:], generator=generator, dtype=torch.float64)
             yield 1 / samples, x + size * draw.to(x)
 
-    base = gradient(start)
+    base = gradient(output)
     return Averaged("smoothgrad", base, points, samples, reduction="max-abs")
 
 
@@ -140,7 +140,7 @@ def integrated_gradients(
     steps: int = 50,
     baseline: float | torch.Tensor = 0.0,
     quadrature: str = "gauss-legendre",
-    start: Start = "one",
+    output: Output = "one",
 ) -> Averaged:
     """Integrated gradients: the gradient along the straight line from a baseline.
 
@@ -181,5 +181,5 @@ def integrated_gradients(
         for place, weight in zip(places.tolist(), weights.tolist(), strict=True):
             yield weight, x - (1 - place) * way
 
-    base = gradient(start)
+    base = gradient(output)
     return Averaged("integrated-gradients", base, points, steps, factor=difference)

@@ -28,7 +28,7 @@ def _method(name, frame, maxpool, relu, **more):
         **more,
     }
     table = {kind: rule for kind, rule in table.items() if rule is not None}
-    return Method(name, table, start="one", frame=frame)
+    return Method(name, table, output="one", frame=frame)
 
 
 @named

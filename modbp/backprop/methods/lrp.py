@@ -7,7 +7,7 @@ all of them a gate is a constant, and so are mean and variance in a layer norm.
 from modbp.backprop import rules
 from modbp.backprop.methods.method import Method, is_rule
 from modbp.backprop.methods.named import named
-from modbp.backprop.rules.options import Bias, First, Rule, Start
+from modbp.backprop.rules.options import Bias, First, Output, Rule
 from modbp.errors import check_option, unknown_name
 
 __all__ = ["contrastive_lrp", "dtd", "excitation_bp", "lrp_a1b0", "lrp_a2b1"]
@@ -19,7 +19,7 @@ CMP_EPSILON = 1e-10
 _FIRST = {"box": rules.Box, "wsquare": rules.WSquare, "flat": rules.Flat}
 
 
-def _lrp(name, linear, start, first=None, addition=None, relu=None, **kinds):
+def _lrp(name, linear, output, first=None, addition=None, relu=None, **kinds):
     """Return a method that propagates relevance by contribution."""
     if isinstance(first, str):
         if first not in _FIRST:
@@ -38,12 +38,12 @@ def _lrp(name, linear, start, first=None, addition=None, relu=None, **kinds):
         "add": addition,
         **kinds,
     }
-    return Method(name, table, first=first, start=start)
+    return Method(name, table, first=first, output=output)
 
 
 @named
 def lrp_z(
-    bias: Bias = rules.BIAS, first: First = None, start: Start = "logit"
+    bias: Bias = rules.BIAS, first: First = None, output: Output = "logit"
 ) -> Method:
     """LRP-z: relevance in proportion to signed contributions.
 
@@ -53,13 +53,13 @@ def lrp_z(
     >>> modbp.explain(net, x, "lrp-z", 0)
     tensor([[-4., -4.]], dtype=torch.float64)
     """
-    return _lrp("lrp-z", rules.Epsilon(0.0, bias), start, first)
+    return _lrp("lrp-z", rules.Epsilon(0.0, bias), output, first)
 
 
 @named
 def lrp_eps(
     epsilon: float = rules.EPSILON, bias: Bias = rules.BIAS, first: First = None,
-    start: Start = "logit",
+    output: Output = "logit",
 ) -> Method:  # fmt: skip
     """LRP-ε: LRP-z with a denominator that is kept away from zero.
 
@@ -69,13 +69,13 @@ def lrp_eps(
     >>> modbp.explain(net, x, modbp.methods.get("lrp-eps", epsilon=1), 0)
     tensor([[-2.8444, -2.8444]], dtype=torch.float64)
     """
-    return _lrp("lrp-eps", rules.Epsilon(epsilon, bias), start, first)
+    return _lrp("lrp-eps", rules.Epsilon(epsilon, bias), output, first)
 
 
 @named
 def lrp_a1b0(
     bias: Bias = rules.BIAS, stabilizer: float = 0.0, first: First = None,
-    start: Start = "logit", addition: Rule | None = None,
+    output: Output = "logit", addition: Rule | None = None,
 ) -> Method:  # fmt: skip
     """LRP-α1β0: only positive contributions count.
 
@@ -87,13 +87,13 @@ def lrp_a1b0(
     tensor([[2., 2.]], dtype=torch.float64)
     """
     rule = rules.AlphaBeta(1, 0, bias, stabilizer)
-    return _lrp("lrp-a1b0", rule, start, first, addition)
+    return _lrp("lrp-a1b0", rule, output, first, addition)
 
 
 @named
 def lrp_a2b1(
     bias: Bias = rules.BIAS, stabilizer: float = 0.0, first: First = None,
-    start: Start = "logit", addition: Rule | None = None,
+    output: Output = "logit", addition: Rule | None = None,
 ) -> Method:  # fmt: skip
     """LRP-α2β1: positive contributions count twice, negative ones once.
 
@@ -105,13 +105,13 @@ def lrp_a2b1(
     tensor([[8., 8.]], dtype=torch.float64)
     """
     rule = rules.AlphaBeta(2, 1, bias, stabilizer)
-    return _lrp("lrp-a2b1", rule, start, first, addition)
+    return _lrp("lrp-a2b1", rule, output, first, addition)
 
 
 @named
 def lrp_a5b4(
     bias: Bias = rules.BIAS, stabilizer: float = 0.0, first: First = None,
-    start: Start = "logit", addition: Rule | None = None,
+    output: Output = "logit", addition: Rule | None = None,
 ) -> Method:  # fmt: skip
     """LRP-α5β4: positive contributions count five times, negative ones four times.
 
@@ -122,11 +122,11 @@ def lrp_a5b4(
     tensor([[50., 50.]], dtype=torch.float64)
     """
     rule = rules.AlphaBeta(5, 4, bias, stabilizer)
-    return _lrp("lrp-a5b4", rule, start, first, addition)
+    return _lrp("lrp-a5b4", rule, output, first, addition)
 
 
 @named
-def excitation_bp(start: Start = "one") -> Method:
+def excitation_bp(output: Output = "one") -> Method:
     """Excitation backprop: a winning probability, handed down by positive weights.
 
     Equation: ``r_in = a ⊙ W⁺ᵀ(r / W⁺a)``. Source: :cite:t:`zhang2018excitation`. Needs
@@ -135,13 +135,13 @@ def excitation_bp(start: Start = "one") -> Method:
     >>> modbp.explain(net, x, "excitation-bp", 1)
     tensor([[0.5000, 0.5000]], dtype=torch.float64)
     """
-    return _lrp("excitation-bp", rules.Excitation(), start)
+    return _lrp("excitation-bp", rules.Excitation(), output)
 
 
 @named
 def lrp_gamma(
     gamma: float = rules.GAMMA, bias: Bias = rules.BIAS, stabilizer: float = 0.0,
-    split: bool = True, first: First = None, start: Start = "logit",
+    split: bool = True, first: First = None, output: Output = "logit",
 ) -> Method:  # fmt: skip
     """LRP-γ: positive contributions count a little more.
 
@@ -153,13 +153,13 @@ def lrp_gamma(
     tensor([[-4., -4.]], dtype=torch.float64)
     """
     rule = rules.Gamma(gamma, bias, stabilizer, split)
-    return _lrp("lrp-gamma", rule, start, first)
+    return _lrp("lrp-gamma", rule, output, first)
 
 
 @named
 def dtd(
     first: First = "box", bias: Bias = rules.BIAS, stabilizer: float = 0.0,
-    start: Start = "logit", addition: Rule | None = None,
+    output: Output = "logit", addition: Rule | None = None,
 ) -> Method:  # fmt: skip
     """Deep Taylor decomposition: z^B for pixels, z⁺ above, nothing to what is off.
 
@@ -172,13 +172,13 @@ def dtd(
     tensor([[1., 1.]], dtype=torch.float64)
     """
     rule = rules.AlphaBeta(1, 0, bias, stabilizer)
-    return _lrp("dtd", rule, start, first, addition, relu=rules.ReLUMask())
+    return _lrp("dtd", rule, output, first, addition, relu=rules.ReLUMask())
 
 
 @named
 def contrastive_lrp(
     bias: Bias = rules.BIAS, stabilizer: float = 0.0, first: First = None,
-    start: Start = "contrast",
+    output: Output = "contrast",
 ) -> Method:  # fmt: skip
     """Contrastive LRP: LRP-α1β0 for one class, against all others.
 
@@ -190,13 +190,13 @@ def contrastive_lrp(
     tensor([[2., 2.]], dtype=torch.float64)
     """
     rule = rules.AlphaBeta(1, 0, bias, stabilizer)
-    return _lrp("contrastive-lrp", rule, start, first)
+    return _lrp("contrastive-lrp", rule, output, first)
 
 
 @named
 def lrp_cmp_a1b0(
     epsilon: float = CMP_EPSILON, bias: Bias = rules.BIAS, stabilizer: float = 0.0,
-    first: First = None, start: Start = "logit", addition: Rule | None = None,
+    first: First = None, output: Output = "logit", addition: Rule | None = None,
 ) -> Method:  # fmt: skip
     """LRP-CMP α1β0: the ε-rule in dense layers, α1β0 in convolutions.
 
@@ -208,13 +208,13 @@ def lrp_cmp_a1b0(
     tensor([[-4.0000, -4.0000]], dtype=torch.float64)
     """
     rule, dense = rules.AlphaBeta(1, 0, bias, stabilizer), rules.Epsilon(epsilon, bias)
-    return _lrp("lrp-cmp-a1b0", rule, start, first, addition, dense=dense)
+    return _lrp("lrp-cmp-a1b0", rule, output, first, addition, dense=dense)
 
 
 @named
 def lrp_cmp_a2b1(
     epsilon: float = CMP_EPSILON, bias: Bias = rules.BIAS, stabilizer: float = 0.0,
-    first: First = None, start: Start = "logit", addition: Rule | None = None,
+    first: First = None, output: Output = "logit", addition: Rule | None = None,
 ) -> Method:  # fmt: skip
     """LRP-CMP α2β1: the ε-rule in dense layers, α2β1 in convolutions.
 
@@ -226,13 +226,13 @@ def lrp_cmp_a2b1(
     tensor([[-4.0000, -4.0000]], dtype=torch.float64)
     """
     rule, dense = rules.AlphaBeta(2, 1, bias, stabilizer), rules.Epsilon(epsilon, bias)
-    return _lrp("lrp-cmp-a2b1", rule, start, first, addition, dense=dense)
+    return _lrp("lrp-cmp-a2b1", rule, output, first, addition, dense=dense)
 
 
 @named
 def lrp_eps_plus(
     epsilon: float = rules.EPSILON, bias: Bias = rules.BIAS, stabilizer: float = 0.0,
-    first: First = None, start: Start = "logit",
+    first: First = None, output: Output = "logit",
 ) -> Method:  # fmt: skip
     """LRP-ε-plus: the ε-rule in dense layers, z⁺ in convolutions.
 
@@ -244,13 +244,13 @@ def lrp_eps_plus(
     tensor([[-4.0000, -4.0000]], dtype=torch.float64)
     """
     rule, dense = rules.AlphaBeta(1, 0, bias, stabilizer), rules.Epsilon(epsilon, bias)
-    return _lrp("lrp-eps-plus", rule, start, first, dense=dense)
+    return _lrp("lrp-eps-plus", rule, output, first, dense=dense)
 
 
 @named
 def lrp_eps_gamma_box(
     epsilon: float = rules.EPSILON, gamma: float = rules.GAMMA, bias: Bias = rules.BIAS,
-    stabilizer: float = 0.0, first: First = "box", start: Start = "logit",
+    stabilizer: float = 0.0, first: First = "box", output: Output = "logit",
 ) -> Method:  # fmt: skip
     """LRP-ε-γ-box: ε-rule in dense layers, γ-rule in convolutions, z^B at the pixels.
 
@@ -263,4 +263,4 @@ def lrp_eps_gamma_box(
     tensor([[-2.0000, -2.0000]], dtype=torch.float64)
     """
     rule, dense = rules.Gamma(gamma, bias, stabilizer), rules.Epsilon(epsilon, bias)
-    return _lrp("lrp-eps-gamma-box", rule, start, first, dense=dense)
+    return _lrp("lrp-eps-gamma-box", rule, output, first, dense=dense)

@@ -8,7 +8,7 @@ import torch
 
 from modbp.backprop import rules
 from modbp.backprop.checks import check_layer
-from modbp.backprop.rules.options import Rule, Start
+from modbp.backprop.rules.options import Output, Rule
 from modbp.errors import (
     InputError,
     MethodError,
@@ -30,7 +30,7 @@ _LINEAR = ("conv", "dense", "norm")
 _KINDS = (*_LINEAR, "linear", "scale", "relu", "activation", "layernorm", "gate")
 _KINDS += ("avgpool", "add", "detach", "other", *_STRUCTURE)
 _FIRST = object()  # where the rule for pixels stands, which is not in the table
-_STARTS, _REDUCTIONS = get_args(Start), ("sum", "max-abs")
+_OUTPUTS, _REDUCTIONS = get_args(Output), ("sum", "max-abs")
 
 
 @dataclass(frozen=True)
@@ -91,7 +91,7 @@ class Method:
         A layer goes by its name in the chain; ``("conv1", "conv3")`` is the range of
         all layers with weights from the one to the other, in order of execution.
     first : The rule of linear layers that read the network's input.
-    start : {"logit", "one", "contrast"}
+    output : {"logit", "one", "contrast"}
         The relevance of the explained logit: its value, or one; or its value against
         equal shares of minus it at all others.
     times_input : Whether the result at the input is multiplied by the input.
@@ -108,7 +108,7 @@ class Method:
     name: str
     rules: Mapping[str | tuple[str, str], Rule]
     first: Rule | None = None
-    start: str = "logit"
+    output: str = "logit"
     times_input: bool = False
     reduction: str = "sum"
     frame: object = Activations()
@@ -118,8 +118,8 @@ class Method:
         check_option("name", self.name, lambda n: n and isinstance(n, str), "name it.")
         check_flag("times_input", self.times_input)
         check_flag("derivative", self.derivative)
-        starts = f"choose among {', '.join(_STARTS)}."
-        check_option("start", self.start, _STARTS.__contains__, starts)
+        outputs = f"choose among {', '.join(_OUTPUTS)}."
+        check_option("output", self.output, _OUTPUTS.__contains__, outputs)
         reductions = "choose 'sum' or 'max-abs'."
         check_option("reduction", self.reduction, _REDUCTIONS.__contains__, reductions)
         is_mapping = isinstance(self.rules, Mapping)
@@ -150,21 +150,21 @@ class Method:
         torch.Tensor : ``[N, C]``.
         """
         value = logits.gather(1, target)
-        if self.start == "one":
+        if self.output == "one":
             value = torch.ones_like(value)
         r = torch.zeros_like(logits)
-        if self.start == "contrast":
+        if self.output == "contrast":
             others = logits.shape[1] - 1
             if not others:
                 raise InputError(
                     f"method {self.name!r} sets one class against the others, but the "
-                    "network has a single logit. Choose start='logit'."
+                    "network has a single logit. Choose output='logit'."
                 )
             r = r - value / others
         return r.scatter(1, target, value)
 
     def __str__(self):
-        lines = [f"{self.name}: start {self.start}, reduction {self.reduction}"]
+        lines = [f"{self.name}: output {self.output}, reduction {self.reduction}"]
         table = {_label(where): rule for where, rule in self.rules.items()}
         lines += [f"  {where:<9} {table[where]}" for where in sorted(table)]
         if self.first is not None:

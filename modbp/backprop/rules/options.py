@@ -9,7 +9,7 @@ from modbp.errors import check_option
 
 __all__ = ["BIAS"]
 
-Start = Literal["logit", "one", "contrast"]
+Output = Literal["logit", "one", "contrast"]
 Bias = Literal["denominator", "unit", "ignore"]
 Rule = Callable
 First = str | Rule | None
@@ -21,7 +21,7 @@ BIAS = "denominator"
 _WORDS = {
     "alpha": "With ``alpha − beta = 1``.",
     "beta": "At least 0.",
-    "start": "Relevance of the explained logit: its value, 'logit'; 'one'; or, by "
+    "output": "Relevance of the explained logit: its value, 'logit'; 'one'; or, by "
     "'contrast', the value against equal shares of minus it at all others.",
     "bias": 'What becomes of the bias: in the "denominator", a "unit" of its own, or '
     '"ignore"; see :class:`modbp.rules.AlphaBeta`.',

@@ -26,7 +26,7 @@ def accuracy() -> float:
 
 def _maps(net, method, target):
     """Return maps of one value per pixel, ``[N, height, width]``."""
-    method = methods.get(method, start="one")
+    method = methods.get(method, output="one")
     r = Chain(net, data.images(COUNT).x, method).explain(target)
     return figures.reduce(r, method)
 

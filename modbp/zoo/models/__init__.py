@@ -14,12 +14,12 @@ from modbp.errors import (
     check_option,
     unknown_name,
 )
-from modbp.zoo.models import architectures
-from modbp.zoo.models.weights import SHIPPED, load, provenance, rounded, save
+from modbp.zoo.models import architectures, shipped
+from modbp.zoo.models.weights import SHIPPED, fill, load, provenance, rounded, save
 from modbp.zoo.vision import classifier, load_torchvision
 
-__all__ = ["SHIPPED", "build", "cifar10", "dense", "finished", "load", "names"]
-__all__ += ["provenance", "resnet50", "rounded", "save", "vgg16"]
+__all__ = ["SHIPPED", "available", "build", "cifar10", "dense", "finished", "load"]
+__all__ += ["names", "provenance", "resnet50", "rounded", "save", "vgg16"]
 
 _NAMES = ("cifar10", "resnet50", "vgg16")
 
@@ -37,6 +37,36 @@ def names() -> list[str]:
     ['cifar10', 'resnet50', 'vgg16']
     """
     return list(_NAMES)
+
+
+def available(name: str) -> bool:
+    """Return whether the trained weights of a network can be had on this machine.
+
+    Those of ``cifar10`` are in the package, the others in a clone of the repository, or
+    they are fetched, once, as soon as there is an address.
+
+    Parameters
+    ----------
+    name : one of `names()`
+
+    Returns
+    -------
+    bool: if not, the network's own function says why, and what to do
+
+    Raises
+    ------
+    UnknownName: if there is no such network.
+
+    Examples
+    --------
+    >>> modbp.models.available("cifar10")
+    True
+    """
+    _check_name(name)
+    try:
+        return shipped.find(name).is_file()
+    except WeightsError:
+        return False
 
 
 def build(name: str, seed: int = 0, *, training: bool = False) -> nn.Module:
@@ -65,8 +95,7 @@ def build(name: str, seed: int = 0, *, training: bool = False) -> nn.Module:
     >>> modbp.models.build("cifar10", seed=1).fc6
     Linear(in_features=1024, out_features=10, bias=True)
     """
-    if not isinstance(name, str) or name not in _NAMES:
-        raise unknown_name("network", name, _NAMES)
+    _check_name(name)
     is_whole = isinstance(seed, Integral) and not isinstance(seed, bool)
     remedy = "give a whole number from 0 to 2³² − 1."
     check_option("seed", seed, lambda n: is_whole and 0 <= n < 2**32, remedy)
@@ -75,6 +104,11 @@ def build(name: str, seed: int = 0, *, training: bool = False) -> nn.Module:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         return getattr(architectures, name)(**options).eval()
+
+
+def _check_name(name):
+    if not isinstance(name, str) or name not in _NAMES:
+        raise unknown_name("network", name, _NAMES)
 
 
 def finished(name, net):
@@ -183,9 +217,10 @@ def resnet50(weights: str | PathLike | None = "cifar10") -> nn.Module:
 
 def _trained(name, weights):
     net = build(name)
-    if weights is not None:
-        ours = isinstance(weights, str) and weights == "cifar10"
-        load(net, SHIPPED / f"{name}.safetensors" if ours else weights)
+    if isinstance(weights, str) and weights == "cifar10":
+        fill(net, shipped.read(name), f"the trained weights of {name}")
+    elif weights is not None:
+        load(net, weights)
     return net
 
 

@@ -12,7 +12,8 @@ from torch import nn
 from modbp.errors import WeightsError, check_option
 from modbp.files import fingerprint, write_bytes, write_json
 
-__all__ = ["SHIPPED", "load", "provenance", "rounded", "save", "weights_fingerprint"]
+__all__ = ["SHIPPED", "fill", "load", "provenance", "rounded", "save"]
+__all__ += ["weights_fingerprint"]
 
 SHIPPED = Path(__file__).parents[1] / "weights"
 
@@ -128,23 +129,28 @@ def load(net: nn.Module, path: str | PathLike) -> None:
             f"{path}: the checksum differs from the one in its JSON file, so one of "
             "the two is damaged or from elsewhere. Restore both files together."
         )
+    fill(net, content, path)
+
+
+def fill(net, content, name):
+    """Fill a network with the content of a weights file, if names and shapes fit."""
     try:
         state = safetensors.torch.load(content)
     except safetensors.SafetensorError as error:
         raise WeightsError(
-            f"{path}: not a safetensors file ({error}). Restore it, or train again."
+            f"{name}: not a safetensors file ({error}). Restore it, or train again."
         ) from None
     wanted = {key: tuple(value.shape) for key, value in net.state_dict().items()}
     found = {key: tuple(value.shape) for key, value in state.items()}
     for key in [*wanted, *found]:
         if wanted.get(key) != found.get(key):
             raise WeightsError(
-                f"{path}: layer entry {key!r} has shape {found.get(key, 'absent')}, "
+                f"{name}: layer entry {key!r} has shape {found.get(key, 'absent')}, "
                 f"the network's has {wanted.get(key, 'absent')}. These weights belong "
                 "to another network; build that one, or train this one."
             )
     if not all(value.isfinite().all() for value in state.values()):
-        raise WeightsError(f"{path}: holds values that are not finite. Train again.")
+        raise WeightsError(f"{name}: holds values that are not finite. Train again.")
     net.load_state_dict(state)
 
 

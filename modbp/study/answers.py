@@ -1,0 +1,49 @@
+"""What the stored results answer, in few words: which methods change with the class."""
+
+from collections.abc import Mapping
+
+from modbp.errors import check_option
+from modbp.study import experiments
+
+__all__ = ["by_answer", "kept"]
+
+# From how much of the way between unrelated and equal maps on a method does not listen,
+# and up to how much it does.
+DEAF, LISTENS = 0.9, 0.5
+
+
+def kept(found: Mapping, kind: str = "corrected") -> float:
+    """Return where maps of another class lie between unrelated maps, 0, and equal, 1.
+
+    >>> from modbp.study import answers, experiments
+    >>> found = experiments.read("random-logit/vgg16")["results"]
+    >>> round(answers.kept(found["lrp-a1b0"]), 3)
+    1.0
+
+    Parameters
+    ----------
+    found : what a stored result of random logits has of one method
+    kind : "corrected" or "ssim", the settings of the similarity
+    """
+    known = kind in ("corrected", "ssim")
+    check_option("kind", kind, lambda _: known, "choose 'corrected' or 'ssim'.")
+    floor = found["floor"][kind]["median"]
+    return (found["stages"]["random logit"][kind]["median"] - floor) / (1 - floor)
+
+
+def by_answer() -> dict[str, dict[str, list[float]]]:
+    """Return what each method keeps on the book's networks, sorted into three groups.
+
+    "ignores" the class on every network, "listens" on every one, or "depends" on which
+    it is. Each group holds methods with one number per network that was measured.
+    """
+    found = experiments.stored("random-logit").values()
+    names = dict.fromkeys(name for entry in found for name in entry["results"])
+    groups = {"ignores": {}, "depends": {}, "listens": {}}
+    for name in names:
+        each = [entry["results"].get(name) for entry in found]
+        shares = [kept(cell) for cell in each if cell]
+        deaf, listens = min(shares) >= DEAF, max(shares) <= LISTENS
+        group = "ignores" if deaf else "listens" if listens else "depends"
+        groups[group][name] = shares
+    return groups
