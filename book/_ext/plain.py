@@ -338,7 +338,8 @@ def entry(env, page, file):
     first = next(env.get_doctree(page).findall(nodes.paragraph), None)
     asked = first is not None and isinstance(first[0], nodes.emphasis)
     question = f"<br>*{' '.join(first[0].astext().split())}*" if asked else ""
-    return f"* {number}[{escape(env.titles[page].astext())}]({file}){question}"
+    # In the link: at the beginning of a line it would make another list.
+    return f"* [{number}{escape(env.titles[page].astext())}]({file}){question}"
 
 
 def write_start(app, error):
