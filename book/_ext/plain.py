@@ -101,7 +101,7 @@ class Frame:
     def __init__(self, facts):
         """Read the attributes of its place."""
         self.tells = "modbp-telling" in facts.get("class", "").split()
-        self.first, self.alt, self.address = "hidden" not in facts, "", ""
+        self.alt, self.address = "", ""
         self.caption, self.said = "", False  # what was chosen for it
 
 
@@ -160,12 +160,14 @@ def unmoving(text, drawn):
     """
     tell = [picture for picture in Frames(text).found if picture.tells]
     still = [(png(each.address), each.alt) for each in tell if each.address]
+    captions = {each.alt: " ".join(each.caption.split()) for each in tell}
+    said = []
     for pixels, alt in drawn or still:
         pair = {"image/png": pixels, "text/plain": alt}
         yield shown(pair, {"image/png": {"alt": alt}})
-    said = " – then ".join(" ".join(each.caption.split()) for each in tell)
-    forms = {"text/markdown": f"{escape(said)}. *{MOVES}*", "text/plain": MOVES}
-    yield shown(forms, {})
+        said += [captions.get(alt, alt)]
+    line = f"{escape(' – then '.join(said))}. *{MOVES}*"
+    yield shown({"text/markdown": line, "text/plain": MOVES}, {})
 
 
 def plain_links(text, notebooks):
@@ -354,7 +356,8 @@ def entry(env, page, file):
     first = next(env.get_doctree(page).findall(nodes.paragraph), None)
     asked = first is not None and isinstance(first[0], nodes.emphasis)
     question = f"<br>*{' '.join(first[0].astext().split())}*" if asked else ""
-    return f"* {number}[{escape(env.titles[page].astext())}]({file}){question}"
+    # In the link: at the beginning of a line it would make another list.
+    return f"* [{number}{escape(env.titles[page].astext())}]({file}){question}"
 
 
 def write_start(app, error):

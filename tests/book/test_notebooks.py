@@ -537,20 +537,23 @@ def test_an_interactive_picture_becomes_the_pictures_that_tell_most(small):
     assert line.data["text/markdown"].startswith("p – then r. *On its page")
 
 
-def test_of_drawings_that_move_the_first_is_a_picture_and_paper_is_left_out(small):
+def test_of_drawings_that_move_the_stills_are_pictures_and_paper_is_left_out(small):
     from plain import outputs
 
     page = '<div class="modbp-frames"><div class="modbp-frame modbp-telling" hidden>'
-    page += '<div role="img" aria-label="Dot p"><svg></svg></div></div>'
-    page += '<div class="modbp-frame"><div aria-label="Dot q"><svg></svg></div></div>'
-    forms = {"text/html": page, "image/png": "UE5H", "application/pdf": "PDF"}
-    still = {**forms, "text/html": '<div class="modbp-figure"><svg></svg></div>'}
-    two = [nbformat.v4.new_output("execute_result", f) for f in (forms, still)]
-    cell = nbformat.v4.new_code_cell(outputs=two)
+    page += '<p>Depth: 1</p><div role="img" aria-label="Dot &lt;p"><svg></svg></div>'
+    page += '</div><div class="modbp-frame"><p>Depth: 2</p><svg></svg></div></div>'
+    forms = {"text/html": page, "application/pdf": "PDF"}
+    kept = {"text/html": {"telling": [["UE5H", "Dot <p"]]}}
+    moves = nbformat.v4.new_output("display_data", forms, metadata=kept)
+    forms = {"text/html": '<div class="modbp-figure"><svg></svg></div>'}
+    forms |= {"image/png": "UE5H", "application/pdf": "PDF"}
+    still = nbformat.v4.new_output("display_data", forms)
+    cell = nbformat.v4.new_code_cell(outputs=[moves, still])
     cell.metadata["mystnb"] = {"image": {"alt": "One\n line."}}
     moving, line, drawing = outputs(cell, {})
-    assert moving.data == {"image/png": "UE5H", "text/plain": "Dot q"}
-    assert "has controls" in line.data["text/markdown"]
+    assert moving.data == {"image/png": "UE5H", "text/plain": "Dot <p"}
+    assert line.data["text/markdown"].startswith("Depth: 1. *On its page")
     assert drawing.data == {"image/png": "UE5H"}
     assert drawing.metadata["image/png"]["alt"] == "One line."
 
