@@ -16,6 +16,7 @@ from urllib.parse import quote, unquote_to_bytes
 
 import nbformat
 from docutils import nodes
+from edition import is_students
 from jupyter_cache import get_cache
 from myst_nb.core.utils import coalesce_streams
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
@@ -23,6 +24,7 @@ from PIL import Image
 from prose import Prose, escape, is_cell
 from sphinx import addnodes
 from sphinx.util import logging
+from sphinx_exercise.utils import get_node_number
 
 LOG = logging.getLogger(__name__)
 ROOT = Path(__file__).resolve().parents[2]
@@ -52,7 +54,7 @@ else:
     )"""
 HERE = "(`python3 noxfile.py notebooks` makes that file), then restart the kernel."
 THERE = "and restart the kernel."
-MOVES = "*On its page this picture has controls; run the cell to have them here.*"
+MOVES = "On its page this picture has controls; run the cell to have them here."
 
 RESTORE = """\
 ## How to use the notebooks
@@ -93,27 +95,44 @@ def check(config):
 # Outputs.
 
 
-class Telling(HTMLParser):
-    """The pictures of `modbp.widgets.frames` that tell most, with what they show."""
+class Frame:
+    """One picture of `modbp.widgets.frames`: what it shows, and where from."""
+
+    def __init__(self, facts):
+        """Read the attributes of its place."""
+        self.tells = "modbp-telling" in facts.get("class", "").split()
+        self.alt, self.address = "", ""
+        self.caption, self.said = "", False  # what was chosen for it
+
+
+class Frames(HTMLParser):
+    """The pictures of `modbp.widgets.frames`."""
 
     def __init__(self, text):
         """Read HTML."""
         super().__init__()
-        self.found, self.depth, self.caption = [], 0, None
+        self.found = []
         self.feed(text)
 
     def handle_starttag(self, tag, attrs):
-        """Take pictures where one is that tells."""
-        facts = dict(attrs)
-        if tag == "div":
-            telling = "modbp-telling" in (facts.get("class") or "").split()
-            self.depth += bool(self.depth or telling)
-        elif self.depth and tag == "img":
-            self.found.append((facts.get("src", ""), facts.get("alt", "")))
+        """Take a place, and the first description and picture in it."""
+        facts = {key: value or "" for key, value in attrs}
+        if "modbp-frame" in facts.get("class", "").split():
+            self.found.append(Frame(facts))
+        elif self.found:
+            frame = self.found[-1]
+            frame.alt = frame.alt or facts.get("alt") or facts.get("aria-label", "")
+            frame.address = frame.address or facts.get("src", "") * (tag == "img")
+
+    def handle_data(self, data):
+        """Take what stands above a picture."""
+        if self.found and not self.found[-1].said:
+            self.found[-1].caption += data
 
     def handle_endtag(self, tag):
-        """Leave a picture."""
-        self.depth -= bool(self.depth and tag == "div")
+        """Stop at the end of the caption."""
+        if self.found and tag == "p":
+            self.found[-1].said = True
 
 
 def png(address):
@@ -134,12 +153,21 @@ def shown(data, facts):
     return new_output("display_data", data=data, metadata=facts)
 
 
-def unmoving(text):
-    """Return an interactive picture as still ones, and the line that says so."""
-    for address, alt in Telling(text).found:
-        picture = {"image/png": png(address), "text/plain": alt}
-        yield shown(picture, {"image/png": {"alt": alt}})
-    yield shown({"text/markdown": MOVES, "text/plain": MOVES.strip("*")}, {})
+def unmoving(text, drawn):
+    """Yield an interactive picture as still ones, and the line that says so.
+
+    They are those that tell most: drawn for this, or as they are on the page.
+    """
+    tell = [picture for picture in Frames(text).found if picture.tells]
+    still = [(png(each.address), each.alt) for each in tell if each.address]
+    captions = {each.alt: " ".join(each.caption.split()) for each in tell}
+    said = []
+    for pixels, alt in drawn or still:
+        pair = {"image/png": pixels, "text/plain": alt}
+        yield shown(pair, {"image/png": {"alt": alt}})
+        said += [captions.get(alt, alt)]
+    line = f"{escape(' – then '.join(said))}. *{MOVES}*"
+    yield shown({"text/markdown": line, "text/plain": MOVES}, {})
 
 
 def plain_links(text, notebooks):
@@ -167,10 +195,13 @@ def outputs(cell, notebooks):
             continue  # kept for the text, which has it
         page = data.get("text/html", "")
         if "modbp-frames" in page:
-            yield from unmoving(page)
+            facts = output.metadata.get("text/html", {})
+            yield from unmoving(page, facts.get("telling"))
             continue
+        data.pop("application/pdf", None)  # for paper
+        if "text/markdown" in data or "image/png" in data:
+            data.pop("text/html", None)  # for the page: links, themes, controls
         if "text/markdown" in data:
-            data.pop("text/html", None)
             data["text/markdown"] = plain_links(data["text/markdown"], notebooks)
         if alt and "image/png" in data:
             output.metadata["image/png"] = {
@@ -210,6 +241,8 @@ def code(cell, shut, notebooks):
     facts = {key: v for key, v in cell.metadata.items() if key in ("tags", "check")}
     if folded:
         facts["jupyter"] = folded
+    if isinstance(shut, str):
+        facts["solution"] = shut
     count, found = cell.execution_count, list(outputs(cell, notebooks))
     return new_code_cell(
         cell.source, metadata=facts, execution_count=count, outputs=found
@@ -219,6 +252,8 @@ def code(cell, shut, notebooks):
 def text(parts, prose):
     """Return a cell of text with its pictures."""
     cell = new_markdown_cell("\n\n".join(filter(None, parts)))
+    if label := getattr(parts[0], "label", None):
+        cell.metadata["solution"] = label
     for name, path in prose.files.items():
         kind = (
             f"image/{path.suffix[1:].replace('jpg', 'jpeg').replace('svg', 'svg+xml')}"
@@ -252,6 +287,24 @@ def cells(app, doctree, name, notebooks):
         # What the page leaves out comes at once: below may be a solution, or the end.
         while waiting and waiting[0] not in on_page:
             yield code(source[waiting.pop(0)], True, notebooks)
+    yield from sources(prose)
+
+
+def sources(prose):
+    """Yield the list of what is cited, if anything is."""
+    if prose.cited:
+        lines = sorted(f"* {escape(each)}" for each in prose.cited)
+        yield new_markdown_cell("## References\n\n" + "\n".join(lines))
+
+
+def exercises(app, name):
+    """Return the numbers of a page's exercises by their labels."""
+    registry = getattr(app.env, "sphinx_exercise_registry", {})
+    return {
+        label: get_node_number(app, facts["node"], "exercise")
+        for label, facts in registry.items()
+        if facts["docname"] == name and facts["type"] == "exercise"
+    }
 
 
 def save(app, name, made):
@@ -261,6 +314,8 @@ def save(app, name, made):
         cell.id = f"cell-{number}"  # a name by chance would differ in every build
     kernel = {"display_name": "Python 3", "language": "python", "name": "python3"}
     facts = {"kernelspec": kernel, "language_info": {"name": "python"}}
+    facts["title"] = app.env.titles[name].astext()
+    facts["exercises"] = exercises(app, name)
     folder = Path(app.outdir).parent / "notebooks"
     folder.mkdir(parents=True, exist_ok=True)
     notebook = new_notebook(cells=first, metadata=facts)
@@ -301,7 +356,8 @@ def entry(env, page, file):
     first = next(env.get_doctree(page).findall(nodes.paragraph), None)
     asked = first is not None and isinstance(first[0], nodes.emphasis)
     question = f"<br>*{' '.join(first[0].astext().split())}*" if asked else ""
-    return f"* {number}[{escape(env.titles[page].astext())}]({file}){question}"
+    # In the link: at the beginning of a line it would make another list.
+    return f"* [{number}{escape(env.titles[page].astext())}]({file}){question}"
 
 
 def write_start(app, error):
@@ -355,10 +411,11 @@ def offer_launch(app, pagename, templatename, context, doctree):
 
 def setup(app):
     """Connect the functions above to Sphinx."""
-    app.connect("doctree-resolved", write_notebook, priority=900)
+    if not is_students():  # theirs are made of the others
+        app.connect("doctree-resolved", write_notebook, priority=900)
+        app.connect("build-finished", write_start)
     # Below 501, where the theme decides what its download menu offers.
     app.connect("html-page-context", offer_notebook, priority=400)
     # Above it, where the list of buttons is there.
     app.connect("html-page-context", offer_launch, priority=600)
-    app.connect("build-finished", write_start)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

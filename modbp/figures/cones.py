@@ -95,7 +95,11 @@ def _arrows(panel, ends):
         # Exactly from the origin to the tip, so that the picture can be measured.
         arrow |= {"shrinkA": 0, "shrinkB": 0}
         panel.annotate("", (x, y), (0, 0), arrowprops=arrow)
-        panel.annotate(f"{j + 1}", (1.09 * x, 1.09 * y), color=colour, ha="center")
+        length = np.hypot(x, y) or 1  # seen from its end it has none
+        panel.annotate(
+            f"{j + 1}", (x, y), (8 * x / length, 8 * y / length), color=colour,
+            textcoords="offset points", ha="center", va="center",
+        )  # fmt: skip
 
 
 def cone_in_space(
@@ -148,7 +152,11 @@ def cone_in_space(
         for k, axis in enumerate(np.eye(3), 1):
             x, y = seen @ axis
             panel.plot([0, 1.12 * x], [0, 1.12 * y], color=_GREY, linewidth=0.8)
-            panel.annotate(f"input {k}", (1.2 * x, 1.2 * y), ha="center", color=_GREY)
+            side, va = (-3, "top") if y < 0 else (3, "bottom")
+            panel.annotate(
+                f"input {k}", (1.25 * x, 1.25 * y), (0, side), color=_GREY, va=va,
+                ha="center", textcoords="offset points",
+            )  # fmt: skip
         for pair in combinations(np.eye(3), 2):
             panel.plot(*(seen @ _arc(*pair)), color=_GREY, linewidth=0.6, linestyle=":")
         # By Carathéodory a cone is the union of those that three of its columns span.

@@ -16,7 +16,7 @@ from modbp.errors import (
     unknown_name,
 )
 from modbp.figures.drawing import Drawing, drawn, legend, note
-from modbp.figures.labels import name_ends
+from modbp.figures.labels import name_ends, power, room
 from modbp.measures.csc import BINS, CSCResult
 from modbp.measures.similarity import random_floor
 
@@ -27,7 +27,6 @@ _SHADES = ("#d6dfea", "#a9c3dd", "#6fa3cc", "#2f7fb5", "#0b4f85")
 # The colour-blind palette of seaborn, orange darker so that it is seen on white.
 _BLUE, _ORANGE, _GREEN = "#0173b2", "#c57b00", "#029e73"
 _RED, _PURPLE, _GREY = "#d55e00", "#cc78bc", "#777777"
-_RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 # Colour, and which of the lines of that colour.
 _STYLES = {
     "gradient": ("black", 0), "smoothgrad": ("black", 1),
@@ -112,7 +111,7 @@ def csc_curves(
         name_ends(ax)
         note(figure, source)
 
-    return drawn(draw, height=(3.9, 4.2))
+    return drawn(draw, height=room(len(results) + 1))
 
 
 def csc_histogram(
@@ -242,5 +241,4 @@ def _cell(value):
 
 def _nines(value, position):
     """Label ``10^-k`` of 1 − cos as the cosine that it is."""
-    digits = str(round(np.log10(value))).translate(_RAISED)
-    return "0" if value >= 1 else f"1 − 10{digits}"
+    return "0" if value >= 1 else f"1 − {power(value)}"

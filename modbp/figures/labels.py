@@ -5,27 +5,48 @@ from itertools import pairwise
 import numpy as np
 from matplotlib.category import StrCategoryLocator
 from matplotlib.lines import Line2D
-from matplotlib.ticker import FixedLocator
+from matplotlib.ticker import FixedLocator, FuncFormatter, LogFormatter, NullFormatter
 
-__all__ = ["apart", "fit_words", "name_ends", "spread", "wrapped"]
+__all__ = ["apart", "fit_words", "name_ends", "power", "room", "spread", "wrapped"]
 
+_RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 _LETTER = 4.9  # points, a letter of usual width
 _GAP = 0.035  # of the width of a panel, from its right side to the names of its lines
 
 
 def name_ends(ax, **words):
-    """Name each labelled line of a panel beside its right end; it needs no legend.
+    """Name each labelled line of a panel beside its right end, instead of a legend.
 
-    `words` are texts by label that are written instead.
+    Where names would overlap :func:`drawn` moves them apart.
+
+    Parameters
+    ----------
+    ax : the panel of a figure that :func:`drawn` makes
+    words : texts that are written instead of labels
+
+    Examples
+    --------
+    >>> def draw(figure):
+    ...     panel = figure.subplots()
+    ...     panel.plot([1, 3, 2], label="a")
+    ...     modbp.figures.name_ends(panel)
+    >>> [text.get_text() for text in modbp.figures.drawn(draw).axes[0].texts]
+    ['a']
     """
     ax.ends = []
     for line in ax.lines:
-        name, seen = line.get_label(), np.isfinite(np.asarray(line.get_ydata(), float))
-        if not name.startswith("_") and seen.any():
-            y = line.get_ydata()[seen][-1]
+        name, data = line.get_label(), np.asarray(line.get_xydata(), float)
+        seen = np.flatnonzero(np.isfinite(data).all(1))
+        if not name.startswith("_") and len(seen):
+            y = data[seen[-1], 1]
             place = {"transform": ax.get_yaxis_transform(), "va": "center"}
             text = ax.text(1 + _GAP, y, words.get(name, name), fontsize=8, **place)
-            ax.ends.append((text, line, np.flatnonzero(seen)[-1]))
+            ax.ends.append((text, line, seen[-1]))
+
+
+def room(count):
+    """Return heights, for a page and a phone, in which so many lines can be named."""
+    return max(3.9, 0.17 * count + 1), max(4.2, 0.17 * count + 1.5)
 
 
 def spread(figure):
@@ -46,7 +67,7 @@ def spread(figure):
             end = ax.transAxes.inverted().transform(end)
             look = {"color": line.get_color(), "linewidth": 0.6, "clip_on": False}
             xs, ys = [end[0], 1 + 0.8 * _GAP], [end[1], y]
-            ax.add_artist(Line2D(xs, ys, transform=ax.transAxes, **look))
+            figure.add_artist(Line2D(xs, ys, transform=ax.transAxes, **look))
 
 
 def apart(wanted, heights, low, high):
@@ -72,10 +93,19 @@ def apart(wanted, heights, low, high):
     return places
 
 
+def power(value, position=None):
+    """Write a power of ten in letters of one size."""
+    return "10" + str(round(np.log10(value))).translate(_RAISED)
+
+
 def fit_words(figure):
-    """Turn or break the words at a panel that are too long; say if there are any."""
+    """Turn or break the words at a panel that do not fit; say if there are any."""
     changed = False
     for ax in figure.axes:
+        for axis in (ax.xaxis, ax.yaxis):
+            if isinstance(axis.get_major_formatter(), LogFormatter):
+                axis.set(major_formatter=FuncFormatter(power))
+                axis.set(minor_formatter=NullFormatter())
         room = ax.get_window_extent()
         for label in (ax.xaxis.label, ax.title):
             if label.get_text() and label.get_window_extent().width > room.width:

@@ -14,6 +14,7 @@ _THEME = {
     "#6fa3cc": "shade-3", "#2f7fb5": "shade-4", "#0b4f85": "shade-5",
 }  # fmt: skip
 _INK, _MAP = "currentColor", ' class="modbp-map"'
+_USES = re.compile(r'<g([^>]*)>((?:<use href="#\w+" [^>]*/>){3,})</g>')
 _NUMBER = re.compile(r"-?\d+\.\d{3,}")
 
 
@@ -35,10 +36,12 @@ def page_svg(figure):
     used = set(re.findall(r'(?:url\(#|href="#)([^")]+)', text))
     text = re.sub(r' id="([^"]+)"', lambda m: m[0] if m[1] in used else "", text)
     text = re.sub(r'\b(?:d|x|y|points)="[^"]+"', _rounded, text)
-    text = re.sub(r"font: ([^;\"]*?)([\d.]+px) [^;\"]+", r"\1;font-size:\2", text)
+    text = re.sub(r"font-family:[^;\"]*;?", "", text)
     text = re.sub(r'style="([^"]*)"', _styled, text)
+    text = re.sub(r' transform="rotate\(-?0 [^"]*"', "", text)
     text = re.sub(r">\s+<", "><", text)
     text = re.sub(r"<g>(<path [^>]*?style=\"fill:none\"/>)?</g>", "", text)
+    text = _USES.sub(_styled_once, text)
     width, height = (f"{72 * inches:g}" for inches in figure.get_size_inches())
     kind = "wide" if figure.wide else "narrow"
     root = f'<svg class="modbp-{kind}" viewBox="0 0 {width} {height}" '
@@ -57,3 +60,13 @@ def _styled(match):
     for colour, name in _THEME.items():
         style = style.replace(colour, f"var(--modbp-{name},{colour})")
     return f'style="{style}"'
+
+
+def _styled_once(match):
+    """Write the style of many signs of one kind at their group."""
+    styles = set(re.findall(r' style="([^"]*)"', match[2]))
+    if len(styles) != 1 or "style=" in match[1]:
+        return match[0]
+    (style,) = styles
+    uses = match[2].replace(f' style="{style}"', "")
+    return f'<g{match[1]} style="{style}">{uses}</g>'
