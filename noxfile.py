@@ -25,6 +25,9 @@ VERBS = {
     "book": "run every chapter and write the pages to _build/html",
     "tests": "run the tests; arguments after -- go to pytest",
     "lint": "check format and style of the code, the chapters' code included",
+    "pdf": "write the whole book as one PDF to _build/pdf; wants a Chromium",
+    "slides": "write a deck for every session of the course to _build/slides",
+    "teacher": "write the quizzes with their answers to _build/teacher",
     "bench": "compare the cost with Captum and Zennit; -- --quick for less",
     "lab": "open copies of the chapters' notebooks in JupyterLab",
     "notebooks": "run them where only the wheel is; -- --part 1/3 for a third",
@@ -188,28 +191,34 @@ def reading_order():
 
 
 def as_made():
-    """Return the copies that `lab` made, each with the sum of its bytes."""
+    """Return the copies that `lab` made, each with its checksum and its original's."""
     record = LAB / ".as-made.json"
     return json.loads(record.read_text(encoding="utf-8")) if record.exists() else {}
 
 
 def mine():
     """Return what the user changed or wrote in the folder of the copies."""
-    made = as_made()
+    made = {LAB / name: sums[0] for name, sums in as_made().items()}
     files = [p for p in LAB.rglob("*") if p.is_file() and p.name != ".as-made.json"]
     files = [p for p in files if ".ipynb_checkpoints" not in p.parts]
-    return sorted(p for p in files if made.get(p.name) != checksum(p))
+    return sorted(p for p in files if made.get(p) != checksum(p.read_bytes()))
 
 
-def checksum(path):
-    """Hash a file."""
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+def checksum(content):
+    """Hash what a user writes: of a notebook its cells, without what running adds."""
+    try:
+        cells = json.loads(content)["cells"]
+        said = [[cell["cell_type"], "".join(cell["source"])] for cell in cells]
+        content = json.dumps(said).encode()
+    except (ValueError, KeyError, TypeError):
+        pass  # no notebook
+    return hashlib.sha256(content).hexdigest()
 
 
 def copy_notebooks():
     """Bring the copies up to date, and return those that the user changed."""
     LAB.mkdir(parents=True, exist_ok=True)
-    order, changed, made = reading_order(), mine(), {}
+    order, changed, made, before = reading_order(), mine(), {}, as_made()
     for path in LAB.glob("*.ipynb"):
         if path not in changed and path.name not in order.values():
             path.unlink()  # of a chapter that has another place now
@@ -217,12 +226,15 @@ def copy_notebooks():
         text = (NOTEBOOKS / (name + ".ipynb")).read_text(encoding="utf-8")
         for other, its in order.items():
             text = re.sub(r"(?<=\]\()%s\.ipynb" % re.escape(other), its, text)
-        path = LAB / copy
+        content, path = text.encode(), LAB / copy
+        sums = [checksum(content), hashlib.sha256(content).hexdigest()]
         if path in changed:
-            made[copy] = as_made().get(copy)
+            made[copy] = before.get(copy, [None, None])
             continue
-        path.write_text(text, encoding="utf-8", newline="\n")
-        made[copy] = checksum(path)
+        made[copy] = sums
+        # What was run stays run while the book has nothing new.
+        if not path.exists() or before.get(copy) != sums:
+            path.write_bytes(content)
     (LAB / ".as-made.json").write_text(json.dumps(made), encoding="utf-8")
     return changed
 
@@ -278,7 +290,7 @@ def book(session):
     stamp = BUILD / "pages-made-from"
     wanted = digest(
         *"_config.yml noxfile.py pyproject.toml book/* book/static/*".split(),
-        "book/_ext/*.py",
+        *("book/_ext/*.py", "book/teaching/*", "book/teaching/slides/*"),
     )
     wanted += (BUILD / "made-from").read_text(encoding="utf-8")
     if stamp.exists() and stamp.read_text(encoding="utf-8") == wanted:
@@ -298,6 +310,15 @@ def book(session):
             session.error("the build did not make %s" % page)
     stamp.write_text(wanted, encoding="utf-8")
     print("\nThe book: %s" % (PAGES / "index.html"))
+
+
+@nox.session
+def pdf(session):
+    """Write the whole book as one PDF to _build/pdf; wants a Chromium."""
+    book(session)
+    target = BUILD / "pdf" / "explanations-that-forget.pdf"
+    script = ROOT / "book" / "_ext" / "paper.py"
+    session.run(BIN / "python", script, PAGES, target, env=own())
 
 
 @nox.session
@@ -326,6 +347,27 @@ def lint(session):
         places.append(str(target.relative_to(ROOT)))
     for check in (["format", "--check"], ["check"]):
         session.run(BIN / "ruff", *check, "--no-respect-gitignore", *places)
+
+
+def from_pages(session, name):
+    """Make something of the built pages, in a folder beside them."""
+    book(session)
+    target, script = BUILD / name, ROOT / "book" / "_ext" / (name + ".py")
+    shutil.rmtree(target, ignore_errors=True)
+    session.run(BIN / "python", script, PAGES, target, env=own())
+    print("\nMade: %s" % ", ".join(map(str, sorted(target.glob("*.html")))))
+
+
+@nox.session
+def slides(session):
+    """Write a deck for every session of the course to _build/slides."""
+    from_pages(session, "slides")
+
+
+@nox.session
+def teacher(session):
+    """Write the quizzes with their answers to _build/teacher."""
+    from_pages(session, "teacher")
 
 
 @nox.session

@@ -29,7 +29,7 @@ ROOMS = {
         {"chain"},
         {"explain"},
     ],
-    "study": [{"page", "runs"}, {"experiments", "training"}, {"answers", "ledger"}],
+    "study": [{"runs"}, {"experiments", "page", "training"}, {"answers", "ledger"}],
 }
 LIBRARY = {"errors", "files", "theory", "backprop", "zoo", "measures", "figures"}
 TOP = {"__init__.py", "__main__.py", "errors.py", "files.py", "py.typed"} | {

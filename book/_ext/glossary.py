@@ -7,7 +7,7 @@ from docutils import nodes
 
 PAGE = "glossary"
 # Where a word means something else, or nothing is read in order.
-ELSEWHERE = re.compile(r"glossary|index|references|api.*")
+ELSEWHERE = re.compile(r"glossary|index|references|quizzes|api.*")
 OTHERWISE = {"cost": {"floor", "pattern"}, "theorem": {"pattern"}}
 
 

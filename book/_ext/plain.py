@@ -52,7 +52,7 @@ else:
     )"""
 HERE = "(`python3 noxfile.py notebooks` makes that file), then restart the kernel."
 THERE = "and restart the kernel."
-MOVES = "*On its page this picture has controls; run the cell to have them here.*"
+MOVES = "On its page this picture has controls; run the cell to have them here."
 
 RESTORE = """\
 ## How to use the notebooks
@@ -93,27 +93,44 @@ def check(config):
 # Outputs.
 
 
-class Telling(HTMLParser):
-    """The pictures of `modbp.widgets.frames` that tell most, with what they show."""
+class Frame:
+    """One picture of `modbp.widgets.frames`: what it shows, and where from."""
+
+    def __init__(self, facts):
+        """Read the attributes of its place."""
+        self.tells = "modbp-telling" in facts.get("class", "").split()
+        self.first, self.alt, self.address = "hidden" not in facts, "", ""
+        self.caption, self.said = "", False  # what was chosen for it
+
+
+class Frames(HTMLParser):
+    """The pictures of `modbp.widgets.frames`."""
 
     def __init__(self, text):
         """Read HTML."""
         super().__init__()
-        self.found, self.depth, self.caption = [], 0, None
+        self.found = []
         self.feed(text)
 
     def handle_starttag(self, tag, attrs):
-        """Take pictures where one is that tells."""
-        facts = dict(attrs)
-        if tag == "div":
-            telling = "modbp-telling" in (facts.get("class") or "").split()
-            self.depth += bool(self.depth or telling)
-        elif self.depth and tag == "img":
-            self.found.append((facts.get("src", ""), facts.get("alt", "")))
+        """Take a place, and the first description and picture in it."""
+        facts = {key: value or "" for key, value in attrs}
+        if "modbp-frame" in facts.get("class", "").split():
+            self.found.append(Frame(facts))
+        elif self.found:
+            frame = self.found[-1]
+            frame.alt = frame.alt or facts.get("alt") or facts.get("aria-label", "")
+            frame.address = frame.address or facts.get("src", "") * (tag == "img")
+
+    def handle_data(self, data):
+        """Take what stands above a picture."""
+        if self.found and not self.found[-1].said:
+            self.found[-1].caption += data
 
     def handle_endtag(self, tag):
-        """Leave a picture."""
-        self.depth -= bool(self.depth and tag == "div")
+        """Stop at the end of the caption."""
+        if self.found and tag == "p":
+            self.found[-1].said = True
 
 
 def png(address):
@@ -135,12 +152,18 @@ def shown(data, facts):
 
 
 def unmoving(text, drawn):
-    """Return an interactive picture as still ones, and the line that says so."""
-    still = [(png(address), alt) for address, alt in Telling(text).found]
+    """Yield an interactive picture as still ones, and the line that says so.
+
+    They are those that tell most: drawn for this, or as they are on the page.
+    """
+    tell = [picture for picture in Frames(text).found if picture.tells]
+    still = [(png(each.address), each.alt) for each in tell if each.address]
     for pixels, alt in drawn or still:
-        picture = {"image/png": pixels, "text/plain": alt}
-        yield shown(picture, {"image/png": {"alt": alt}})
-    yield shown({"text/markdown": MOVES, "text/plain": MOVES.strip("*")}, {})
+        pair = {"image/png": pixels, "text/plain": alt}
+        yield shown(pair, {"image/png": {"alt": alt}})
+    said = " – then ".join(" ".join(each.caption.split()) for each in tell)
+    forms = {"text/markdown": f"{escape(said)}. *{MOVES}*", "text/plain": MOVES}
+    yield shown(forms, {})
 
 
 def plain_links(text, notebooks):
@@ -171,11 +194,10 @@ def outputs(cell, notebooks):
             facts = output.metadata.get("text/html", {})
             yield from unmoving(page, facts.get("telling"))
             continue
-        if "modbp-figure" in page:  # the picture is there in other forms too
-            data.pop("text/html")
-            data.pop("application/pdf", None)
+        data.pop("application/pdf", None)  # for paper
+        if "text/markdown" in data or "image/png" in data:
+            data.pop("text/html", None)  # for the page: links, themes, controls
         if "text/markdown" in data:
-            data.pop("text/html", None)
             data["text/markdown"] = plain_links(data["text/markdown"], notebooks)
         if alt and "image/png" in data:
             output.metadata["image/png"] = {
@@ -257,6 +279,14 @@ def cells(app, doctree, name, notebooks):
         # What the page leaves out comes at once: below may be a solution, or the end.
         while waiting and waiting[0] not in on_page:
             yield code(source[waiting.pop(0)], True, notebooks)
+    yield from sources(prose)
+
+
+def sources(prose):
+    """Yield the list of what is cited, if anything is."""
+    if prose.cited:
+        lines = sorted(f"* {escape(each)}" for each in prose.cited)
+        yield new_markdown_cell("## References\n\n" + "\n".join(lines))
 
 
 def save(app, name, made):

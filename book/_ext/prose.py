@@ -24,7 +24,9 @@ SILENT += "tabular_col_spec meta system_message pending label raw_title"
 BOXES = "note warning tip hint important attention caution danger error seealso"
 # What makes raw HTML more than text: a notebook that is not trusted strips it.
 SCRIPT = re.compile(r"<(script|style)\b.*?</\1>", re.I | re.S)
-LIVE = re.compile(r"<(input|select|button|svg|canvas|form)\b|\son\w+=", re.I)
+LIVE = re.compile(
+    r"<(input|select|button|svg|canvas|form)\b|\s(on\w+|data-[\w-]+)=", re.I
+)
 ON_THE_PAGE = "*The page of the book has a part to play with here.*"
 
 
@@ -120,6 +122,7 @@ class Prose:
         self.numbers = app.env.toc_fignumbers.get(name, {})
         self.level, self.in_table = 0, False
         self.files = {}  # pictures that the text shows
+        self.cited = set()
 
     # The page as a flow of texts and cells.
 
@@ -531,10 +534,18 @@ class Prose:
 
     def inline_inline(self, node):
         """Show a citation in round brackets, anything else as it is."""
-        text = self.inline(node)
-        if "bibtex-citation" in node.get("classes", ()):
-            return text.replace("[", "(").replace("\\]", ")").replace("]", ")")
-        return text
+        if "bibtex-citation" not in node.get("classes", ()):
+            return self.inline(node)
+        links = list(node.findall(nodes.reference))
+        self.cited.update(link["reftitle"] for link in links if "reftitle" in link)
+        # Without links: what they lead to stands at the end.
+        said = (
+            re.sub(r"\s+", " ", c).translate({91: "(", 93: ")"})
+            if isinstance(c, nodes.Text)
+            else self.inline(c)
+            for c in node.children
+        )
+        return "".join(said)
 
     def around(self, node, mark):
         """Return what is in a node between marks, without its outer gaps."""

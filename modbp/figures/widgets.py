@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from modbp.errors import InputError, check_option
+from modbp.errors import InputError, check_option, unknown_name
 from modbp.figures.drawing import Drawing, in_book, pdf
 from modbp.figures.pictures import element
 
@@ -156,18 +156,26 @@ def frames(
 
 
 def explore(
-    function: Callable, *, alt: str | Callable[..., str],
-    control: str | Mapping[str, str] = "select", **choices: Sequence | Mapping,
+    function: Callable, *, alt: str | Callable[..., str] | None = None,
+    control: str | Mapping[str, str] = "select",
+    pages: Mapping[str, Sequence] | None = None, first: Mapping | None = None,
+    **choices: Sequence | Mapping,
 ) -> object:  # fmt: skip
     """Call a function that draws, with values that the reader chooses.
 
-    With a kernel each choice calls `function`. While the book is built, every
-    combination is drawn beforehand and shown by `frames`.
+    With a kernel each choice calls `function`. While the book is built, or without
+    ipywidgets, every combination is drawn beforehand and shown by `frames`.
 
     Parameters
     ----------
-    function : takes one value per choice by name; returns a picture for `frames`
+    function
+        Takes one value per choice by name; returns a picture for `frames`, or, without
+        `alt`, a picture and its text.
     alt, control : as in `frames`; a dict uses the names of the choices
+    pages
+        Which labels of a choice are drawn beforehand, where these are not all.
+    first
+        The label of a choice that is shown first, where this is not its first.
     **choices : the values of each, as a sequence, or as a dict from label to value
 
     Returns
@@ -176,7 +184,7 @@ def explore(
 
     Raises
     ------
-    InputError: if there are no choices, or no text.
+    InputError: if there are no choices, no such labels, or no text.
 
     Examples
     --------
@@ -195,34 +203,95 @@ def explore(
     if not tables or not all(tables.values()):
         raise InputError("explore has nothing to choose; give values, as in layer=[…].")
     kinds = control if isinstance(control, Mapping) else dict.fromkeys(tables, control)
-    titles = {key: key.replace("_", " ").capitalize() for key in tables}
+    kinds = {key: _known(kinds.get(key), _title(key)) for key in tables}
+    few = {key: [*table] for key, table in tables.items()}
+    few |= _labels("pages", pages, tables)
+    shown = {key: [labels[0]] for key, labels in few.items()}
+    shown |= _labels("first", first, few)
+    shown = {key: labels[0] for key, labels in shown.items()}
 
     def draw(*names):
         return function(**{k: tables[k][n] for k, n in zip(tables, names, strict=True)})
 
     if in_book():
-        return frames(
-            itertools.starmap(draw, itertools.product(*tables.values())),
-            {titles[key]: tables[key] for key in tables},
-            alt=alt,
-            control={titles[key]: kinds.get(key) for key in tables},
-        )
+        return _beforehand(draw, alt, few, kinds, shown)
+    try:
+        import ipywidgets
+    except ImportError:
+        print("To choose live, install ipywidgets. This was drawn beforehand.")
+        return _beforehand(draw, alt, few, kinds, shown)
     # Only here: readers of the static pages go without.
-    import ipywidgets
     from IPython.display import HTML, display
 
     makers = {"range": ipywidgets.SelectionSlider, "select": ipywidgets.Dropdown}
     fields = {}
-    for key, title in titles.items():
-        make = makers[_known(kinds.get(key), title)]
-        fields[key] = make(options=list(tables[key]), description=title)
+    for key, table in tables.items():
+        options = {"options": [*table], "value": shown[key], "description": _title(key)}
+        fields[key] = makers[kinds[key]](style=_WHOLE_NAME, **options)
 
     def show(**names):
-        (text,) = _texts(alt, [tuple(names.values())])
-        display(HTML(element(draw(*names.values()), text)))
+        names = tuple(names.values())
+        picture = draw(*names)
+        if alt is None:
+            picture, text = _told(picture, names)
+        else:
+            (text,) = _texts(alt, [names])
+        display(HTML(element(picture, text)))
 
     live = ipywidgets.interactive_output(show, fields)
     return ipywidgets.VBox([*fields.values(), live])
+
+
+# Or a name that is longer than usual ends in dots.
+_WHOLE_NAME = {"description_width": "initial"}
+
+
+def _title(key):
+    return key.replace("_", " ").capitalize()
+
+
+def _labels(option, chosen, tables):
+    """Return some labels by choice, each of them one that there is."""
+    chosen = {} if chosen is None else chosen
+    is_named = isinstance(chosen, Mapping) and chosen.keys() <= tables.keys()
+    remedy = f"give labels by choice, of {', '.join(tables)}."
+    check_option(option, chosen, lambda _: is_named, remedy)
+    found = {}
+    for key, labels in chosen.items():
+        several = _are_many(labels) and not isinstance(labels, str)
+        found[key] = [str(label) for label in (labels if several else [labels])]
+        for label in found[key] or [None]:
+            if label not in tables[key]:
+                raise unknown_name(f"{option} of {key}", label, [*tables[key]])
+    return found
+
+
+def _told(found, names):
+    """Return a picture and its text, as a function gave them."""
+    pair = isinstance(found, tuple) and len(found) == 2
+    if not pair or not isinstance(found[1], str) or not found[1].strip():
+        raise InputError(
+            f"explore has no text for {', '.join(names)!r}; give `alt`, or return a "
+            "picture and what it shows."
+        )
+    return found
+
+
+def _beforehand(draw, alt, few, kinds, first):
+    """Draw every combination of a few labels, for frames."""
+    combinations = list(itertools.product(*few.values()))
+    pictures = itertools.starmap(draw, combinations)
+    if alt is None:
+        told = map(_told, pictures, combinations)
+        pictures, alt = zip(*told, strict=True)
+    places = [labels.index(first[key]) for key, labels in few.items()]
+    return frames(
+        pictures,
+        {_title(key): labels for key, labels in few.items()},
+        alt=alt,
+        control={_title(key): kinds[key] for key in few},
+        first=int(np.ravel_multi_index(places, [len(each) for each in few.values()])),
+    )
 
 
 def _are_many(value):

@@ -1,8 +1,16 @@
-"""What the cells of a chapter need of the page that they are shown in."""
+"""What the cells of a chapter need of the page and of the machine that they run on."""
 
+import json
 import sys
 
-__all__ = ["glue"]
+from modbp.study.runs.store import read
+from modbp.zoo import models
+
+__all__ = ["FALLBACK", "glue", "live", "measured"]
+
+# What a cell prints first that shows a stored result in place of its own; one counts
+# pages' cells by these words.
+FALLBACK = "Stored result:"
 
 
 def glue(name, value, display=False):
@@ -19,3 +27,24 @@ def glue(name, value, display=False):
     except ImportError:
         return
     keep(name, value, display)
+
+
+def live(network):
+    """Return whether a cell can use a trained network; if not, say what is shown."""
+    if models.available(network):
+        return True
+    print(
+        f"{FALLBACK} the weights of {network} are not on this machine. This was found "
+        f"with them on CIFAR-10; modbp.models.{network}() says how to get them."
+    )
+    return False
+
+
+def measured(name, network, function, *arguments):
+    """Return what a function finds with a trained network, or what it found before.
+
+    Both as plain JSON values; what it found before is in one file, by this name.
+    """
+    if live(network):
+        return json.loads(json.dumps(function(*arguments), allow_nan=False))
+    return read("pages")["results"][name]

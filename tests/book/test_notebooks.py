@@ -7,6 +7,7 @@ import base64
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from html.parser import HTMLParser
@@ -33,7 +34,10 @@ kernelspec: {display_name: Python 3, language: python, name: python3}
 
 """
 SETTINGS = {
-    "extensions": "myst_nb sphinx_proof sphinx_exercise sphinx_design plain".split(),
+    "extensions": "myst_nb sphinx_proof sphinx_exercise sphinx_design "
+    "sphinxcontrib.bibtex plain".split(),
+    "bibtex_bibfiles": ["some.bib"],
+    "bibtex_reference_style": "author_year",
     "html_theme": "sphinx_book_theme",
     "html_title": "Small",
     "numfig": True,
@@ -44,9 +48,13 @@ SETTINGS = {
         "tex": {"macros": {"norm": [r"\lVert #1 \rVert", 1], "R": r"\mathbb{R}"}}
     },
 }
+BIBLIOGRAPHY = """
+@book{one2001, author={Ada One}, title={First_things}, publisher={P}, year=2001}
+@book{two2002, author={Bo Two and Cy Six}, title={Second}, publisher={P}, year=2002}
+"""
 PAGES = {
     "index": "# Start\n\n```{toctree}\n:caption: Part one\nboxes\ntables\nlists\n"
-    "links\ncells\nsigns\npictures\nglued\nbare\n```\n",
+    "links\ncells\nsigns\npictures\nglued\nbare\n```\n\n```{bibliography}\n```\n",
     "bare": "# Without cells\n\n(bare-part)=\n## A part\n\nText.\n",
     "boxes": HEAD
     + r"""# Boxes
@@ -169,6 +177,8 @@ A note.[^1]
 [This part](#here), {ref}`here`, [that page](tables.md), {prf:ref}`thm-small`,
 [a part there](#far), {doc}`bare`, [outside](https://example.org/a_b),
 {numref}`tab-small`, {eq}`eq-small`, <https://example.org>.
+
+By {cite:t}`one2001` {cite:p}`one2001,two2002`.
 """,
     "cells": HEAD
     + r"""# Cells
@@ -229,7 +239,9 @@ last = 6
 
 1\. no list
 
-<div onclick="x()"><button>Go</button></div>
+<div onclick="x()">Go</div>
+
+<div class="game" data-start="F3">To type here, go to the page.</div>
 
 <b>kept</b>
 """,
@@ -318,6 +330,7 @@ def built(tmp_path_factory):
     (base / "book").mkdir()
     for name, text in PAGES.items():
         (base / "book" / f"{name}.md").write_text(text, encoding="utf-8")
+    (base / "book" / "some.bib").write_text(BIBLIOGRAPHY, encoding="utf-8")
     (base / "book" / "dot.png").write_bytes(picture())
     nbformat.write(glued(), base / "book" / "glued.ipynb")
 
@@ -450,6 +463,14 @@ def test_links_lead_to_notebooks_to_parts_of_them_or_outside_and_else_are_text(s
         )
 
 
+def test_who_is_cited_is_named_in_round_brackets_and_listed_at_the_end(small):
+    *_, last = texts(small["links"])
+    assert "By One (2001) (One, 2001, Two and Six, 2002)." in text(small["links"])
+    one, two = last.removeprefix("## References\n\n").split("\n")
+    assert one.startswith("* Ada One.") and "First_things" in one and "2002" in two
+    assert "## References" not in text(small["lists"])
+
+
 def test_all_cells_are_there_in_order_and_what_is_hidden_is_folded(small):
     cells = [c for c in small["cells"].cells if c.cell_type == "code"][1:]
     assert [c.source[-1] for c in cells] == list("123456")
@@ -486,7 +507,8 @@ def test_signs_are_shown_as_they_are(small):
         assert part in said
     found = text(small["signs"])
     assert r"5 \$ and 6 \$" in found
-    assert "onclick" not in found and "has a part to play with here" in found
+    assert "onclick" not in found and "data-start" not in found
+    assert found.count("has a part to play with here") == 2
     assert "<b>kept</b>" in found
 
 
@@ -512,7 +534,25 @@ def test_an_interactive_picture_becomes_the_pictures_that_tell_most(small):
     assert [p.metadata["image/png"]["alt"] for p in pictures] == ["Dot p", "Dot r"]
     for each in pictures:
         assert base64.b64decode(each.data["image/png"]).startswith(b"\x89PNG")
+    assert line.data["text/markdown"].startswith("p – then r. *On its page")
+
+
+def test_of_drawings_that_move_the_first_is_a_picture_and_paper_is_left_out(small):
+    from plain import outputs
+
+    page = '<div class="modbp-frames"><div class="modbp-frame modbp-telling" hidden>'
+    page += '<div role="img" aria-label="Dot p"><svg></svg></div></div>'
+    page += '<div class="modbp-frame"><div aria-label="Dot q"><svg></svg></div></div>'
+    forms = {"text/html": page, "image/png": "UE5H", "application/pdf": "PDF"}
+    still = {**forms, "text/html": '<div class="modbp-figure"><svg></svg></div>'}
+    two = [nbformat.v4.new_output("execute_result", f) for f in (forms, still)]
+    cell = nbformat.v4.new_code_cell(outputs=two)
+    cell.metadata["mystnb"] = {"image": {"alt": "One\n line."}}
+    moving, line, drawing = outputs(cell, {})
+    assert moving.data == {"image/png": "UE5H", "text/plain": "Dot q"}
     assert "has controls" in line.data["text/markdown"]
+    assert drawing.data == {"image/png": "UE5H"}
+    assert drawing.metadata["image/png"]["alt"] == "One line."
 
 
 def test_links_in_what_a_cell_printed_lead_nowhere_else(small):
@@ -717,7 +757,91 @@ def test_parts_together_are_all(capsys):
         alone.part_of([], "4/3")
 
 
-def test_the_repository_is_named_in_one_place_which_is_empty():
-    config = yaml.safe_load((ROOT / "_config.yml").read_text(encoding="utf-8"))
-    assert config["repository"] == {"url": ""}
-    assert "launch_buttons" not in config
+# Published, or not.
+
+
+def config(text):
+    return yaml.safe_load(text)
+
+
+CONFIG = (ROOT / "_config.yml").read_text(encoding="utf-8")
+WORKFLOW = config((ROOT / ".github/workflows/check.yml").read_text(encoding="utf-8"))
+
+
+def commands(job):
+    return "\n".join(step.get("run", "") for step in WORKFLOW["jobs"][job]["steps"])
+
+
+def test_the_repository_is_named_in_one_place():
+    assert set(config(CONFIG)["repository"]) == {"url"}
+    assert "launch_buttons" not in config(CONFIG)
+
+
+@needs_book
+@pytest.mark.parametrize("name", [n for n in NAMES if n != "start"])
+def test_a_page_has_buttons_if_and_only_if_the_repository_has_an_address(name):
+    place = config(CONFIG)["repository"]["url"]
+    page = (SITE / f"{name}.html").read_text(encoding="utf-8")
+    hosts = [host for host in ("colab.research", "mybinder.org") if host in page]
+    assert len(hosts) == (2 if place else 0)
+
+
+@pytest.mark.skipif(not shutil.which("sed"), reason="needs sed")
+def test_the_workflow_writes_its_own_address_there_and_nothing_else(tmp_path):
+    (line,) = [c for c in commands("check").splitlines() if c.startswith("sed ")]
+    (tmp_path / "_config.yml").write_text(CONFIG, encoding="utf-8")
+    told = {"GITHUB_SERVER_URL": "https://github.com", "GITHUB_REPOSITORY": "a/b-c"}
+    subprocess.run(
+        line, shell=True, cwd=tmp_path, env={**os.environ, **told}, check=True
+    )
+    found = config((tmp_path / "_config.yml").read_text(encoding="utf-8"))
+    assert found.pop("repository") == {"url": "https://github.com/a/b-c"}
+    known = config(CONFIG)
+    del known["repository"]
+    assert found == known
+
+
+def test_a_push_runs_a_third_of_the_notebooks_and_the_clock_all():
+    (block,) = [
+        step["run"]
+        for step in WORKFLOW["jobs"]["check"]["steps"]
+        if "noxfile.py notebooks" in step.get("run", "")
+    ]
+    choice = block[: block.index("python3")] + 'echo "$part"'
+    found = []
+    for number in range(3):
+        for event in ("push", "schedule"):
+            told = {"GITHUB_RUN_NUMBER": str(number), "GITHUB_EVENT_NAME": event}
+            bash = ["bash", "-ec", choice]
+            done = subprocess.run(bash, env={**os.environ, **told}, capture_output=True)
+            found.append(done.stdout.decode().strip())
+    assert found == ["1/3", "1/1", "2/3", "1/1", "3/3", "1/1"]
+    assert "schedule" in WORKFLOW[True]  # YAML reads `on` so
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Binder is no Windows")
+@pytest.mark.parametrize(
+    ("wheels", "module"), [(["x-1.whl"], "./x-1.whl[live]"), ([], ".[live]")]
+)
+def test_binder_installs_the_wheel_beside_the_notebooks_or_else_the_source(
+    tmp_path, wheels, module
+):
+    shutil.copytree(ROOT / ".binder", tmp_path / ".binder")
+    for name in wheels:
+        (tmp_path / name).touch()
+    pip = tmp_path / "bin" / "pip"
+    pip.parent.mkdir()
+    pip.write_text('#!/bin/sh\nprintf "%s\\n" "$@"\n', encoding="utf-8")
+    pip.chmod(0o755)
+    told = {**os.environ, "PATH": f"{pip.parent}{os.pathsep}{os.environ['PATH']}"}
+    done = subprocess.run(
+        [tmp_path / ".binder" / "postBuild"],
+        **{"cwd": tmp_path, "env": told, "capture_output": True, "text": True},
+        check=True,
+    )
+    words = done.stdout.split()
+    assert words[0] == "install" and words[-1] == module
+    files = [words[n + 1] for n, w in enumerate(words) if w in ("-r", "-c")]
+    assert files == [".binder/requirements.txt", "requirements.txt"]
+    staged = commands("check").split("cp -r ")[1].split()
+    assert {"_build/wheel/*.whl", ".binder", "requirements.txt"} < set(staged)

@@ -70,6 +70,8 @@ def test_an_output_counts_once_in_the_form_that_is_shown():
     assert pace.count(output(png=picture, plain=plain("a b"))) == {"figures": 1}
     moving = nodes.raw("", '<div class="modbp-frames">')
     assert pace.count(output(html=moving, plain=plain("a b"))) == {"moving": 1}
+    drawing = nodes.raw("", '<div class="modbp-figure"><svg></svg></div>')
+    assert pace.count(output(html=drawing, plain=plain("a b"))) == {"figures": 1}
 
 
 def test_formulas_take_more_time_than_their_letters():

@@ -30,7 +30,7 @@ def page(browser, site):
 @pytest.mark.parametrize("size", [PHONE, DESK], ids=["phone", "desk"])
 def test_the_picture_is_on_the_first_screen(page, size):
     page.set_viewport_size(size)
-    picture = page.locator(".bd-article .modbp-frames img:visible").first
+    picture = page.locator(".bd-article .modbp-frame:visible").first
     place = picture.bounding_box()
     assert place["y"] + place["height"] <= size["height"]
     assert place["x"] >= 0 and place["x"] + place["width"] <= size["width"]

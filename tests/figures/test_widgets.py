@@ -1,6 +1,7 @@
 """The pictures with controls: their HTML, their texts, and what bad input gets."""
 
 import io
+import sys
 from html.parser import HTMLParser
 
 import matplotlib.pyplot as plt
@@ -8,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from modbp.errors import InputError
+from modbp.errors import InputError, UnknownName
 from modbp.figures.widgets import explore, frames
 
 VOID = {"img", "input", "br"}
@@ -170,6 +171,64 @@ def test_explore_has_live_controls_with_a_kernel(monkeypatch):
     *fields, output = box.children
     assert [field.description for field in fields] == ["Depth", "Colour"]
     assert isinstance(output, ipywidgets.Output)
+
+
+def told(depth, colour):
+    return shade(depth, colour), f"A square of depth {depth} in {colour}"
+
+
+FEW = {"pages": {"depth": [2, 3]}, "start": {"depth": 3, "colour": "blue"}}
+CHOICES = {"depth": range(1, 5), "colour": {"red": "x", "blue": "y"}}
+
+
+def test_explore_draws_a_few_of_many_beforehand(monkeypatch):
+    monkeypatch.setenv("JUPYTER_BOOK_BUILD", "1")
+    parsed = Parsed(explore(told, **FEW, **CHOICES).html)
+    texts = [image["alt"] for image in parsed.find("img")]
+    assert texts == [f"A square of depth {n} in {c}" for n in "23" for c in "xy"]
+    assert ["hidden" in frame for frame in shown(parsed)] == [True, True, True, False]
+
+
+def test_explore_offers_all_with_a_kernel(monkeypatch):
+    monkeypatch.delenv("JUPYTER_BOOK_BUILD", raising=False)
+    pytest.importorskip("ipywidgets")
+    drawn = []
+
+    def note(**names):
+        drawn.append(names)
+        return told(**names)
+
+    depth, colour, _ = explore(note, **FEW, **CHOICES).children
+    assert depth.options == ("1", "2", "3", "4") and colour.options == ("red", "blue")
+    assert (depth.value, colour.value) == ("3", "blue")
+    depth.value = "4"
+    assert drawn == [{"depth": 3, "colour": "y"}, {"depth": 4, "colour": "y"}]
+
+
+def test_explore_says_what_it_misses_without_ipywidgets(monkeypatch, capsys):
+    monkeypatch.delenv("JUPYTER_BOOK_BUILD", raising=False)
+    monkeypatch.setitem(sys.modules, "ipywidgets", None)
+    written = explore(told, **FEW, **CHOICES)
+    assert len(shown(Parsed(written.html))) == 4
+    assert "install ipywidgets" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("built", ["", "1"])
+def test_explore_wants_a_text_and_labels_that_there_are(monkeypatch, built):
+    monkeypatch.setenv("JUPYTER_BOOK_BUILD", built)
+    for option in ("pages", "start"):
+        for wrong in ({"depth": [9]}, {"depth": []}):
+            with pytest.raises(UnknownName, match=f"{option} of depth"):
+                explore(told, depth=[1], colour=["x"], **{option: wrong})
+        with pytest.raises(InputError, match=f"{option} is .* of depth, colour"):
+            explore(told, depth=[1], colour=["x"], **{option: {"size": [1]}})
+
+
+@pytest.mark.parametrize("found", [shade(1, "x"), (shade(1, "x"), " "), (1, 2, 3)])
+def test_explore_without_a_text_is_refused(monkeypatch, found):
+    monkeypatch.setenv("JUPYTER_BOOK_BUILD", "1")
+    with pytest.raises(InputError, match="explore has no text for '1'"):
+        explore(lambda depth: found, depth=[1])
 
 
 @pytest.mark.parametrize("built", ["", "1"])

@@ -126,7 +126,10 @@ def test_numbers_are_written_as_people_do():
 
 def test_print_gets_the_same_claims():
     text = ledger.Table(CLAIMS)._repr_markdown_()
-    assert all(claim["claim"] in text for claim in CLAIMS)
+    # A number and a dot would begin another list.
+    starts = [f"* **{claim['number']}** {claim['claim']} " for claim in CLAIMS]
+    lines = text.split("\n")
+    assert all(map(str.startswith, lines, starts)) and len(lines) == len(CLAIMS)
 
 
 # Reading and writing ------------------------------------------------------------------

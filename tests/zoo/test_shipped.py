@@ -2,6 +2,7 @@
 
 import re
 import shutil
+import tomllib
 
 import pytest
 import torch
@@ -49,6 +50,14 @@ def test_a_clone_has_them_all():
     assert all(models.available(name) for name in models.names())
     with pytest.raises(UnknownName):
         models.available("vgg19")
+
+
+def test_the_wheel_has_the_small_network_alone():
+    text = (models.SHIPPED.parents[2] / "pyproject.toml").read_text(encoding="utf-8")
+    wheel = tomllib.loads(text)["tool"]["hatch"]["build"]["targets"]["wheel"]
+    large = {name for name in models.names() if name != "cifar10"}
+    wanted = {f"modbp/zoo/weights/{name}.safetensors" for name in large}
+    assert {*wheel["exclude"]} == wanted
 
 
 def test_without_an_address_the_message_says_where_to_put_the_file(installed):

@@ -81,7 +81,7 @@ def _line(claim):
     numbers = "; ".join(f"{_shown(n)} {n['says']}" for n in claim["numbers"])
     end = f" ({numbers})" if numbers else ""
     return (
-        f"* {claim['number']}. {claim['claim']} **{_word(claim['verdict'])}**. "
+        f"* **{claim['number']}** {claim['claim']} **{_word(claim['verdict'])}**. "
         f"{claim['because']}{end}"
     )
 
