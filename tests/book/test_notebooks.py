@@ -546,6 +546,7 @@ def test_of_drawings_that_move_the_first_is_a_picture_and_paper_is_left_out(smal
     forms = {"text/html": page, "image/png": "UE5H", "application/pdf": "PDF"}
     still = {**forms, "text/html": '<div class="modbp-figure"><svg></svg></div>'}
     two = [nbformat.v4.new_output("execute_result", f) for f in (forms, still)]
+    two[0].metadata["text/html"] = {"telling": [["UE5H", "Dot q"]]}
     cell = nbformat.v4.new_code_cell(outputs=two)
     cell.metadata["mystnb"] = {"image": {"alt": "One\n line."}}
     moving, line, drawing = outputs(cell, {})
