@@ -21,7 +21,8 @@ from sphinx.util.docutils import SphinxDirective
 ROOT = Path(__file__).parents[2]
 DECKS = ROOT / "book" / "teaching" / "slides"
 # What is of use on a page only, and links that lead out of a deck.
-WITHOUT = ".headerlink, .eqno, .modbp-tip, .check, .cell_input, button, noscript"
+WITHOUT = ".headerlink, .eqno, .modbp-tip, .modbp-files, .check, .cell_input, button"
+WITHOUT += ", noscript"
 LINKS = "a"
 
 
@@ -57,6 +58,12 @@ class Take(SphinxDirective):
         for picture in part.select("img[src]"):
             if not picture["src"].startswith("data:"):
                 picture["src"] = inlined(path.parent / picture["src"])
+        for use in part.select("use"):
+            kept = page(path).find(id=use["href"][1:])
+            if kept is not None and kept.name == "image":  # shared by the whole page
+                use.name, own = "image", {**use.attrs, "href": kept["href"]}
+                use.attrs = {**kept.attrs, **own}
+                use.attrs.pop("id")
         box = f'<div class="{" ".join(["taken", *self.options.get("class", [])])}">'
         return [nodes.raw("", f"{box}{part}</div>", format="html")]
 
