@@ -52,6 +52,8 @@ class Take(SphinxDirective):
             element.decompose()
         for link in part.select(LINKS):
             link.unwrap()
+        for section in part.select("section"):
+            section.name = "div"  # or it would be a slide in the slide
         for picture in part.select("img[src]"):
             if not picture["src"].startswith("data:"):
                 picture["src"] = inlined(path.parent / picture["src"])
@@ -69,6 +71,8 @@ def setup(app):
     """Tell Sphinx of the directive."""
     app.add_config_value("taken_from", "", "env")
     app.add_directive("take", Take)
+    # Formulas that are taken are not noticed otherwise.
+    app.set_html_assets_policy("always")
 
 
 def settings(pages):
@@ -79,12 +83,9 @@ def settings(pages):
         "language": "en",
         "extensions": ["myst_parser", "sphinx_revealjs", "sphinx-mathjax-offline"]
         + [__name__],
-        "exclude_patterns": ["index.md"],
         "suppress_warnings": ["toc.not_included", "myst.header"],
         "myst_enable_extensions": ["dollarmath"],
         "mathjax3_config": book["sphinx"]["config"]["mathjax3_config"],
-        # Also where all formulas of a deck are taken, which Sphinx does not notice.
-        "html_assets_policy": "always",
         "taken_from": str(pages),
         "revealjs_static_path": [str(DECKS.parent / "static")],
         "revealjs_css_files": ["slides.css"],

@@ -60,7 +60,8 @@ FIRST = f"""<section id="one"><h1>First<a class="headerlink" href="#one">#</a></
 SECOND = """<section id="two"><h1>Second</h1>
 <section id="there"><h2>There</h2></section></section>"""
 PAGE = """<html><head><link rel="stylesheet" href="_static/a.css">
-<script src="_static/x.js"></script><script src="_static/mathjax/tex.js"></script></head><body><p>navigation</p>
+<script src="_static/x.js"></script><script src="_static/mathjax/tex.js"></script>
+</head><body><p>navigation</p>
 <article class="bd-article">{}</article></body></html>"""
 
 
