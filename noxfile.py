@@ -26,8 +26,9 @@ VERBS = {
     "tests": "run the tests; arguments after -- go to pytest",
     "lint": "check format and style of the code, the chapters' code included",
     "pdf": "write the whole book as one PDF to _build/pdf; wants a Chromium",
+    "student": "write what has no solutions to _build/student; -- --seal renews checks",
     "slides": "write a deck for every session of the course to _build/slides",
-    "teacher": "write the quizzes with their answers to _build/teacher",
+    "teacher": "write quizzes and notebooks with answers to _build/teacher",
     "bench": "compare the cost with Captum and Zennit; -- --quick for less",
     "lab": "open copies of the chapters' notebooks in JupyterLab",
     "notebooks": "run them where only the wheel is; -- --part 1/3 for a third",
@@ -191,28 +192,34 @@ def reading_order():
 
 
 def as_made():
-    """Return the copies that `lab` made, each with the sum of its bytes."""
+    """Return the copies that `lab` made, each with its checksum and its original's."""
     record = LAB / ".as-made.json"
     return json.loads(record.read_text(encoding="utf-8")) if record.exists() else {}
 
 
 def mine():
     """Return what the user changed or wrote in the folder of the copies."""
-    made = as_made()
+    made = {LAB / name: sums[0] for name, sums in as_made().items()}
     files = [p for p in LAB.rglob("*") if p.is_file() and p.name != ".as-made.json"]
     files = [p for p in files if ".ipynb_checkpoints" not in p.parts]
-    return sorted(p for p in files if made.get(p.name) != checksum(p))
+    return sorted(p for p in files if made.get(p) != checksum(p.read_bytes()))
 
 
-def checksum(path):
-    """Hash a file."""
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+def checksum(content):
+    """Hash what a user writes: of a notebook its cells, without what running adds."""
+    try:
+        cells = json.loads(content)["cells"]
+        said = [[cell["cell_type"], "".join(cell["source"])] for cell in cells]
+        content = json.dumps(said).encode()
+    except (ValueError, KeyError, TypeError):
+        pass  # no notebook
+    return hashlib.sha256(content).hexdigest()
 
 
 def copy_notebooks():
     """Bring the copies up to date, and return those that the user changed."""
     LAB.mkdir(parents=True, exist_ok=True)
-    order, changed, made = reading_order(), mine(), {}
+    order, changed, made, before = reading_order(), mine(), {}, as_made()
     for path in LAB.glob("*.ipynb"):
         if path not in changed and path.name not in order.values():
             path.unlink()  # of a chapter that has another place now
@@ -220,12 +227,15 @@ def copy_notebooks():
         text = (NOTEBOOKS / (name + ".ipynb")).read_text(encoding="utf-8")
         for other, its in order.items():
             text = re.sub(r"(?<=\]\()%s\.ipynb" % re.escape(other), its, text)
-        path = LAB / copy
+        content, path = text.encode(), LAB / copy
+        sums = [checksum(content), hashlib.sha256(content).hexdigest()]
         if path in changed:
-            made[copy] = as_made().get(copy)
+            made[copy] = before.get(copy, [None, None])
             continue
-        path.write_text(text, encoding="utf-8", newline="\n")
-        made[copy] = checksum(path)
+        made[copy] = sums
+        # What was run stays run while the book has nothing new.
+        if not path.exists() or before.get(copy) != sums:
+            path.write_bytes(content)
     (LAB / ".as-made.json").write_text(json.dumps(made), encoding="utf-8")
     return changed
 
@@ -273,6 +283,15 @@ nox.options.default_venv_backend = "none"
 nox.options.sessions = ["book", "tests"]
 
 
+def write_pages(session, place, **more):
+    """Write the pages to _build/html of a folder, from kept outputs."""
+    session.run(
+        *(BIN / "jupyter-book", "build", "book", "--config", "_config.yml"),
+        *("--path-output", place, "--all", "-W", "-n", "--keep-going"),
+        env=own(JUPYTER_BOOK_BUILD="1", **more),
+    )
+
+
 @nox.session
 def book(session):
     """Run every chapter and write the pages to _build/html."""
@@ -291,11 +310,7 @@ def book(session):
     stamp.unlink(missing_ok=True)
     shutil.rmtree(PAGES, ignore_errors=True)
     execute(session)
-    session.run(
-        *(BIN / "jupyter-book", "build", "book", "--config", "_config.yml"),
-        *("--path-output", ".", "--all", "-W", "-n", "--keep-going"),
-        env=own(JUPYTER_BOOK_BUILD="1"),
-    )
+    write_pages(session, ROOT)
     for page in pages():
         if not page.exists():
             session.error("the build did not make %s" % page)
@@ -349,6 +364,36 @@ def from_pages(session, name):
     print("\nMade: %s" % ", ".join(map(str, sorted(target.glob("*.html")))))
 
 
+def hand_out(session, target):
+    """Write a zip for each session of the course, of the notebooks in a folder."""
+    wheel, script = make_wheel(session), ROOT / "book" / "_ext" / "handout.py"
+    session.run(BIN / "python", script, target / "notebooks", wheel, target, env=own())
+
+
+@nox.session
+def student(session):
+    """Write pages and notebooks without solutions, one zip for each session.
+
+    With -- --seal all solutions run, and what answers are compared with is kept.
+    """
+    book(session)
+    work, target = BUILD / "student-work" / "_build", BUILD / "student"
+    for place in (work, target):
+        shutil.rmtree(place, ignore_errors=True)
+    script = [BIN / "python", ROOT / "book" / "_ext" / "student.py", NOTEBOOKS]
+    seals = ROOT / "modbp" / "study" / "course.json"
+    asked = ["--seal", seals] if "--seal" in session.posargs else []
+    told = own(OMP_NUM_THREADS="1")
+    session.run(*script, work / "notebooks", *asked, env=told)
+    shutil.copytree(BUILD / ".jupyter_cache", work / ".jupyter_cache")
+    write_pages(session, work.parent, MODBP_EDITION="student")
+    for name in ("html", "notebooks"):
+        shutil.move(str(work / name), str(target / name))
+    shutil.rmtree(work.parent)
+    hand_out(session, target)
+    print("\nFor students: %s" % (target / "html" / "index.html"))
+
+
 @nox.session
 def slides(session):
     """Write a deck for every session of the course to _build/slides."""
@@ -357,8 +402,12 @@ def slides(session):
 
 @nox.session
 def teacher(session):
-    """Write the quizzes with their answers to _build/teacher."""
+    """Write quizzes with their answers, and solutions that are checked."""
     from_pages(session, "teacher")
+    target, script = BUILD / "teacher", ROOT / "book" / "_ext" / "student.py"
+    command = [BIN / "python", script, "--solutions", NOTEBOOKS, target / "notebooks"]
+    session.run(*command, env=own())
+    hand_out(session, target)
 
 
 @nox.session
@@ -388,16 +437,22 @@ def lab(session):
     session.run(*command, env=environment)
 
 
+def make_wheel(session):
+    """Return the module as a file that pip installs."""
+    made = BUILD / "wheel"
+    shutil.rmtree(made, ignore_errors=True)
+    pip = [BIN / "python", "-m", "pip", "--quiet"]
+    session.run(*pip, "wheel", "--no-deps", "--wheel-dir", made, ".", env=own())
+    (wheel,) = made.glob("*.whl")
+    return wheel
+
+
 @nox.session
 def notebooks(session):
     """Run each plain notebook in an empty folder; arguments after -- choose a part."""
     prepare()
     book(session)
-    made, place = BUILD / "wheel", BUILD / "notebooks-env"
-    shutil.rmtree(made, ignore_errors=True)
-    pip = [BIN / "python", "-m", "pip", "--quiet"]
-    session.run(*pip, "wheel", "--no-deps", "--wheel-dir", made, ".", env=own())
-    (wheel,) = made.glob("*.whl")
+    wheel, place = make_wheel(session), BUILD / "notebooks-env"
     python = place / BIN.relative_to(ENVIRONMENT) / "python"
     stamp = place / "installed"
     wanted = "Python %d.%d " % sys.version_info[:2] + digest("requirements.txt")

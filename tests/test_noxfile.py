@@ -2,6 +2,7 @@
 
 import ast
 import importlib.util
+import json
 import os
 import subprocess
 import sys
@@ -319,6 +320,24 @@ def test_a_copy_follows_the_book_unless_the_user_changed_it(nox, copies):
     (copies / "01-b.ipynb").unlink()
     assert nox.copy_notebooks() == []
     assert contents(copies)["01-b.ipynb"] == "new"
+
+
+def test_a_notebook_that_was_only_run_follows_the_book(nox, copies):
+    def notebook(source, **more):
+        cell = {"cell_type": "code", "source": source, "outputs": [], **more}
+        return json.dumps({"cells": [cell]})
+
+    (nox.NOTEBOOKS / "a.ipynb").write_text(notebook("1 + 1"), encoding="utf-8")
+    nox.copy_notebooks()
+    run = notebook(["1 + 1"], execution_count=3, outputs=["2"])
+    (copies / "02-a.ipynb").write_text(run, encoding="utf-8")
+    assert nox.mine() == nox.copy_notebooks() == []
+    assert contents(copies)["02-a.ipynb"] == run
+    (nox.NOTEBOOKS / "a.ipynb").write_text(notebook("3"), encoding="utf-8")
+    nox.copy_notebooks()
+    assert contents(copies)["02-a.ipynb"] == notebook("3")
+    (copies / "02-a.ipynb").write_text(notebook("1 + 2"), encoding="utf-8")
+    assert nox.mine() == [copies / "02-a.ipynb"]
 
 
 def test_a_copy_whose_chapter_moves_goes_along_unless_it_is_the_users(

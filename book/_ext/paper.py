@@ -1,13 +1,14 @@
 """The whole book as one PDF: `paper.py PAGES PDF`.
 
 The built pages are put behind each other, in the order of the table of contents, and a
-Chromium prints them twice: only the printed book tells on which page something is.
+Chromium prints them twice: only a printed book tells on which page something is.
 """
 
 import json
 import re
 import shutil
 import sys
+from html import unescape
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -20,7 +21,7 @@ HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome", "msedge")
 MARGINS = {"top": "20mm", "bottom": "20mm", "left": "20mm", "right": "20mm"}
-WIDTH = 643  # CSS pixels between the margins of A4
+WIDTH, HEIGHT = 643, 971  # CSS pixels between the margins of A4
 SOLUTIONS = "solutions"  # the id of the appendix
 
 # For what only a screen can do.
@@ -243,51 +244,59 @@ def places(path):
     }
 
 
-def print_book(document, target):
-    """Print a document that says on which page it says what."""
+def print_book(html, document, target):
+    """Print a document that says on which page it says what; return these pages."""
     from playwright.sync_api import sync_playwright
 
+    footer = '<p style="width: 100%; text-align: center; font-size: 8px">'
+    footer += '<span class="pageNumber"></span></p>'
+    options = {"format": "A4", "margin": MARGINS, "print_background": True}
+    options |= {"display_header_footer": True, "header_template": "<p></p>"}
+    options |= {"footer_template": footer, "outline": True, "tagged": True}
+    fit = (HERE / "paper.js").read_text(encoding="utf-8")
+    known = {}
     with sync_playwright() as engine:
-        own = Path(engine.chromium.executable_path)
-        path = (
-            str(own)
-            if own.exists()
-            else next(filter(None, map(shutil.which, BROWSERS)), None)
-        )
-        if path is None:
-            raise SystemExit(
-                f"no browser to print with: none of {', '.join(BROWSERS)} is there. "
-                "Install Chromium, or run `playwright install chromium`, and try again."
-            )
-        options = ["--allow-file-access-from-files", "--disable-gpu"]
-        browser = engine.chromium.launch(executable_path=path, args=options)
-        page = browser.new_page(viewport={"width": WIDTH, "height": 971})
-        page.set_default_timeout(600_000)
-        page.emulate_media(media="print", color_scheme="light")
-        page.goto(document.absolute().as_uri(), wait_until="load")
-        wrong = page.evaluate((HERE / "paper.js").read_text(encoding="utf-8"))
-        if wrong:
-            raise SystemExit("wider than a page:\n" + "\n".join(wrong[:20]))
-        footer = '<p style="width: 100%; text-align: center; font-size: 8px">'
-        footer += '<span class="pageNumber"></span></p>'
-        known = None
-        for _ in range(4):  # the second time, unless numbers make lines wrap
-            page.pdf(
-                path=target, format="A4", margin=MARGINS, print_background=True,
-                display_header_footer=True, header_template="<p></p>",
-                footer_template=footer, outline=True, tagged=True,
-            )  # fmt: skip
+        browser = launch(engine)
+        for _ in range(4):
+            # Each time from the beginning: in a page that has been printed once, lines
+            # may be broken into pages in another way.
+            document.write_text(numbered(html, known), encoding="utf-8")
+            page = browser.new_page(viewport={"width": WIDTH, "height": HEIGHT})
+            page.set_default_timeout(600_000)
+            page.emulate_media(media="print", color_scheme="light")
+            page.goto(document.absolute().as_uri(), wait_until="load")
+            wrong = page.evaluate(fit)
+            if wrong:
+                raise SystemExit("wider than a page:\n" + "\n".join(wrong[:20]))
+            page.pdf(path=target, **options)
+            page.close()
             found = places(target)
             if found == known:
-                break
+                return known
             known = found
-            page.evaluate(
-                """(pages) => document.querySelectorAll("[data-page-of]").forEach(
-                (each) => { each.textContent = pages[each.dataset.pageOf]; })""",
-                known,
-            )
-        browser.close()
-    return known
+    raise SystemExit("page numbers do not settle: a number breaks a line. Shorten it.")
+
+
+def launch(engine):
+    """Start a Chromium, Playwright's own or another."""
+    own = Path(engine.chromium.executable_path)
+    path = own if own.exists() else next(filter(None, map(shutil.which, BROWSERS)), "")
+    if not path:
+        raise SystemExit(
+            f"no browser to print with: none of {', '.join(BROWSERS)} is there. "
+            "Install Chromium, or run `playwright install chromium`, and try again."
+        )
+    options = ["--allow-file-access-from-files", "--disable-gpu"]
+    return engine.chromium.launch(executable_path=path, args=options)
+
+
+def numbered(html, known):
+    """Write into a document on which page something is, as far as that is known."""
+
+    def write(match):
+        return f"{match[1]}{known.get(unescape(match[2]), '000')}<"
+
+    return re.sub(r'(data-page-of="([^"]*)">)\d+<', write, html)
 
 
 def main(pages, target):
@@ -297,9 +306,8 @@ def main(pages, target):
     toc = yaml.safe_load((ROOT / "book" / "_toc.yml").read_text(encoding="utf-8"))
     book = Book(pages, config["title"], config["author"], order(toc))
     document = pages.parent / "paper.html"  # beside the pages, which it shows parts of
-    document.write_text(book.html(), encoding="utf-8")
     target.parent.mkdir(parents=True, exist_ok=True)
-    known = print_book(document, target)
+    known = print_book(book.html(), document, target)
     target.write_bytes(shrunk(target.read_bytes()))
     entries = [
         {

@@ -16,6 +16,7 @@ from urllib.parse import quote, unquote_to_bytes
 
 import nbformat
 from docutils import nodes
+from edition import is_students
 from jupyter_cache import get_cache
 from myst_nb.core.utils import coalesce_streams
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
@@ -23,6 +24,7 @@ from PIL import Image
 from prose import Prose, escape, is_cell
 from sphinx import addnodes
 from sphinx.util import logging
+from sphinx_exercise.utils import get_node_number
 
 LOG = logging.getLogger(__name__)
 ROOT = Path(__file__).resolve().parents[2]
@@ -52,7 +54,7 @@ else:
     )"""
 HERE = "(`python3 noxfile.py notebooks` makes that file), then restart the kernel."
 THERE = "and restart the kernel."
-MOVES = "*On its page this picture has controls; run the cell to have them here.*"
+MOVES = "On its page this picture has controls; run the cell to have them here."
 
 RESTORE = """\
 ## How to use the notebooks
@@ -99,7 +101,8 @@ class Frame:
     def __init__(self, facts):
         """Read the attributes of its place."""
         self.tells = "modbp-telling" in facts.get("class", "").split()
-        self.first, self.alt, self.address = "hidden" not in facts, "", ""
+        self.alt, self.address = "", ""
+        self.caption, self.said = "", False  # what was chosen for it
 
 
 class Frames(HTMLParser):
@@ -120,6 +123,16 @@ class Frames(HTMLParser):
             frame = self.found[-1]
             frame.alt = frame.alt or facts.get("alt") or facts.get("aria-label", "")
             frame.address = frame.address or facts.get("src", "") * (tag == "img")
+
+    def handle_data(self, data):
+        """Take what stands above a picture."""
+        if self.found and not self.found[-1].said:
+            self.found[-1].caption += data
+
+    def handle_endtag(self, tag):
+        """Stop at the end of the caption."""
+        if self.found and tag == "p":
+            self.found[-1].said = True
 
 
 def png(address):
@@ -147,10 +160,14 @@ def unmoving(text, drawn):
     """
     tell = [picture for picture in Frames(text).found if picture.tells]
     still = [(png(each.address), each.alt) for each in tell if each.address]
+    captions = {each.alt: " ".join(each.caption.split()) for each in tell}
+    said = []
     for pixels, alt in drawn or still:
         pair = {"image/png": pixels, "text/plain": alt}
         yield shown(pair, {"image/png": {"alt": alt}})
-    yield shown({"text/markdown": MOVES, "text/plain": MOVES.strip("*")}, {})
+        said += [captions.get(alt, alt)]
+    line = f"{escape(' – then '.join(said))}. *{MOVES}*"
+    yield shown({"text/markdown": line, "text/plain": MOVES}, {})
 
 
 def plain_links(text, notebooks):
@@ -224,6 +241,8 @@ def code(cell, shut, notebooks):
     facts = {key: v for key, v in cell.metadata.items() if key in ("tags", "check")}
     if folded:
         facts["jupyter"] = folded
+    if isinstance(shut, str):
+        facts["solution"] = shut
     count, found = cell.execution_count, list(outputs(cell, notebooks))
     return new_code_cell(
         cell.source, metadata=facts, execution_count=count, outputs=found
@@ -233,6 +252,8 @@ def code(cell, shut, notebooks):
 def text(parts, prose):
     """Return a cell of text with its pictures."""
     cell = new_markdown_cell("\n\n".join(filter(None, parts)))
+    if label := getattr(parts[0], "label", None):
+        cell.metadata["solution"] = label
     for name, path in prose.files.items():
         kind = (
             f"image/{path.suffix[1:].replace('jpg', 'jpeg').replace('svg', 'svg+xml')}"
@@ -266,6 +287,24 @@ def cells(app, doctree, name, notebooks):
         # What the page leaves out comes at once: below may be a solution, or the end.
         while waiting and waiting[0] not in on_page:
             yield code(source[waiting.pop(0)], True, notebooks)
+    yield from sources(prose)
+
+
+def sources(prose):
+    """Yield the list of what is cited, if anything is."""
+    if prose.cited:
+        lines = sorted(f"* {escape(each)}" for each in prose.cited)
+        yield new_markdown_cell("## References\n\n" + "\n".join(lines))
+
+
+def exercises(app, name):
+    """Return the numbers of a page's exercises by their labels."""
+    registry = getattr(app.env, "sphinx_exercise_registry", {})
+    return {
+        label: get_node_number(app, facts["node"], "exercise")
+        for label, facts in registry.items()
+        if facts["docname"] == name and facts["type"] == "exercise"
+    }
 
 
 def save(app, name, made):
@@ -275,6 +314,8 @@ def save(app, name, made):
         cell.id = f"cell-{number}"  # a name by chance would differ in every build
     kernel = {"display_name": "Python 3", "language": "python", "name": "python3"}
     facts = {"kernelspec": kernel, "language_info": {"name": "python"}}
+    facts["title"] = app.env.titles[name].astext()
+    facts["exercises"] = exercises(app, name)
     folder = Path(app.outdir).parent / "notebooks"
     folder.mkdir(parents=True, exist_ok=True)
     notebook = new_notebook(cells=first, metadata=facts)
@@ -315,7 +356,8 @@ def entry(env, page, file):
     first = next(env.get_doctree(page).findall(nodes.paragraph), None)
     asked = first is not None and isinstance(first[0], nodes.emphasis)
     question = f"<br>*{' '.join(first[0].astext().split())}*" if asked else ""
-    return f"* {number}[{escape(env.titles[page].astext())}]({file}){question}"
+    # In the link: at the beginning of a line it would make another list.
+    return f"* [{number}{escape(env.titles[page].astext())}]({file}){question}"
 
 
 def write_start(app, error):
@@ -369,10 +411,11 @@ def offer_launch(app, pagename, templatename, context, doctree):
 
 def setup(app):
     """Connect the functions above to Sphinx."""
-    app.connect("doctree-resolved", write_notebook, priority=900)
+    if not is_students():  # theirs are made of the others
+        app.connect("doctree-resolved", write_notebook, priority=900)
+        app.connect("build-finished", write_start)
     # Below 501, where the theme decides what its download menu offers.
     app.connect("html-page-context", offer_notebook, priority=400)
     # Above it, where the list of buttons is there.
     app.connect("html-page-context", offer_launch, priority=600)
-    app.connect("build-finished", write_start)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -110,6 +110,16 @@ def anchor(heading):
     return "" if re.search(r"[$`*\\\[]", heading) else heading.replace(" ", "-")
 
 
+class Gated(str):
+    """A text that belongs to the solution of an exercise, by its label."""
+
+    def __new__(cls, text, label):
+        """Keep the label with the text."""
+        made = super().__new__(cls, text)
+        made.label = label
+        return made
+
+
 class Prose:
     """Markdown of the nodes of one page."""
 
@@ -122,11 +132,15 @@ class Prose:
         self.numbers = app.env.toc_fignumbers.get(name, {})
         self.level, self.in_table = 0, False
         self.files = {}  # pictures that the text shows
+        self.cited = set()
 
     # The page as a flow of texts and cells.
 
     def flow(self, children, shut=False):
-        """Yield texts, code cells as (number, shut), and None where a cell begins."""
+        """Yield texts, code cells as (number, shut), and None where a cell begins.
+
+        What shuts a cell is the label of the exercise that it solves.
+        """
         for child in children:
             if is_cell(child):
                 yield child["cell_index"], shut
@@ -141,20 +155,25 @@ class Prose:
             elif has_cell(child):
                 yield from self.flow(child.children, shut)
             else:
-                if type(child).__name__.startswith(("exercise", "solution")):
+                solves = type(child).__name__.startswith("solution")
+                if solves or type(child).__name__.startswith("exercise"):
                     yield None
-                yield self.block(child)
+                text = self.block(child)
+                yield Gated(text, child["target_label"]) if solves else text
+                if solves:
+                    yield None
 
     def gated(self, node):
         """Yield a solution around cells: its texts shut, the cells in between."""
-        title, texts = self.plain_title(node), []
+        title, texts, label = self.plain_title(node), [], node["target_label"]
         inside = [c for c in node.children if not isinstance(c, nodes.title)]
-        for piece in [*self.flow(inside, shut=True), None]:
+        for piece in [*self.flow(inside, shut=label), None]:
             if isinstance(piece, str):
                 texts.append(piece)
                 continue
             if any(texts):
-                yield from (None, details(title, "\n\n".join(filter(None, texts))))
+                folded = details(title, "\n\n".join(filter(None, texts)))
+                yield from (None, Gated(folded, label), None)
                 title = f"{self.plain_title(node)}, continued"
             texts = []
             yield piece
@@ -533,10 +552,18 @@ class Prose:
 
     def inline_inline(self, node):
         """Show a citation in round brackets, anything else as it is."""
-        text = self.inline(node)
-        if "bibtex-citation" in node.get("classes", ()):
-            return text.replace("[", "(").replace("\\]", ")").replace("]", ")")
-        return text
+        if "bibtex-citation" not in node.get("classes", ()):
+            return self.inline(node)
+        links = list(node.findall(nodes.reference))
+        self.cited.update(link["reftitle"] for link in links if "reftitle" in link)
+        # Without links: what they lead to stands at the end.
+        said = (
+            re.sub(r"\s+", " ", c).translate({91: "(", 93: ")"})
+            if isinstance(c, nodes.Text)
+            else self.inline(c)
+            for c in node.children
+        )
+        return "".join(said)
 
     def around(self, node, mark):
         """Return what is in a node between marks, without its outer gaps."""

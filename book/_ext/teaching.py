@@ -42,6 +42,8 @@ class Session(Part):
         exercises = ", ".join(f"{{ref}}`{label}`" for label in session["exercises"])
         lines = [f"* **Minutes** {session['minutes']}", f"* **Chapters** {chapters}"]
         lines += [f"* **Exercises** {exercises}"]
+        pack = f"`_build/student/{session['name']}.zip`"
+        lines += [f"* **Hand-out** {pack}, made by `python3 noxfile.py student`"]
         if (SESSIONS.parent / "slides" / f"{session['name']}.md").exists():
             file = f"_build/slides/{session['name']}.html"
             lines += [f"* **Slides** `{file}`, made by `python3 noxfile.py slides`"]

@@ -1,7 +1,8 @@
 """One visual language: the same colours, signs and scales in every figure.
 
-Red speaks for the explained class, blue against it, white is zero. Every map is scaled
-on its own, so that colours compare places in one map, never sizes between maps.
+Red speaks for the explained class, blue against it, white is zero, or black on a dark
+page. Every map is scaled on its own, so that colours compare places in one map, never
+sizes between maps. Figures are drawn for a page and for a phone.
 """
 
 from modbp.backprop.explain import reduce

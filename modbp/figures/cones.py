@@ -152,9 +152,10 @@ def cone_in_space(
         for k, axis in enumerate(np.eye(3), 1):
             x, y = seen @ axis
             panel.plot([0, 1.12 * x], [0, 1.12 * y], color=_GREY, linewidth=0.8)
+            side, va = (-3, "top") if y < 0 else (3, "bottom")
             panel.annotate(
-                f"input {k}", (1.12 * x, 1.12 * y), (0, 3), ha="center", color=_GREY,
-                textcoords="offset points",
+                f"input {k}", (1.25 * x, 1.25 * y), (0, side), color=_GREY, va=va,
+                ha="center", textcoords="offset points",
             )  # fmt: skip
         for pair in combinations(np.eye(3), 2):
             panel.plot(*(seen @ _arc(*pair)), color=_GREY, linewidth=0.6, linestyle=":")

@@ -16,7 +16,7 @@ from modbp.errors import (
     unknown_name,
 )
 from modbp.figures.drawing import Drawing, drawn, legend, note
-from modbp.figures.labels import name_ends, power
+from modbp.figures.labels import name_ends, power, room
 from modbp.measures.csc import BINS, CSCResult
 from modbp.measures.similarity import random_floor
 
@@ -111,7 +111,7 @@ def csc_curves(
         name_ends(ax)
         note(figure, source)
 
-    return drawn(draw, height=(3.9, 4.2))
+    return drawn(draw, height=room(len(results) + 1))
 
 
 def csc_histogram(

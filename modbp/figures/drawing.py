@@ -90,8 +90,8 @@ def drawn(
     Examples
     --------
     >>> figure = modbp.figures.drawn(lambda figure: figure.subplots().plot([1, 3, 2]))
-    >>> figure.get_figwidth(), figure.narrow().get_figwidth()
-    (7.2, 3.6)
+    >>> print(figure.get_figwidth(), figure.narrow().get_figwidth())
+    7.2 3.6
     """
     check_option("draw", draw, callable, "give a function that draws into a figure.")
     check_number("width", width, lambda w: 0 < w < 100, "give inches, as in 7.2.")

@@ -7,7 +7,7 @@ from matplotlib.category import StrCategoryLocator
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, FuncFormatter, LogFormatter, NullFormatter
 
-__all__ = ["apart", "fit_words", "name_ends", "power", "spread", "wrapped"]
+__all__ = ["apart", "fit_words", "name_ends", "power", "room", "spread", "wrapped"]
 
 _RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 _LETTER = 4.9  # points, a letter of usual width
@@ -15,9 +15,23 @@ _GAP = 0.035  # of the width of a panel, from its right side to the names of its
 
 
 def name_ends(ax, **words):
-    """Name each labelled line of a panel beside its right end; it needs no legend.
+    """Name each labelled line of a panel beside its right end, instead of a legend.
 
-    `words` are texts by label that are written instead.
+    Where names would overlap :func:`drawn` moves them apart.
+
+    Parameters
+    ----------
+    ax : the panel of a figure that :func:`drawn` makes
+    words : texts that are written instead of labels
+
+    Examples
+    --------
+    >>> def draw(figure):
+    ...     panel = figure.subplots()
+    ...     panel.plot([1, 3, 2], label="a")
+    ...     modbp.figures.name_ends(panel)
+    >>> [text.get_text() for text in modbp.figures.drawn(draw).axes[0].texts]
+    ['a']
     """
     ax.ends = []
     for line in ax.lines:
@@ -28,6 +42,11 @@ def name_ends(ax, **words):
             place = {"transform": ax.get_yaxis_transform(), "va": "center"}
             text = ax.text(1 + _GAP, y, words.get(name, name), fontsize=8, **place)
             ax.ends.append((text, line, seen[-1]))
+
+
+def room(count):
+    """Return heights, for a page and a phone, in which so many lines can be named."""
+    return max(3.9, 0.17 * count + 1), max(4.2, 0.17 * count + 1.5)
 
 
 def spread(figure):
@@ -48,7 +67,7 @@ def spread(figure):
             end = ax.transAxes.inverted().transform(end)
             look = {"color": line.get_color(), "linewidth": 0.6, "clip_on": False}
             xs, ys = [end[0], 1 + 0.8 * _GAP], [end[1], y]
-            ax.add_artist(Line2D(xs, ys, transform=ax.transAxes, **look))
+            figure.add_artist(Line2D(xs, ys, transform=ax.transAxes, **look))
 
 
 def apart(wanted, heights, low, high):

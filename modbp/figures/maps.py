@@ -19,7 +19,7 @@ from modbp.figures.labels import wrapped
 __all__ = ["difference", "gallery", "heatmaps", "normalise"]
 
 # Of maps; pictures have colours of their own.
-_LINE = 0.15  # inches, a line of text
+_LINE, _CHAR = 0.15, 0.07  # inches, a line of text and a letter
 _COLOURS = {"cmap": "seismic", "vmin": -1, "vmax": 1}
 
 
@@ -132,29 +132,31 @@ def heatmaps(
 def _plan(cells, rows, source, width, size, phone):
     """Return a grid's size, the columns of each of its parts, and a cell's side."""
     count, most = len(cells[0][1]), len(cells)
+    longest = _CHAR * max(map(len, "\n".join(rows or [""]).split("\n")))
     left, parts, turned = _LINE * _lines(rows) if rows else 0, [range(most)], False
     if phone and width - left < 0.75 * most:
         if count <= 6:
             # Below each other, with the pictures first in each.
             each = -(-(most - 1) // -(-(most - 1) // 3))
-            parts = [
-                [0, *range(first, min(first + each, most))]
-                for first in range(1, most, each)
-            ]
+            starts = range(1, most, each)
+            parts = [[0, *range(n, min(n + each, most))] for n in starts]
         else:
             turned = True
-            left = 0.07 * max(map(len, "\n".join(rows or [""]).split("\n"))) + 0.05
+    level = turned or longest > min(size, (width - left) / max(map(len, parts)))
+    left = longest + 0.08 if level else left
     side = min(size, (width - left) / max(map(len, parts)))
     if turned:
-        above = 0.07 * max(len(title) for title, _ in cells) + 0.08
+        above = _CHAR * max(len(title) for title, _ in cells) + 0.08
     else:
         above = _LINE * _lines(wrapped(title, side) for title, _ in cells) + 0.06
     below = _LINE * _lines([wrapped(source, width)]) + 0.06 if source else 0.03
     height = (side * count + above) * len(parts) + below
-    return (width, height), parts, side, left, above, turned
+    return (width, height), parts, side, left, above, turned, level
 
 
-def _draw_grid(figure, cells, rows, source, size, parts, side, left, above, turned):
+def _draw_grid(
+    figure, cells, rows, source, size, parts, side, left, above, turned, level
+):  # fmt: skip
     """Draw the parts of a grid below each other."""
     figure.set_layout_engine("none")
     (width, height), gap = size, 0.02
@@ -180,7 +182,7 @@ def _draw_grid(figure, cells, rows, source, size, parts, side, left, above, turn
                     ax.set_title(wrapped(title, side), fontsize=8, pad=3)
                 if not column and rows:
                     options = {"rotation": 0, "ha": "right", "va": "center"}
-                    options = options if turned else {"rotation": 90}
+                    options = options if level else {"rotation": 90}
                     ax.set_ylabel(rows[row], fontsize=8, labelpad=3, **options)
         top -= side * len(cells[0][1]) + above
     note(figure, source)

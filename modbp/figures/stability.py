@@ -7,7 +7,7 @@ import numpy as np
 from modbp.errors import check_option
 from modbp.figures.convergence import stored, style
 from modbp.figures.drawing import Drawing, drawn, legend, note
-from modbp.figures.labels import name_ends
+from modbp.figures.labels import name_ends, room
 from modbp.measures.sanity import Sanity
 
 __all__ = ["similarity_boxes", "similarity_curves"]
@@ -158,7 +158,7 @@ def similarity_curves(
         name_ends(ax)
         note(figure, source)
 
-    return drawn(draw, height=(4, 4.4))
+    return drawn(draw, height=room(len(results)))
 
 
 def _stored(results, names, stage=None):

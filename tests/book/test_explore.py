@@ -11,7 +11,7 @@ ipywidgets = pytest.importorskip("ipywidgets")
 OFFERED = {
     "csc": ["Image", "Method", "Relevance enters at"],
     "gamma": ["Gamma"],
-    "phenomenon": ["Method", "Image", "Explained class"],
+    "phenomenon": ["Image", "Explained class", "Method"],
     "random-logit": ["Image", "Method", "Other class"],
 }
 

@@ -34,7 +34,10 @@ kernelspec: {display_name: Python 3, language: python, name: python3}
 
 """
 SETTINGS = {
-    "extensions": "myst_nb sphinx_proof sphinx_exercise sphinx_design plain".split(),
+    "extensions": "myst_nb sphinx_proof sphinx_exercise sphinx_design "
+    "sphinxcontrib.bibtex plain".split(),
+    "bibtex_bibfiles": ["some.bib"],
+    "bibtex_reference_style": "author_year",
     "html_theme": "sphinx_book_theme",
     "html_title": "Small",
     "numfig": True,
@@ -45,9 +48,13 @@ SETTINGS = {
         "tex": {"macros": {"norm": [r"\lVert #1 \rVert", 1], "R": r"\mathbb{R}"}}
     },
 }
+BIBLIOGRAPHY = """
+@book{one2001, author={Ada One}, title={First_things}, publisher={P}, year=2001}
+@book{two2002, author={Bo Two and Cy Six}, title={Second}, publisher={P}, year=2002}
+"""
 PAGES = {
     "index": "# Start\n\n```{toctree}\n:caption: Part one\nboxes\ntables\nlists\n"
-    "links\ncells\nsigns\npictures\nglued\nbare\n```\n",
+    "links\ncells\nsigns\npictures\nglued\nbare\n```\n\n```{bibliography}\n```\n",
     "bare": "# Without cells\n\n(bare-part)=\n## A part\n\nText.\n",
     "boxes": HEAD
     + r"""# Boxes
@@ -170,6 +177,8 @@ A note.[^1]
 [This part](#here), {ref}`here`, [that page](tables.md), {prf:ref}`thm-small`,
 [a part there](#far), {doc}`bare`, [outside](https://example.org/a_b),
 {numref}`tab-small`, {eq}`eq-small`, <https://example.org>.
+
+By {cite:t}`one2001` {cite:p}`one2001,two2002`.
 """,
     "cells": HEAD
     + r"""# Cells
@@ -321,6 +330,7 @@ def built(tmp_path_factory):
     (base / "book").mkdir()
     for name, text in PAGES.items():
         (base / "book" / f"{name}.md").write_text(text, encoding="utf-8")
+    (base / "book" / "some.bib").write_text(BIBLIOGRAPHY, encoding="utf-8")
     (base / "book" / "dot.png").write_bytes(picture())
     nbformat.write(glued(), base / "book" / "glued.ipynb")
 
@@ -453,6 +463,14 @@ def test_links_lead_to_notebooks_to_parts_of_them_or_outside_and_else_are_text(s
         )
 
 
+def test_who_is_cited_is_named_in_round_brackets_and_listed_at_the_end(small):
+    *_, last = texts(small["links"])
+    assert "By One (2001) (One, 2001, Two and Six, 2002)." in text(small["links"])
+    one, two = last.removeprefix("## References\n\n").split("\n")
+    assert one.startswith("* Ada One.") and "First_things" in one and "2002" in two
+    assert "## References" not in text(small["lists"])
+
+
 def test_all_cells_are_there_in_order_and_what_is_hidden_is_folded(small):
     cells = [c for c in small["cells"].cells if c.cell_type == "code"][1:]
     assert [c.source[-1] for c in cells] == list("123456")
@@ -516,23 +534,26 @@ def test_an_interactive_picture_becomes_the_pictures_that_tell_most(small):
     assert [p.metadata["image/png"]["alt"] for p in pictures] == ["Dot p", "Dot r"]
     for each in pictures:
         assert base64.b64decode(each.data["image/png"]).startswith(b"\x89PNG")
-    assert "has controls" in line.data["text/markdown"]
+    assert line.data["text/markdown"].startswith("p – then r. *On its page")
 
 
-def test_of_drawings_that_move_the_first_is_a_picture_and_paper_is_left_out(small):
+def test_of_drawings_that_move_the_stills_are_pictures_and_paper_is_left_out(small):
     from plain import outputs
 
     page = '<div class="modbp-frames"><div class="modbp-frame modbp-telling" hidden>'
-    page += '<div role="img" aria-label="Dot p"><svg></svg></div></div>'
-    page += '<div class="modbp-frame"><div aria-label="Dot q"><svg></svg></div></div>'
-    forms = {"text/html": page, "image/png": "UE5H", "application/pdf": "PDF"}
-    still = {**forms, "text/html": '<div class="modbp-figure"><svg></svg></div>'}
-    two = [nbformat.v4.new_output("execute_result", f) for f in (forms, still)]
-    cell = nbformat.v4.new_code_cell(outputs=two)
+    page += '<p>Depth: 1</p><div role="img" aria-label="Dot &lt;p"><svg></svg></div>'
+    page += '</div><div class="modbp-frame"><p>Depth: 2</p><svg></svg></div></div>'
+    forms = {"text/html": page, "application/pdf": "PDF"}
+    kept = {"text/html": {"telling": [["UE5H", "Dot <p"]]}}
+    moves = nbformat.v4.new_output("display_data", forms, metadata=kept)
+    forms = {"text/html": '<div class="modbp-figure"><svg></svg></div>'}
+    forms |= {"image/png": "UE5H", "application/pdf": "PDF"}
+    still = nbformat.v4.new_output("display_data", forms)
+    cell = nbformat.v4.new_code_cell(outputs=[moves, still])
     cell.metadata["mystnb"] = {"image": {"alt": "One\n line."}}
     moving, line, drawing = outputs(cell, {})
-    assert moving.data == {"image/png": "UE5H", "text/plain": "Dot q"}
-    assert "has controls" in line.data["text/markdown"]
+    assert moving.data == {"image/png": "UE5H", "text/plain": "Dot <p"}
+    assert line.data["text/markdown"].startswith("Depth: 1. *On its page")
     assert drawing.data == {"image/png": "UE5H"}
     assert drawing.metadata["image/png"]["alt"] == "One line."
 

@@ -6,7 +6,9 @@ import json
 import re
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
+import numpy as np
 import pytest
 from conftest import SITE
 
@@ -60,7 +62,8 @@ FIRST = f"""<section id="one"><h1>First<a class="headerlink" href="#one">#</a></
 SECOND = """<section id="two"><h1>Second</h1>
 <section id="there"><h2>There</h2></section></section>"""
 PAGE = """<html><head><link rel="stylesheet" href="_static/a.css">
-<script src="_static/x.js"></script><script src="_static/mathjax/tex.js"></script></head><body><p>navigation</p>
+<script src="_static/x.js"></script><script src="_static/mathjax/tex.js"></script>
+</head><body><p>navigation</p>
 <article class="bd-article">{}</article></body></html>"""
 
 
@@ -130,6 +133,24 @@ def test_solutions_move_to_the_appendix_and_say_where_the_exercise_is(soup):
 
 
 # ---- From the document to paper
+
+
+def test_pages_are_written_where_they_are_asked_for(soup):
+    html = PAPER.numbered(str(soup), {"first": 7, "first--ex-old--solution": 12})
+    found = bs4.BeautifulSoup(html, "html.parser")
+    chapter = found.select_one(".contents a[href='#first'] b")
+    assert chapter.text == "7"
+    assert found.select_one(".to-solution").text == "Solution on page 12."
+    assert html.count(">000<") == str(soup).count(">000<") - 2
+
+
+def test_without_a_browser_the_remedy_is_told(monkeypatch, tmp_path):
+    monkeypatch.setattr(PAPER.shutil, "which", lambda name: None)
+    engine = SimpleNamespace(
+        chromium=SimpleNamespace(executable_path=tmp_path / "none")
+    )
+    with pytest.raises(SystemExit, match="Install Chromium"):
+        PAPER.launch(engine)
 
 
 @pytest.fixture(scope="module")
@@ -243,7 +264,7 @@ def test_nothing_is_beyond_the_margins_and_no_picture_is_cut():
     pictures = 0
     for number, page in enumerate(document, 1):
         width, height = page.get_size()
-        pixels = page.render(scale=1, grayscale=True).to_numpy()[..., 0]
+        pixels = np.asarray(page.render(scale=1).to_pil().convert("L"))
         edge = int(margin) - 2
         dark = [pixels[:, :edge], pixels[:, -edge:], pixels[:edge], pixels[-20:]]
         dark += [pixels[-edge:, :260], pixels[-edge:, -260:]]  # beside the number

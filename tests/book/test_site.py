@@ -113,8 +113,8 @@ def test_each_control_changes_the_picture_by_keyboard(page):
     for widget in page.locator(".modbp-frames").all():
         # One that leaves nothing to choose is hidden.
         for control in widget.locator("[data-labels]:visible").all():
-            picture = widget.locator("img:visible")
-            before = picture.get_attribute("alt")
+            picture = widget.locator(".modbp-frame [role=img]:visible")
+            before = picture.get_attribute("aria-label")
             said = widget.locator("output").inner_text()
             control.focus()
             labels = json.loads(control.get_attribute("data-labels"))
@@ -123,7 +123,7 @@ def test_each_control_changes_the_picture_by_keyboard(page):
             forth, back = ("Right", "Left") if slider else ("Down", "Up")
             page.keyboard.press(f"Arrow{back if last else forth}")
             assert picture.count() == 1
-            assert picture.get_attribute("alt") != before
+            assert picture.get_attribute("aria-label") != before
             assert widget.locator("output").inner_text() != said
 
 

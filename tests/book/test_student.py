@@ -1,0 +1,177 @@
+"""The students' edition: nothing of a solution, stubs, and checks that tell."""
+
+import ast
+import re
+
+import nbformat
+import pytest
+import student
+from conftest import SITE
+from nbclient import NotebookClient
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
+
+from modbp.study import course
+
+ROOT = SITE.parents[1]
+BUILT = sorted((SITE.parent / "notebooks").glob("*.ipynb"))
+needs_book = pytest.mark.skipif(not BUILT, reason="needs the book: noxfile.py book")
+
+
+def solved(cell, **facts):
+    """A cell of the solution of exercise 9.1."""
+    cell.metadata |= {"solution": "ex-nine-one", **facts}
+    return cell
+
+
+@pytest.fixture
+def plain():
+    """A plain notebook with an exercise and its solution."""
+    cells = [
+        new_code_cell("print('Everything is here.')"),
+        new_markdown_cell("# Nine\n\n## Exercises\n\nAdd."),
+        solved(new_markdown_cell("<details>It is three.</details>")),
+        solved(new_code_cell("three = 1 + 2\nprint(three)"), check="three"),
+        solved(new_code_cell("big = three > 2"), check="big and three"),
+        new_markdown_cell("## The end"),
+    ]
+    facts = {"exercises": {"ex-nine-one": "9.1"}, "title": "Nine"}
+    return new_notebook(cells=cells, metadata=facts)
+
+
+def sources(notebook):
+    return [cell.source for cell in notebook.cells]
+
+
+def test_a_solution_becomes_a_stub_that_checks_itself(plain):
+    assert sources(student.edition(plain, with_solutions=False)) == [
+        "print('Everything is here.')",
+        "from modbp.study.course import check",
+        "# Nine\n\n## Exercises\n\nAdd.",
+        "three = ...\n...",
+        'check("9.1", three)',
+        "big = ...\nthree = ...",
+        'check("9.1b", lambda: big and three)',
+        "## The end",
+    ]
+
+
+def test_the_other_edition_keeps_it_and_checks_it(plain):
+    found = sources(student.edition(plain, with_solutions=True))
+    assert found[3:6] == [sources(plain)[2], sources(plain)[3], 'check("9.1", three)']
+
+
+def test_without_code_there_is_room_to_write(plain):
+    plain.cells = plain.cells[:3]
+    assert sources(student.edition(plain, with_solutions=False))[2:] == [student.WRITE]
+
+
+def test_what_is_sealed_tells_right_from_wrong(plain, tmp_path, monkeypatch):
+    found = student.seal(student.edition(plain, with_solutions=True), tmp_path)
+    monkeypatch.setattr(course, "_seals", lambda: found)
+    assert course.check("9.1", 3) and not course.check("9.1", 4)
+    assert found.keys() == {"9.1", "9.1b"}
+
+
+# The whole book.
+
+
+@pytest.fixture(scope="module")
+def both():
+    """The plain notebooks and what students get, by name."""
+    found = {path.stem: nbformat.read(path, 4) for path in BUILT}
+    return {
+        name: (notebook, student.edition(notebook, with_solutions=False))
+        for name, notebook in found.items()
+    }
+
+
+def printed(cell):
+    """What a cell put out as text."""
+    for output in cell.get("outputs", ()):
+        data = {"text/plain": output.get("text", ""), **output.get("data", {})}
+        yield from (str(text) for kind, text in data.items() if "text/plain" in kind)
+
+
+def lines(texts):
+    """Lines that are long enough to be told from others."""
+    every = (line.strip() for text in texts for line in text.split("\n"))
+    return {line for line in every if len(line) >= 20}
+
+
+@needs_book
+def test_nothing_of_a_solution_is_left(both):
+    for name, (notebook, made) in both.items():
+        secret, told = [], []
+        for cell in notebook.cells:
+            texts = [cell.source, *printed(cell)]
+            (secret if cell.metadata.get("solution") else told).extend(texts)
+        # What the chapter says anyway, and heads of functions with their sentences.
+        stubs = [c.source for c in made.cells if "stub" in c.metadata]
+        known = lines(told) | {line for line in lines(stubs) if is_head(line)}
+        left = lines(secret) & lines(
+            t for c in made.cells for t in [c.source, *printed(c)]
+        )
+        assert left <= known, name
+        assert not any("solution" in cell.metadata for cell in made.cells)
+
+
+def is_head(line):
+    """Whether a line of a stub is one that stays: an import, a head, its sentence."""
+    return line.startswith(("import ", "from ", "def ", "class ", '"""'))
+
+
+@needs_book
+def test_every_stub_is_its_solution_with_parts_blanked(both):
+    for name, (notebook, made) in both.items():
+        numbers = notebook.metadata["exercises"]
+        for label, cells in student.solutions(notebook).items():
+            code = "\n".join(c.source for c in cells if c.cell_type == "code")
+            mine = [c for c in made.cells if c.metadata.get("stub") == numbers[label]]
+            for cell in mine:
+                for node in ast.walk(ast.parse(cell.source)):
+                    if isinstance(node, ast.Name | ast.FunctionDef | ast.arg):
+                        word = (
+                            getattr(node, "id", getattr(node, "name", None)) or node.arg
+                        )
+                        assert re.search(rf"\b{word}\b", code), (name, label, word)
+                # A value that is not a blank stands in the head of a function only.
+                for node in ast.parse(cell.source).body:
+                    if isinstance(node, ast.Assign):
+                        assert ast.unparse(node.value) == "...", (name, label)
+
+
+@needs_book
+def test_every_exercise_of_code_is_checked(both):
+    for name, (notebook, made) in both.items():
+        asked = {c.metadata["answer"][0] for c in made.cells if "answer" in c.metadata}
+        for label, cells in student.solutions(notebook).items():
+            if student.checked(cells):
+                assert notebook.metadata["exercises"][label] in asked, name
+    answers = [
+        c.metadata["answer"][0]
+        for _, m in both.values()
+        for c in m.cells
+        if "answer" in c.metadata
+    ]
+    assert sorted(course._seals()) == sorted(answers)
+
+
+@needs_book
+@pytest.mark.long
+@pytest.mark.parametrize(
+    "path",
+    [p for p in BUILT if student.asks(student.edition(nbformat.read(p, 4), True))],
+    ids=lambda p: p.stem,
+)
+@pytest.mark.parametrize("with_solutions", [True, False])
+def test_solutions_pass_their_checks_and_stubs_fail_them(
+    path, with_solutions, tmp_path
+):
+    made = student.edition(nbformat.read(path, 4), with_solutions)
+    NotebookClient(
+        made, timeout=600, resources={"metadata": {"path": tmp_path}}
+    ).execute()
+    for cell in made.cells:
+        if "answer" in cell.metadata:
+            (told,) = printed(cell)
+            assert ("right." in told) == with_solutions, (cell.source, told)
