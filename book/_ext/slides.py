@@ -6,6 +6,7 @@ from the chapters as they were built: figures, statements, outputs of tagged cel
 
 import base64
 import mimetypes
+import re
 import sys
 from functools import cache
 from pathlib import Path
@@ -20,10 +21,14 @@ from sphinx.util.docutils import SphinxDirective
 
 ROOT = Path(__file__).parents[2]
 DECKS = ROOT / "book" / "teaching" / "slides"
+FIGURES = ROOT / "book" / "static" / "figures.css"
 # What is of use on a page only, and links that lead out of a deck.
-WITHOUT = ".headerlink, .eqno, .modbp-tip, .modbp-files, .check, .cell_input, button"
-WITHOUT += ", noscript"
-LINKS = "a"
+WITHOUT = (
+    ".headerlink, .eqno, .modbp-tip, .check, .cell_input, button, noscript, "
+    ".modbp-files, svg.modbp-narrow"
+)
+# Where an element names another of its page.
+NAMED = re.compile(r"(^#|url\(#)")
 
 
 @cache
@@ -51,21 +56,37 @@ class Take(SphinxDirective):
         part = BeautifulSoup(str(found), "html.parser")
         for element in part.select(WITHOUT):
             element.decompose()
-        for link in part.select(LINKS):
+        for link in part.select("a"):
             link.unwrap()
+        define(part, page(path))
+        rename(part, f"{name}-")
         for section in part.select("section"):
             section.name = "div"  # or it would be a slide in the slide
         for picture in part.select("img[src]"):
             if not picture["src"].startswith("data:"):
                 picture["src"] = inlined(path.parent / picture["src"])
-        for use in part.select("use"):
-            kept = page(path).find(id=use["href"][1:])
-            if kept is not None and kept.name == "image":  # shared by the whole page
-                use.name, own = "image", {**use.attrs, "href": kept["href"]}
-                use.attrs = {**kept.attrs, **own}
-                use.attrs.pop("id")
         box = f'<div class="{" ".join(["taken", *self.options.get("class", [])])}">'
         return [nodes.raw("", f"{box}{part}</div>", format="html")]
+
+
+def define(part, whole):
+    """Add what a drawing shows that is defined in another one of its page."""
+    wanted = {use["href"] for use in part.select("use[href^='#']")}
+    absent = [place for place in sorted(wanted) if not part.select_one(place)]
+    if absent:
+        shapes = "".join(str(whole.select_one(place)) for place in absent)
+        shared = f'<svg width="0" height="0" style="position:absolute">{shapes}</svg>'
+        part.append(BeautifulSoup(shared, "html.parser"))
+
+
+def rename(part, prefix):
+    """Give all ids a prefix, so that parts of several pages go into one deck."""
+    for element in part.select("*"):
+        for key, value in element.attrs.items():
+            if key in ("id", "for"):
+                element[key] = prefix + value
+            elif isinstance(value, str) and "#" in value:
+                element[key] = NAMED.sub(rf"\1{prefix}", value)
 
 
 def inlined(path):
@@ -94,8 +115,8 @@ def settings(pages):
         "myst_enable_extensions": ["dollarmath"],
         "mathjax3_config": book["sphinx"]["config"]["mathjax3_config"],
         "taken_from": str(pages),
-        "revealjs_static_path": [str(DECKS.parent / "static")],
-        "revealjs_css_files": ["slides.css"],
+        "revealjs_static_path": [str(DECKS.parent / "static"), str(FIGURES)],
+        "revealjs_css_files": [FIGURES.name, "slides.css"],
         "revealjs_style_theme": "white",
         "revealjs_script_conf": {
             **{"width": 1280, "height": 720, "margin": 0, "center": False},

@@ -61,8 +61,11 @@ def test_no_slide_overflows_and_no_deck_asks_another_host(deck):
 
 
 def test_pictures_say_what_they_show_and_formulas_are_set(deck):
-    for alt in deck.eval_on_selector_all("img", "all => all.map((e) => e.alt)"):
-        assert " " in alt.strip()
+    drawn = "all => all.map((e) => e.alt ?? e.getAttribute('aria-label') ?? '')"
+    for told in deck.eval_on_selector_all("img, .modbp-figure", drawn):
+        assert " " in told.strip()
+    uses = "all => all.filter((e) => !document.querySelector(e.getAttribute('href')))"
+    assert deck.eval_on_selector_all("use", uses) == []
     assert deck.locator(".math:not(:has(mjx-container))").count() == 0
 
 
