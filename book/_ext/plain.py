@@ -307,15 +307,13 @@ def exercises(app, name):
     }
 
 
-def save(app, name, made):
-    """Write a notebook of these cells."""
+def save(app, name, made, **told):
+    """Write a notebook of these cells, and what is told of it."""
     first = [check(app.config), *made]
     for number, cell in enumerate(first):
         cell.id = f"cell-{number}"  # a name by chance would differ in every build
     kernel = {"display_name": "Python 3", "language": "python", "name": "python3"}
-    facts = {"kernelspec": kernel, "language_info": {"name": "python"}}
-    facts["title"] = app.env.titles[name].astext()
-    facts["exercises"] = exercises(app, name)
+    facts = {"kernelspec": kernel, "language_info": {"name": "python"}, **told}
     folder = Path(app.outdir).parent / "notebooks"
     folder.mkdir(parents=True, exist_ok=True)
     notebook = new_notebook(cells=first, metadata=facts)
@@ -337,7 +335,9 @@ def names(env):
 def write_notebook(app, doctree, name):
     """Write the notebook of a page, when it is resolved."""
     if app.builder.format == "html" and "kernelspec" in app.env.metadata[name]:
-        save(app, name, cells(app, doctree, name, names(app.env)))
+        made = cells(app, doctree, name, names(app.env))
+        title, numbers = app.env.titles[name].astext(), exercises(app, name)
+        save(app, name, made, title=title, exercises=numbers)
 
 
 def parts(env):
@@ -373,7 +373,8 @@ def write_start(app, error):
         lines.append(f"## {caption}" if caption else "")
         lines.append("\n".join(entry(app.env, page, known[page]) for page in pages))
     made = [new_markdown_cell("\n\n".join(filter(None, lines)))]
-    save(app, START, [*made, new_markdown_cell(RESTORE)])
+    made.append(new_markdown_cell(RESTORE))
+    save(app, START, made, title=app.config.html_title, exercises={})
 
 
 # Buttons.
