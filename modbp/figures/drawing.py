@@ -26,6 +26,9 @@ _STYLE = {
     "lines.markersize": 4.5, "xtick.major.width": 0.6, "ytick.major.width": 0.6,
     "xtick.major.size": 2.5, "ytick.major.size": 2.5, "ytick.minor.size": 0,
     "xtick.minor.size": 0, "grid.linewidth": 0.5, "grid.alpha": 0.4,
+    "axes.prop_cycle": matplotlib.cycler(
+        color=["#0173b2", "#d55e00", "#029e73", "#cc78bc", "#c57b00"]
+    ),
     "axes.axisbelow": True, "patch.linewidth": 0.6, "image.interpolation": "none",
 }  # fmt: skip
 
