@@ -35,7 +35,9 @@ class Figures(SphinxPostTransform):
             raw = forms.get("text/html")
             if raw is not None and 'class="modbp-figure"' in raw.astext():
                 found.append((raw, self.finish(bundle, forms)))
-        texts = share(number_ids([text for _, text in found]))
+        # Unlike those of other pages too: slides and paper put several together.
+        page = f"c{sorted(self.env.found_docs).index(self.env.docname)}"
+        texts = share(number_ids([text for _, text in found], page), page)
         for (raw, _), text in zip(found, texts, strict=True):
             raw.replace_self(nodes.raw("", text, **raw.attributes))
 
@@ -105,15 +107,15 @@ def tell_pdf(source, target, alts):
     paper.write(target)
 
 
-def number_ids(texts):
-    """Give every drawing of a page names of its own."""
+def number_ids(texts, page=""):
+    """Give what drawings of a page have inside names of its own."""
     count = 0
 
     def rename(match):
         nonlocal count
         count += 1
         names = dict.fromkeys(re.findall(r' id="([^"]+)"', match[0]))
-        names = {old: f"d{count}-{n}" for n, old in enumerate(names)}
+        names = {old: f"{page}d{count}-{n}" for n, old in enumerate(names)}
 
         def put(found):
             return found[1] + names[found[2]]
@@ -123,7 +125,7 @@ def number_ids(texts):
     return [SVG.sub(rename, text) for text in texts]
 
 
-def share(texts):
+def share(texts, page=""):
     """Keep pixels that drawings of a page have in common only once."""
     count = Counter(href for text in texts for _, href, _ in IMAGE.findall(text))
     kept = {}
@@ -134,7 +136,7 @@ def share(texts):
         if count[href] == 1:
             return f'<image{rest} href="{href}"/>'
         size = "".join(SIZE.findall(rest))
-        key = kept.setdefault((href, size), f"pixels-{len(kept)}")
+        key = kept.setdefault((href, size), f"{page}pixels-{len(kept)}")
         return f'<use{SIZE.sub("", rest)} href="#{key}"/>'
 
     texts = [IMAGE.sub(use, text) for text in texts]

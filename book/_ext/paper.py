@@ -133,15 +133,16 @@ class Book:
 
     def list_headings(self, article, name):
         """Put a chapter and its sections into the contents."""
-        for heading in article.find_all(["h1", "h2"]):
-            section = heading.find_parent("section") or article
-            where = name if heading.name == "h1" else section.get("id")
-            kind = "chapter" if heading.name == "h1" else "section"
-            if (
-                where
-                and not _in_solution(heading)
-                and not heading.find_parent(class_="exercise")
-            ):
+        for heading in article.find_all(["h1", "h2", "h3", "h4", "h5", "h6"]):
+            section = heading.parent
+            # A section may begin at the end of a page, and its heading on the next.
+            if section.name == "section" and section.get("id"):
+                heading["id"] = section["id"]
+                del section["id"]
+            kind = {"h1": "chapter", "h2": "section"}.get(heading.name)
+            where = name if kind == "chapter" else heading.get("id")
+            boxed = heading.find_parent(class_=["exercise", "solution"])
+            if kind and where and not boxed:
                 self.contents.append((kind, where, heading.decode_contents()))
 
     def move_solutions(self, article):
@@ -157,9 +158,8 @@ class Book:
                 following = following.find_next_sibling()
             identity = f"{exercise['id']}--solution"
             exercise.append(_see("to-solution", "Solution on page", identity))
-            solution.name, solution["id"] = "div", identity
-            if solution.summary:
-                solution.summary.name = "p"
+            solution.name, title = "div", solution.select_one(".admonition-title")
+            title.name, title["id"] = "p", identity
             solution.append(
                 _see("to-exercise", "The exercise is on page", exercise["id"])
             )

@@ -11,7 +11,8 @@ __all__ = ["apart", "fit_words", "name_ends", "power", "room", "spread", "wrappe
 
 _RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 _LETTER = 4.9  # points, a letter of usual width
-_GAP = 0.035  # of the width of a panel, from its right side to the names of its lines
+# Of the width of a panel, from its right side to the names of its lines.
+_GAPS = {True: 0.035, False: 0.09}
 
 
 def name_ends(ax, **words):
@@ -40,7 +41,8 @@ def name_ends(ax, **words):
         if not name.startswith("_") and len(seen):
             y = data[seen[-1], 1]
             place = {"transform": ax.get_yaxis_transform(), "va": "center"}
-            text = ax.text(1 + _GAP, y, words.get(name, name), fontsize=8, **place)
+            gap = _GAPS[getattr(ax.figure, "wide", True)]
+            text = ax.text(1 + gap, y, words.get(name, name), fontsize=8, **place)
             ax.ends.append((text, line, seen[-1]))
 
 
@@ -54,7 +56,7 @@ def spread(figure):
     for ax in figure.axes:
         if not getattr(ax, "ends", None):
             continue
-        panel = ax.get_window_extent()
+        panel, gap = ax.get_window_extent(), _GAPS[figure.wide]
         boxes = [text.get_window_extent() for text, _, _ in ax.ends]
         heights = [box.height for box in boxes]
         wanted = [(box.y0 + box.y1) / 2 for box in boxes]
@@ -62,11 +64,11 @@ def spread(figure):
             ax.ends, apart(wanted, heights, panel.y0, panel.y1), strict=True
         ):
             y = (y - panel.y0) / panel.height
-            text.set(position=(1 + _GAP, y), transform=ax.transAxes)
+            text.set(position=(1 + gap, y), transform=ax.transAxes)
             end = line.get_transform().transform(line.get_xydata()[last])
             end = ax.transAxes.inverted().transform(end)
             look = {"color": line.get_color(), "linewidth": 0.6, "clip_on": False}
-            xs, ys = [end[0], 1 + 0.8 * _GAP], [end[1], y]
+            xs, ys = [end[0], 1 + 0.85 * gap], [end[1], y]
             figure.add_artist(Line2D(xs, ys, transform=ax.transAxes, **look))
 
 
@@ -125,7 +127,8 @@ def _turn_ticks(ax, room):
     # Turned, each is as wide as it was tall.
     every = int(np.ceil(boxes[0].height / (room / len(boxes))))
     names = [text.get_text() for text in ax.get_xticklabels()]
-    kept = [name if i % every == 0 else "" for i, name in enumerate(names)]
+    # The last is kept: in curves it is the input.
+    kept = [n if (len(names) - 1 - i) % every == 0 else "" for i, n in enumerate(names)]
     ax.set_xticks(ax.get_xticks(), kept, rotation=90)
     return True
 

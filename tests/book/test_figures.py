@@ -144,8 +144,8 @@ def test_names_inside_drawings_are_unique(window, path):
 def test_pixels_that_drawings_share_are_kept_once():
     image = '<image class="modbp-map" width="2" height="3" href="data:{}" id="x"/>'
     texts = [image.format("a"), image.format("a") + image.format("b")]
-    first, second = own.share(texts)
+    first, second = own.share(texts, "c5")
     assert first.count("data:a") == 1 and "data:a" not in second
-    assert '<image id="pixels-0" width="2" height="3" href="data:a"/>' in first
-    assert '<use class="modbp-map" href="#pixels-0"/>' in second
+    assert '<image id="c5pixels-0" width="2" height="3" href="data:a"/>' in first
+    assert '<use class="modbp-map" href="#c5pixels-0"/>' in second
     assert '<image class="modbp-map" width="2" height="3" href="data:b"/>' in second

@@ -95,6 +95,7 @@ def test_contents_name_every_chapter_and_section(soup):
         ("chapter", "#solutions", "Solutions"),
         ("section", "#first--solutions", "First"),
     ]
+    assert soup.find(id="second--there").name == "h2"
     assert [p.text for p in soup.select(".contents .part")] == ["Theory", "Appendix"]
 
 
@@ -126,7 +127,8 @@ def test_solutions_move_to_the_appendix_and_say_where_the_exercise_is(soup):
     for name in ("old", "new"):
         exercise, solution = f"first--ex-{name}", f"first--ex-{name}--solution"
         forth = soup.find(id=exercise).select_one(".to-solution a")
-        back = soup.find(id=solution).select_one(".to-exercise a")
+        box = soup.find(id=solution).find_parent(class_="solution")
+        back = box.select_one(".to-exercise a")
         assert (forth["href"], back["href"]) == (f"#{solution}", f"#{exercise}")
         assert forth.span["data-page-of"] == solution
     assert not soup.find(id="first--ex-open").select(".to-solution")

@@ -131,6 +131,14 @@ def test_names_are_moved_as_little_as_possible():
         assert gaps.min() > -1e-9
 
 
+def test_ticks_that_do_not_fit_are_turned_and_left_out_but_for_the_last():
+    for drawing in (FIGURES["curves"](), FIGURES["curves"]().narrow()):
+        ticks = drawing.axes[0].get_xticklabels()
+        named = [text.get_text() for text in ticks if text.get_text()]
+        assert named[-1] == "input" and {text.get_rotation() for text in ticks} == {90}
+        assert len(named) == (len(LAYERS) if drawing.wide else len(LAYERS) // 2)
+
+
 def test_long_texts_are_broken_where_words_end():
     assert wrapped("gradient-x-input", 0.8) == "gradient-x-\ninput"
     assert wrapped("patternattribution", 0.9) == "pattern\nattribution"

@@ -1,13 +1,14 @@
 """What chapters need of their page, with a page and without one."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
 
+import chapters
 import pytest
 
 ROOT = Path(__file__).parents[2]
-CHAPTERS = sorted((ROOT / "book").glob("*.md"))
 
 WITHOUT = "import sys; sys.modules.update(myst_nb=None, sphinx=None"
 SHELL = """
@@ -20,11 +21,21 @@ print(seen.stdout, [entry.metadata["scrapbook"]["name"] for entry in seen.output
 """
 
 
-def python(code):
+FROM_ANYWHERE = """
+from modbp.study import experiments, ledger
+config = experiments.read("csc/cifar10")["config"]
+print(len(config["image_names"]), "of", config["experiment"], "on", config["network"])
+print(len(ledger.decided_in("convergence").claims))
+"""
+
+
+def python(code, **options):
     """Return what a fresh Python prints."""
     command = [sys.executable, "-W", "error", "-c", code]
     environment = {"PYTHONPATH": str(ROOT)}
-    done = subprocess.run(command, capture_output=True, text=True, env=environment)
+    done = subprocess.run(
+        command, capture_output=True, text=True, env=environment, **options
+    )
     assert (done.returncode, done.stderr) == (0, "")
     return done.stdout.strip()
 
@@ -49,6 +60,13 @@ def test_without_a_page_nothing_happens(code, printed):
     assert python(code) == printed
 
 
-@pytest.mark.parametrize("path", CHAPTERS, ids=lambda path: path.stem)
-def test_chapters_take_glue_from_there(path):
-    assert "myst_nb" not in path.read_text(encoding="utf-8")
+@pytest.mark.parametrize("name", chapters.names())
+def test_a_chapter_needs_neither_myst_nb_nor_the_folder_that_it_runs_in(name):
+    code = "\n".join(chapters.sources(name))
+    assert not re.search(r"myst_nb|\bopen\(|Path\(|\bos\.|\.\./|read_text", code)
+
+
+def test_results_and_claims_are_found_from_an_empty_folder(tmp_path):
+    stored, told = python(FROM_ANYWHERE, cwd=tmp_path).splitlines()
+    assert stored == "200 of csc on cifar10" and int(told) > 2
+    assert list(tmp_path.iterdir()) == []
