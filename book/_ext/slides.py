@@ -6,7 +6,6 @@ from the chapters as they were built: figures, statements, outputs of tagged cel
 
 import base64
 import mimetypes
-import re
 import sys
 from functools import cache
 from pathlib import Path
@@ -27,8 +26,6 @@ WITHOUT = (
     ".headerlink, .eqno, .modbp-tip, .check, .cell_input, button, noscript, "
     ".modbp-files, svg.modbp-narrow"
 )
-# Where an element names another of its page.
-NAMED = re.compile(r"(^#|url\(#)")
 
 
 @cache
@@ -59,7 +56,6 @@ class Take(SphinxDirective):
         for link in part.select("a"):
             link.unwrap()
         define(part, page(path))
-        rename(part, f"{name}-")
         for section in part.select("section"):
             section.name = "div"  # or it would be a slide in the slide
         for picture in part.select("img[src]"):
@@ -77,16 +73,6 @@ def define(part, whole):
         shapes = "".join(str(whole.select_one(place)) for place in absent)
         shared = f'<svg width="0" height="0" style="position:absolute">{shapes}</svg>'
         part.append(BeautifulSoup(shared, "html.parser"))
-
-
-def rename(part, prefix):
-    """Give all ids a prefix, so that parts of several pages go into one deck."""
-    for element in part.select("*"):
-        for key, value in element.attrs.items():
-            if key in ("id", "for"):
-                element[key] = prefix + value
-            elif isinstance(value, str) and "#" in value:
-                element[key] = NAMED.sub(rf"\1{prefix}", value)
 
 
 def inlined(path):
