@@ -6,10 +6,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from sphinx.application import Sphinx
 
 from modbp import theory
 
 BOOK = Path(__file__).parents[2] / "book"
+STATIC = BOOK / "static"
 PHONE, DESK = {"width": 390, "height": 844}, {"width": 1280, "height": 900}
 INPUTS = 1000
 
@@ -74,7 +76,7 @@ def random_chain(rng):
 @pytest.fixture(scope="module")
 def window(browser):
     page = browser.new_page()
-    page.add_script_tag(path=BOOK / "static" / "playground-theory.js")
+    page.add_script_tag(path=STATIC / "playground-theory.js")
     yield page
     page.close()
 
@@ -277,6 +279,30 @@ def test_what_cannot_be_read_gets_a_remedy(window, text, remedy):
     assert (remedy in found) != (text == "1e-400/1e10 1")
 
 
+# ---- The directive
+
+
+def test_only_its_own_pages_load_it(tmp_path, monkeypatch):
+    source = tmp_path / "source"
+    source.mkdir()
+    monkeypatch.syspath_prepend(BOOK / "_ext")
+    settings = f"extensions = ['playground']\nhtml_static_path = [{str(STATIC)!r}]\n"
+    (source / "conf.py").write_text(settings, encoding="utf-8")
+    toctree = "Index\n=====\n\n.. toctree::\n\n   with\n"
+    (source / "index.rst").write_text(toctree, encoding="utf-8")
+    (source / "with.rst").write_text(
+        "With\n====\n\n.. playground:: F3\n", encoding="utf-8"
+    )
+    out = tmp_path / "html"
+    arguments = source, source, out, out / ".doctrees", "html"
+    Sphinx(*arguments, status=None, warningiserror=True).build()
+    pages = {n: (out / f"{n}.html").read_text("utf-8") for n in ("index", "with")}
+    assert pages["with"].count('class="modbp-playground" data-start="F3"') == 1
+    for name in (*PLAYGROUND.FILES, "playground.css"):
+        assert name in pages["with"] and name not in pages["index"]
+        assert (out / "_static" / name).exists()
+
+
 # ---- The page
 
 
@@ -286,11 +312,10 @@ def page(browser):
     page = browser.new_page(viewport=DESK)
     page.trouble = []
     page.on("pageerror", lambda error: page.trouble.append(str(error)))
-    static = BOOK / "static"
     parts = [
-        f"<script>{(static / n).read_text('utf-8')}</script>" for n in PLAYGROUND.FILES
+        f"<script>{(STATIC / n).read_text('utf-8')}</script>" for n in PLAYGROUND.FILES
     ]
-    style = f"<style>{(static / 'playground.css').read_text('utf-8')}</style>"
+    style = f"<style>{(STATIC / 'playground.css').read_text('utf-8')}</style>"
     page.set_content(f"<html lang=en>{style}{PLAYGROUND.html('F3')}{''.join(parts)}")
     yield page
     assert page.trouble == []
