@@ -186,6 +186,19 @@ def test_what_is_wider_than_a_page_is_told(browser):
     assert found and all("beyond" in each for each in found)
 
 
+def test_a_quiz_is_printed_and_a_filter_is_not(browser):
+    page = browser.new_page()
+    style = (BOOK / "_ext" / "paper.css").read_text(encoding="utf-8")
+    quiz = "<legend>Question 1</legend><label><input type=radio>Yes</label>"
+    page.set_content(
+        f"""<style>{style}</style><fieldset class=modbp-question>{quiz}</fieldset>
+        <div class=modbp-ledger><fieldset>Show all</fieldset></div>"""
+    )
+    assert page.locator("legend").is_visible() and page.locator("input").is_visible()
+    assert not page.get_by_text("Show all").is_visible()
+    page.close()
+
+
 # ---- The built book
 
 built = pytest.mark.skipif(not PDF.exists(), reason="needs: noxfile.py pdf")
