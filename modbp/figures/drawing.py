@@ -7,6 +7,7 @@ from html import escape
 
 import matplotlib
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import PlaceHolderLayoutEngine
 
 from modbp.errors import check_number, check_option
 from modbp.figures.labels import fit_words, spread, wrapped
@@ -110,6 +111,9 @@ def drawn(
             figure = Drawing(figsize=size, layout="constrained")
             figure.wide = wide
             draw(figure)
+            if isinstance(figure.get_layout_engine(), PlaceHolderLayoutEngine):
+                # It has been laid out by hand.
+                return figure
             # Once for all formats: what is drawn later stays where it is.
             figure.draw_without_rendering()
             if fit_words(figure):

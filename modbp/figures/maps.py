@@ -173,17 +173,18 @@ def _draw_grid(
                     [v / s for v, s in zip(box, 2 * size, strict=True)]
                 )
                 ax.imshow(pictures[row], **_COLOURS)
-                ax.set(xticks=[], yticks=[])
-                ax.spines[:].set_visible(False)
+                ax.set_axis_off()
                 if not row and turned:
                     text = title.replace("\n", " ")
                     ax.set_title(text, rotation=90, fontsize=8, pad=3)
                 elif not row:
                     ax.set_title(wrapped(title, side), fontsize=8, pad=3)
                 if not column and rows:
-                    options = {"rotation": 0, "ha": "right", "va": "center"}
-                    options = options if level else {"rotation": 90}
-                    ax.set_ylabel(rows[row], fontsize=8, labelpad=3, **options)
+                    middle = (top - (row + 0.5) * side) / height
+                    at, turn = ("right", 0) if level else ("center", 90)
+                    x = left - 0.05 if level else left - _LINE * _lines(rows) / 2
+                    options = {"ha": at, "va": "center", "rotation": turn}
+                    figure.text(x / width, middle, rows[row], fontsize=8, **options)
         top -= side * len(cells[0][1]) + above
     note(figure, source)
 

@@ -50,7 +50,7 @@ def test_a_grid_has_a_column_per_map_and_says_its_source():
     maps = {"one": torch.rand(2, 32, 32), "two": torch.rand(2, 32, 32)}
     figure = figures.heatmaps(pictures, maps, rows=["a", "b"], source="here")
     assert [ax.get_title() for ax in figure.axes[:3]] == ["image", "one", "two"]
-    assert [text.get_text() for text in figure.texts] == ["here"]
+    assert [text.get_text() for text in figure.texts] == ["a", "b", "here"]
     shown = figure.axes[4].images[0]
     assert shown.get_clim() == (-1, 1) and shown.get_cmap().name == "seismic"
     assert figure._repr_png_().startswith(b"\x89PNG")
