@@ -7,15 +7,19 @@ compare answers with goes to that file.
 
 import argparse
 import json
+import os
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from copy import deepcopy
 from pathlib import Path
 
 import nbformat
 from execute import at_a_time, cores, memory
 from nbclient import NotebookClient
-from nbformat.v4 import new_code_cell, new_markdown_cell
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 from stub import answers, call, stub
+
+from modbp.zoo.data.sources import root
 
 IMPORT = "from modbp.study.course import check"
 WRITE = "*Your answer:*"
@@ -89,7 +93,8 @@ def edition(notebook, with_solutions):
         elif label not in done:
             done.add(label)
             cells += stubs(numbers[label], by_label[label])
-    made = nbformat.v4.new_notebook(cells=cells, metadata=notebook.metadata)
+    # Copies: each edition counts its cells.
+    made = new_notebook(cells=deepcopy(cells), metadata=notebook.metadata)
     if asks(made):
         made.cells.insert(1, new_code_cell(IMPORT))
     for number, cell in enumerate(made.cells):
@@ -108,9 +113,12 @@ print({mark!r} + __import__("json").dumps(_sealed({number!r}, _answer)))"""
 MARK = "sealed: "
 
 
-def seal(notebook, folder):
-    """Run a notebook with solutions; return what answers are compared with."""
-    asked = []
+def seal(notebook, folder, data):
+    """Run a notebook with solutions; return what answers are compared with.
+
+    `data` is the folder that images are looked for in.
+    """
+    notebook, asked = deepcopy(notebook), []
     for cell in notebook.cells:
         if "answer" in cell.metadata:
             name, answer = cell.metadata["answer"]
@@ -118,7 +126,8 @@ def seal(notebook, folder):
             asked.append((name, cell))
     folder.mkdir(parents=True, exist_ok=True)
     resources = {"metadata": {"path": str(folder)}}
-    NotebookClient(notebook, timeout=TIMEOUT, resources=resources).execute()
+    client = NotebookClient(notebook, timeout=TIMEOUT, resources=resources)
+    client.execute(env={**os.environ, "MODBP_DATA": str(data)})
     found = {}
     for name, cell in asked:
         text = "".join(o.text for o in cell.outputs if o.output_type == "stream")
@@ -126,11 +135,11 @@ def seal(notebook, folder):
     return found
 
 
-def seal_all(notebooks, folder):
+def seal_all(notebooks, folder, data):
     """Seal the answers of several notebooks, several at a time."""
 
     def one(item):
-        return seal(item[1], folder / item[0])
+        return seal(item[1], folder / item[0], data)
 
     def place(number):
         chapter, _, rest = number.partition(".")
@@ -159,8 +168,13 @@ def main(argv):
     if told.seal:
         solved = {path.stem: edition(each, True) for path, each in found.items()}
         solved = {name: each for name, each in solved.items() if asks(each)}
-        answers = seal_all(solved, told.target.parent / "sealing")
-        text = json.dumps({"answers": answers}, indent=1)
+        place = told.target.parent / "sealing"
+        (place / "no data").mkdir(parents=True, exist_ok=True)
+        # Answers about images: about the built-in ones, and about those found here.
+        ways = [seal_all(solved, place, data) for data in (place / "no data", root())]
+        found = {number: [way[number] for way in ways] for number in ways[0]}
+        found = {n: [*map(list, {*map(tuple, each)})] for n, each in found.items()}
+        text = json.dumps({"answers": found}, indent=1)
         told.seal.write_text(f"{text}\n", encoding="utf-8")
 
 

@@ -37,7 +37,10 @@ def name_ends(ax, **words):
     ax.ends = []
     for line in ax.lines:
         name, data = line.get_label(), np.asarray(line.get_xydata(), float)
-        seen = np.flatnonzero(np.isfinite(data).all(1))
+        low, high = sorted(ax.get_ylim())
+        # A name beside what is out of sight, as a zero in decades, would have no place.
+        there = np.isfinite(data).all(1) & (low <= data[:, 1]) & (data[:, 1] <= high)
+        seen = np.flatnonzero(there)
         if not name.startswith("_") and len(seen):
             y = data[seen[-1], 1]
             place = {"transform": ax.get_yaxis_transform(), "va": "center"}

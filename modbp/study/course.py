@@ -13,8 +13,8 @@ from modbp.files import read_json
 
 __all__ = ["Verdict", "check", "sealed"]
 
-# What `sealed` makes of each answer, by the number of its exercise. The verb `student`
-# writes it, from the solutions as they run.
+# What `sealed` makes of each answer, by the number of its exercise, once for each kind
+# of images. The verb `student` writes it, from the solutions as they run.
 FILE = Path(__file__).with_name("course.json")
 # Numbers are written in three digits. They may differ by this part of themselves, by
 # which another machine may round otherwise; below the second number they are nothing.
@@ -75,13 +75,18 @@ def check(number: str, answer: object) -> Verdict:
         return Verdict(False, f"{number}: this is no answer yet ({found}).")
     if Ellipsis in parts:
         return Verdict(False, f"{number}: nothing is filled in yet.")
-    wanted = seals[number]
-    is_right = len(parts) == len(wanted) and all(
+    # One for each kind of images that the book has been run with.
+    is_right = any(_agree(number, parts, wanted) for wanted in seals[number])
+    told = "right." if is_right else "not yet, the book's answer is another one."
+    return Verdict(is_right, f"{number}: {told}")
+
+
+def _agree(number, parts, wanted):
+    """Return whether the parts of an answer are those that were sealed."""
+    return len(parts) == len(wanted) and all(
         any(_seal(number, place, near) == seal for near in _near(part))
         for place, (part, seal) in enumerate(zip(parts, wanted, strict=True))
     )
-    told = "right." if is_right else "not yet, the book's answer is another one."
-    return Verdict(is_right, f"{number}: {told}")
 
 
 @cache

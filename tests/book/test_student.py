@@ -66,8 +66,9 @@ def test_without_code_there_is_room_to_write(plain):
 
 
 def test_what_is_sealed_tells_right_from_wrong(plain, tmp_path, monkeypatch):
-    found = student.seal(student.edition(plain, with_solutions=True), tmp_path)
-    monkeypatch.setattr(course, "_seals", lambda: found)
+    made = student.edition(plain, with_solutions=True)
+    found = student.seal(made, tmp_path, tmp_path)
+    monkeypatch.setattr(course, "_seals", lambda: {n: [s] for n, s in found.items()})
     assert course.check("9.1", 3) and not course.check("9.1", 4)
     assert found.keys() == {"9.1", "9.1b"}
 

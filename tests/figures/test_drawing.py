@@ -215,3 +215,15 @@ def test_moving_pictures_are_drawings_in_the_book(monkeypatch):
 def test_sizes_that_are_none_are_refused(wrong):
     with pytest.raises(InputError, match="inches"):
         figures.drawn(lines, **wrong)
+
+
+def test_what_is_out_of_sight_is_named_beside_what_is_seen_of_it():
+    def draw(figure):
+        ax = figure.subplots()
+        ax.plot([1, 1e-5, 0], label="ends in nothing")
+        ax.plot([1e-20, 1e-20, 1e-20], label="never seen")
+        ax.set(yscale="log", ylim=(1e-13, 2))
+        figures.name_ends(ax)
+
+    (text,) = figures.drawn(draw).narrow().axes[0].texts
+    assert text.get_text() == "ends in nothing"

@@ -177,7 +177,7 @@ def told(depth, colour):
     return shade(depth, colour), f"A square of depth {depth} in {colour}"
 
 
-FEW = {"pages": {"depth": [2, 3]}, "start": {"depth": 3, "colour": "blue"}}
+FEW = {"pages": {"depth": [2, 3]}, "first": {"depth": 3, "colour": "blue"}}
 CHOICES = {"depth": range(1, 5), "colour": {"red": "x", "blue": "y"}}
 
 
@@ -216,7 +216,7 @@ def test_explore_says_what_it_misses_without_ipywidgets(monkeypatch, capsys):
 @pytest.mark.parametrize("built", ["", "1"])
 def test_explore_wants_a_text_and_labels_that_there_are(monkeypatch, built):
     monkeypatch.setenv("JUPYTER_BOOK_BUILD", built)
-    for option in ("pages", "start"):
+    for option in ("pages", "first"):
         for wrong in ({"depth": [9]}, {"depth": []}):
             with pytest.raises(UnknownName, match=f"{option} of depth"):
                 explore(told, depth=[1], colour=["x"], **{option: wrong})
