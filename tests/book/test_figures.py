@@ -1,15 +1,11 @@
 """Every figure of the built pages, on a desk and on a phone, in either theme."""
 
-import sys
-from pathlib import Path
 from xml.etree import ElementTree
 
+import figures as own
+import pypdf
 import pytest
 from conftest import SITE
-
-sys.path.insert(0, str(Path(__file__).parents[2] / "book" / "_ext"))
-own = pytest.importorskip("figures")
-pypdf = pytest.importorskip("pypdf")
 
 SIGN = 'class="modbp-figure"'
 PAGES = [p for p in sorted(SITE.glob("*.html")) if SIGN in p.read_text("utf-8")]

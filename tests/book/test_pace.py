@@ -1,17 +1,15 @@
 """Minutes are counted on the page by a stated model, and typed nowhere."""
 
 import re
-import sys
 from pathlib import Path
 
+import pace
 import pytest
 from conftest import SITE
 from docutils import nodes
 from docutils.utils import new_document
 
 BOOK = Path(__file__).parents[2] / "book"
-sys.path.append(str(BOOK / "_ext"))
-import pace  # noqa: E402 - Sphinx finds it there as well
 
 SAID = re.compile(r"It takes\s+(\d+) minutes?")
 

@@ -1,38 +1,23 @@
 """The book on paper: what is moved and mended, and that nothing is cut or lost."""
 
-import importlib.util
 import io
 import json
 import re
-import sys
 from pathlib import Path
 from types import SimpleNamespace
 
+import bs4
 import numpy as np
+import paper
+import pypdf
 import pytest
+import shrink
 from conftest import SITE
-
-pypdf = pytest.importorskip("pypdf")
-bs4 = pytest.importorskip("bs4")
 
 BOOK = Path(__file__).parents[2] / "book"
 PDF = SITE.parent / "pdf" / "explanations-that-forget.pdf"
 MEGABYTES = 25
 
-
-def loaded(name):
-    path = BOOK / "_ext" / f"{name}.py"
-    spec = importlib.util.spec_from_file_location(name, path)
-    module = importlib.util.module_from_spec(spec)
-    sys.path.insert(0, str(path.parent))
-    try:
-        spec.loader.exec_module(module)
-    finally:
-        sys.path.remove(str(path.parent))
-    return module
-
-
-PAPER = loaded("paper")
 
 # ---- From pages to one document
 
@@ -74,14 +59,14 @@ def soup(tmp_path_factory):
     (pages / "first.html").write_text(PAGE.format(FIRST), encoding="utf-8")
     (pages / "second.html").write_text(PAGE.format(SECOND), encoding="utf-8")
     parts = [("", ["first"]), ("Theory", ["second"])]
-    html = PAPER.Book(pages, "A title", "An author", parts).html()
+    html = paper.Book(pages, "A title", "An author", parts).html()
     return bs4.BeautifulSoup(html.replace(f"{pages.name}/", "pages/"), "html.parser")
 
 
 def test_pages_come_in_order_under_the_names_of_their_parts():
     chapters = [{"file": "b", "sections": [{"file": "c"}]}, {"file": "d"}]
     toc = {"root": "a", "parts": [{"caption": "P", "chapters": chapters}]}
-    assert PAPER.order(toc) == [("", ["a"]), ("P", ["b", "c", "d"])]
+    assert paper.order(toc) == [("", ["a"]), ("P", ["b", "c", "d"])]
 
 
 def test_contents_name_every_chapter_and_section(soup):
@@ -138,7 +123,7 @@ def test_solutions_move_to_the_appendix_and_say_where_the_exercise_is(soup):
 
 
 def test_pages_are_written_where_they_are_asked_for(soup):
-    html = PAPER.numbered(str(soup), {"first": 7, "first--ex-old--solution": 12})
+    html = paper.numbered(str(soup), {"first": 7, "first--ex-old--solution": 12})
     found = bs4.BeautifulSoup(html, "html.parser")
     chapter = found.select_one(".contents a[href='#first'] b")
     assert chapter.text == "7"
@@ -147,12 +132,12 @@ def test_pages_are_written_where_they_are_asked_for(soup):
 
 
 def test_without_a_browser_the_remedy_is_told(monkeypatch, tmp_path):
-    monkeypatch.setattr(PAPER.shutil, "which", lambda name: None)
+    monkeypatch.setattr(paper.shutil, "which", lambda name: None)
     engine = SimpleNamespace(
         chromium=SimpleNamespace(executable_path=tmp_path / "none")
     )
     with pytest.raises(SystemExit, match="Install Chromium"):
-        PAPER.launch(engine)
+        paper.launch(engine)
 
 
 @pytest.fixture(scope="module")
@@ -164,7 +149,7 @@ def small(browser):
 
 
 def test_a_shrunk_book_says_the_same(small):
-    before, after = pypdf.PdfReader(io.BytesIO(small)), loaded("shrink").shrunk(small)
+    before, after = pypdf.PdfReader(io.BytesIO(small)), shrink.shrunk(small)
     assert len(after) < 0.6 * len(small)
     after = pypdf.PdfReader(io.BytesIO(after), strict=True)
     texts = [[page.extract_text() for page in pdf.pages] for pdf in (before, after)]
@@ -175,7 +160,7 @@ def test_a_shrunk_book_says_the_same(small):
 
 
 def test_what_is_wider_than_a_page_is_told(browser):
-    page = browser.new_page(viewport={"width": PAPER.WIDTH, "height": 900})
+    page = browser.new_page(viewport={"width": paper.WIDTH, "height": 900})
     page.set_content(
         """<script>MathJax = { startup: { promise: null } }</script><article id=a>
         <table><td><div style="width: 900px">wide</div></table><p>narrow</p>
@@ -228,9 +213,9 @@ def test_the_book_is_small_enough_to_send(reader):
 
 @built
 def test_all_chapters_are_there_in_order(reader, contents):
-    toc = PAPER.yaml.safe_load((BOOK / "_toc.yml").read_text(encoding="utf-8"))
-    names = [name for _, names in PAPER.order(toc) for name in names]
-    places = PAPER.places(PDF)
+    toc = paper.yaml.safe_load((BOOK / "_toc.yml").read_text(encoding="utf-8"))
+    names = [name for _, names in paper.order(toc) for name in names]
+    places = paper.places(PDF)
     pages = [places[name] for name in [*names, "solutions"]]
     assert pages == sorted(set(pages))
     chapters = [entry["page"] for entry in contents if entry["kind"] == "chapter"]
@@ -256,7 +241,7 @@ def test_every_page_number_in_the_contents_is_true(reader, contents):
 
 @built
 def test_exercises_and_solutions_name_each_others_pages(reader):
-    places = PAPER.places(PDF)
+    places = paper.places(PDF)
     pairs = [name for name in places if name.endswith("--solution")]
     assert len(pairs) > 40
     for solution in pairs:

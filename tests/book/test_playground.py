@@ -1,10 +1,10 @@
 """The playground: its arithmetic is modbp.theory's, and it is used by keyboard."""
 
-import importlib.util
 from functools import reduce
 from pathlib import Path
 
 import numpy as np
+import playground
 import pytest
 from sphinx.application import Sphinx
 
@@ -15,16 +15,6 @@ STATIC = BOOK / "static"
 PHONE, DESK = {"width": 390, "height": 844}, {"width": 1280, "height": 900}
 INPUTS = 1000
 
-
-def loaded():
-    path = BOOK / "_ext" / "playground.py"
-    spec = importlib.util.spec_from_file_location("playground", path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-PLAYGROUND = loaded()
 
 # ---- Arithmetic
 
@@ -282,10 +272,9 @@ def test_what_cannot_be_read_gets_a_remedy(window, text, remedy):
 # ---- The directive
 
 
-def test_only_its_own_pages_load_it(tmp_path, monkeypatch):
+def test_only_its_own_pages_load_it(tmp_path):
     source = tmp_path / "source"
     source.mkdir()
-    monkeypatch.syspath_prepend(BOOK / "_ext")
     settings = f"extensions = ['playground']\nhtml_static_path = [{str(STATIC)!r}]\n"
     (source / "conf.py").write_text(settings, encoding="utf-8")
     toctree = "Index\n=====\n\n.. toctree::\n\n   with\n"
@@ -298,7 +287,7 @@ def test_only_its_own_pages_load_it(tmp_path, monkeypatch):
     Sphinx(*arguments, status=None, warningiserror=True).build()
     pages = {n: (out / f"{n}.html").read_text("utf-8") for n in ("index", "with")}
     assert pages["with"].count('class="modbp-playground" data-start="F3"') == 1
-    for name in (*PLAYGROUND.FILES, "playground.css"):
+    for name in (*playground.FILES, "playground.css"):
         assert name in pages["with"] and name not in pages["index"]
         assert (out / "_static" / name).exists()
 
@@ -313,10 +302,10 @@ def page(browser):
     page.trouble = []
     page.on("pageerror", lambda error: page.trouble.append(str(error)))
     parts = [
-        f"<script>{(STATIC / n).read_text('utf-8')}</script>" for n in PLAYGROUND.FILES
+        f"<script>{(STATIC / n).read_text('utf-8')}</script>" for n in playground.FILES
     ]
     style = f"<style>{(STATIC / 'playground.css').read_text('utf-8')}</style>"
-    page.set_content(f"<html lang=en>{style}{PLAYGROUND.html('F3')}{''.join(parts)}")
+    page.set_content(f"<html lang=en>{style}{playground.html('F3')}{''.join(parts)}")
     yield page
     assert page.trouble == []
     page.close()
@@ -331,7 +320,7 @@ def test_it_begins_with_the_counterexample(page):
     assert "these matrices refute it" in page.inner_text(".hypotheses")
 
 
-@pytest.mark.parametrize("preset", PLAYGROUND.PRESETS, ids=lambda p: p["key"])
+@pytest.mark.parametrize("preset", playground.PRESETS, ids=lambda p: p["key"])
 def test_every_example_is_shown(page, preset):
     page.get_by_label("Start from").select_option(label=preset["name"])
     assert page.locator("textarea").count() == len(preset["matrices"])
@@ -383,7 +372,7 @@ def test_the_address_keeps_the_matrices(page):
 @pytest.mark.parametrize("key", ["F3", "F5", "turns", "once"])
 def test_it_fits_a_phone_with_letters_that_can_be_read(page, key):
     page.set_viewport_size(PHONE)
-    preset = next(each for each in PLAYGROUND.PRESETS if each["key"] == key)
+    preset = next(each for each in playground.PRESETS if each["key"] == key)
     page.get_by_label("Start from").select_option(label=preset["name"])
     page.wait_for_timeout(100)
     wide = "document.documentElement.scrollWidth - window.innerWidth"
@@ -397,6 +386,6 @@ def test_it_fits_a_phone_with_letters_that_can_be_read(page, key):
 
 def test_without_a_script_the_example_stays(browser):
     page = browser.new_page(java_script_enabled=False)
-    page.set_content(PLAYGROUND.html("F3"))
+    page.set_content(playground.html("F3"))
     assert "0.2000, 0.3600" in page.inner_text("body")
     page.close()
