@@ -3,6 +3,7 @@
 from itertools import pairwise
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.category import StrCategoryLocator
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, FuncFormatter, LogFormatter, NullFormatter
@@ -15,7 +16,7 @@ _LETTER = 4.9  # points, a letter of usual width
 _GAPS = {True: 0.035, False: 0.09}
 
 
-def name_ends(ax, **words):
+def name_ends(ax: Axes, **words: str) -> None:
     """Name each labelled line of a panel beside its right end, instead of a legend.
 
     Where names would overlap :func:`drawn` moves them apart.

@@ -54,10 +54,10 @@ CARDS = """() => {
       if (!svg.checkVisibility()) continue;
       const whole = svg.getBoundingClientRect();
       for (const path of svg.querySelectorAll("path")) {
-        const { fill, fillOpacity } = getComputedStyle(path);
+        const { fill, fillOpacity, opacity } = getComputedStyle(path);
         const box = path.getBoundingClientRect();
         const large = box.width * box.height > 0.2 * whole.width * whole.height;
-        if (large && fillOpacity > 0.5 && light(fill)) cards.push(fill);
+        if (large && fillOpacity * opacity > 0.5 && light(fill)) cards.push(fill);
       }
       for (const map of svg.querySelectorAll(".modbp-map"))
         if (getComputedStyle(map).filter == "none") cards.push("a white map");

@@ -568,7 +568,7 @@ def test_the_first_cell_runs_on_a_bare_python_and_says_what_to_install(small, tm
     source = small["boxes"].cells[0].source
     bare = [sys.executable, "-I", "-S", "-c", source]
     said = subprocess.run(
-        bare, capture_output=True, text=True, cwd=tmp_path, check=True
+        bare, capture_output=True, encoding="utf-8", cwd=tmp_path, check=True
     )
     assert said.stdout.count("\n") == 1 and not said.stderr
     facts = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
@@ -735,7 +735,7 @@ def test_what_runs_alone_is_counted(tmp_path):
         nbformat.write(notebook, tmp_path / f"{name}.ipynb")
     command = [sys.executable, ROOT / "book" / "_ext" / "alone.py", tmp_path / "run"]
     command += [tmp_path / f"{name}.ipynb" for name in known]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    done = subprocess.run(command, capture_output=True, encoding="utf-8", check=False)
     rows = dict(re.findall(r"^(\w+)((?: +\d+){4})", done.stdout, re.M))
     found = {name: list(map(int, row.split())) for name, row in rows.items()}
     total = [

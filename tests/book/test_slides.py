@@ -30,7 +30,7 @@ def folder(tmp_path_factory):
     target = tmp_path_factory.mktemp("made") / "slides"
     script = ROOT / "book" / "_ext" / "slides.py"
     done = subprocess.run(
-        [sys.executable, script, SITE, target], capture_output=True, text=True
+        [sys.executable, script, SITE, target], capture_output=True, encoding="utf-8"
     )
     assert done.returncode == 0, done.stderr[-2000:]
     return target

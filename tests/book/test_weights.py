@@ -15,9 +15,7 @@ LARGE = ("resnet50", "vgg16")
 STORED = experiments.read("pages")
 # Cells of each chapter that fall back; no other chapter has any.
 FALLING_BACK = {"cascade": 2, "convergence": 2, "networks": 2, "resnet": 6}
-NEEDS = re.compile(
-    rf"""(models\.|subject\(")({"|".join(LARGE)})\b|\b(live|measured)\("""
-)
+NEEDS = re.compile(rf"""(models\.|subject\(")({"|".join(LARGE)})\b""")
 
 
 def test_no_other_chapter_needs_them():

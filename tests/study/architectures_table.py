@@ -89,14 +89,19 @@ def to_logit(net, x, method):
     found = walk.down(r, walk.last, set(range(len(walk.steps))))
     dropped = 0
     for position, call in enumerate(walk.calls):
-        if call.kind not in ("conv", "dense", "norm") or position not in found:
+        if position not in found or not call.sources:
             continue
         a, layer = walk.steps[call.sources[0]].state, call.layer
-        each = [(a, layer.weight)]
-        if method.name == "lrp-a1b0":
-            up, down = [(t.clamp(min=0), t.clamp(max=0)) for t in (a, layer.weight)]
-            each = list(zip(up, down, strict=True))
-        nothing = sum(layer.linear(*pair) for pair in each) == 0
+        if call.kind == "avgpool":  # by contribution in both methods
+            nothing = layer.forward(a) == 0
+        elif call.kind in ("conv", "dense", "norm"):
+            each = [(a, layer.weight)]
+            if method.name == "lrp-a1b0":
+                up, down = [(t.clamp(min=0), t.clamp(max=0)) for t in (a, layer.weight)]
+                each = list(zip(up, down, strict=True))
+            nothing = sum(layer.linear(*pair) for pair in each) == 0
+        else:
+            continue
         dropped = dropped + (found[position][0] * nothing).flatten(1).sum(1)
     arrived, top = found[0][0].flatten(1), top[:, 0]
     gap = arrived.sum(1) + dropped - top

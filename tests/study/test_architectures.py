@@ -37,22 +37,23 @@ DOZEN = [
 ]
 # Rounding; what is promised to hold to 1e-6 is promised by a quotient of differences.
 LIMITS = {"gradient": 1e-9, "lrp-eps": 1e-9, "lrp-a1b0": 1e-9, "deeplift-rescale": 1e-6}
-# Without biases its units vanish, and with them what relevance is shared by.
+# Without biases some of its channels are zero. A norm subtracts the mean from them too,
+# and hands them relevance that nothing below contributed to.
 VANISHING = "timm/rdnet_tiny"
 
 
-def check(path, found):
-    """Compare a row with what it must be, and with what is stored."""
+def check(path, found, names=TRIED):
+    """Compare a row with what it must be, and with what is stored of these methods."""
     stored = ROWS[path]
     assert found.keys() == stored.keys() == {"side", *MEASURED, "refusing"}
-    assert (found["side"], found["refusing"]) == (stored["side"], stored["refusing"])
+    refusing = [name for name in stored["refusing"] if name in names]
+    assert (found["side"], found["refusing"]) == (stored["side"], refusing)
     for method, limit in LIMITS.items():
-        if path == VANISHING and method == "lrp-a1b0":
-            limit = 1e-3
         one, other = found[method], stored[method]
         assert one.keys() == other.keys(), method
         assert one.get("refused") == other.get("refused"), method
-        assert ("refused" in one) == (method in found["refusing"]), method
+        if method in names:
+            assert ("refused" in one) == (method in refusing), method
         # Another machine rounds differently.
         assert max(one.get("gap", 0), other.get("gap", 0)) < limit, method
         dropped = other.get("dropped", 0)
@@ -96,7 +97,10 @@ def test_a_refusal_names_layers_with_their_counts():
 
 @pytest.mark.parametrize("path", DOZEN)
 def test_a_dozen_networks_are_explained_as_stored(path):
-    check(path, row(path))
+    # Others whenever the table changes, and the same on every machine.
+    drawn = random.Random(fingerprint(FILE) + path).sample(TRIED, 6)
+    names = [name for name in TRIED if name in drawn]
+    check(path, row(path, names), names)
 
 
 # All of timm's; of torchvision's, of which some have 600 million weights, other ones

@@ -34,7 +34,7 @@ def python(code, **options):
     command = [sys.executable, "-W", "error", "-c", code]
     environment = {"PYTHONPATH": str(ROOT)}
     done = subprocess.run(
-        command, capture_output=True, text=True, env=environment, **options
+        command, capture_output=True, encoding="utf-8", env=environment, **options
     )
     assert (done.returncode, done.stderr) == (0, "")
     return done.stdout.strip()
