@@ -24,11 +24,9 @@ def drop_solutions(app, doctree):
 def offer_no_source(app, pagename, templatename, context, doctree):
     """Take the text of the page from the download menu."""
     for group in context.get("header_buttons", ()):
-        group["buttons"] = [
-            button
-            for button in group.get("buttons", ())
-            if button.get("label") != "download-source-button"
-        ]
+        if buttons := group.get("buttons"):
+            offers = (b for b in buttons if b.get("label") != "download-source-button")
+            group["buttons"] = [*offers]
 
 
 def setup(app):

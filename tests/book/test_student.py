@@ -6,9 +6,11 @@ import re
 import nbformat
 import pytest
 import student
+from bs4 import BeautifulSoup
 from conftest import SITE
 from nbclient import NotebookClient
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
+from teaching import sessions
 
 from modbp.study import course
 
@@ -176,3 +178,58 @@ def test_solutions_pass_their_checks_and_stubs_fail_them(
         if "answer" in cell.metadata:
             (told,) = printed(cell)
             assert ("right." in told) == with_solutions, (cell.source, told)
+
+
+@pytest.fixture(scope="module")
+def pages():
+    """The students' pages, made if they are not there."""
+    place = SITE.parent / "student" / "html"
+    if not (place / "index.html").exists():
+        command = [sys.executable, ROOT / "noxfile.py", "student"]
+        subprocess.run(command, check=True, cwd=ROOT)
+    return place
+
+
+def parts(path):
+    """A page's solutions, their figures among them, and the rest of its text."""
+    page = BeautifulSoup(path.read_text(encoding="utf-8"), "html.parser")
+    solutions = [solution.extract() for solution in page.select("details.solution")]
+    drawn = [f["aria-label"] for s in solutions for f in s.select(".modbp-figure")]
+    told = "\n".join(solution.get_text() for solution in solutions)
+    return lines([told]) | set(drawn), page.get_text()
+
+
+@needs_book
+@pytest.mark.long
+def test_no_page_shows_anything_of_a_solution(pages):
+    found = 0
+    for path in SITE.glob("*.html"):
+        secret, rest = parts(path)
+        text = (pages / path.name).read_text(encoding="utf-8")
+        page = BeautifulSoup(text, "html.parser")
+        assert not page.select("details.solution"), path.name
+        said = page.get_text()
+        assert [line for line in secret if line in said and line not in rest] == []
+        found += len(secret)
+    assert found > 1000
+    # Nor does a text or a notebook that one can download.
+    assert {p.suffix for p in (pages / "_sources").iterdir()} == {".ipynb"}
+    for path in (pages / "_sources").iterdir():
+        assert (
+            path.read_bytes() == (pages.parent / "notebooks" / path.name).read_bytes()
+        )
+
+
+@needs_book
+@pytest.mark.long
+def test_the_zip_of_a_session_has_what_its_chapters_need(pages):
+    for name, session in sessions().items():
+        with ZipFile(pages.parent / f"{name}.zip") as made:
+            names = {path.removeprefix(f"{name}/") for path in made.namelist()}
+            said = made.read(f"{name}/README.md").decode()
+        (wheel,) = (each for each in names if each.endswith(".whl"))
+        assert names == {f"{c}.ipynb" for c in session["chapters"]} | {
+            wheel,
+            "README.md",
+        }
+        assert wheel in said and session["title"] in said
