@@ -2,6 +2,9 @@
 
 import ast
 import re
+import subprocess
+import sys
+from zipfile import ZipFile
 
 import nbformat
 import pytest
