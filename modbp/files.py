@@ -14,7 +14,7 @@ except ImportError:  # Windows
 
     fcntl = None
 
-__all__ = ["fingerprint", "hold", "read_json", "write_bytes", "write_json"]
+__all__ = ["fingerprint", "hold", "read_json", "sweep", "write_bytes", "write_json"]
 
 
 def fingerprint(content):
@@ -57,6 +57,13 @@ def write_bytes(path, content):
     except BaseException:
         part.unlink(missing_ok=True)
         raise
+
+
+def sweep(folder):
+    """Delete what writers left in a folder that were killed; none may be at work."""
+    for path in Path(folder).glob(".*"):
+        if re.fullmatch(r"\..+\.[0-9a-f]{8}", path.name):
+            path.unlink(missing_ok=True)
 
 
 def write_json(path, value):

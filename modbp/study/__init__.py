@@ -3,5 +3,6 @@
 import lazy_loader as _lazy
 
 __getattr__, __dir__, __all__ = _lazy.attach(
-    __name__, submodules=["experiments", "ledger", "page", "runs", "training"]
+    __name__,
+    submodules=("answers course experiments ledger opening page runs training".split()),
 )

@@ -80,8 +80,17 @@ def log(output, rank=0):
 
 
 def content(folder):
-    """The bytes of every file of a result; what a kill leaves has a hidden name."""
-    return {path.name: path.read_bytes() for path in folder.glob("[!.]*")}
+    """The bytes of every file of a result."""
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+def test_what_a_kill_left_in_the_middle_of_writing_is_deleted(tmp_path):
+    left, own = tmp_path / "a" / ".1.json.0123abcd", tmp_path / "a" / ".DS_Store"
+    left.parent.mkdir()
+    for path in (left, own):
+        path.write_bytes(b"{")
+    finish(tmp_path / "a")
+    assert own.exists() and not left.exists()
 
 
 def test_units_are_put_together_in_order(tmp_path):

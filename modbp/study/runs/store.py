@@ -20,7 +20,7 @@ from safetensors import SafetensorError, safe_open
 
 from modbp.backprop import methods
 from modbp.errors import InputError, ResultError, check_option
-from modbp.files import fingerprint, hold, read_json, write_bytes, write_json
+from modbp.files import fingerprint, hold, read_json, sweep, write_bytes, write_json
 
 __all__ = ["RESULTS", "Result", "Store", "as_path", "read", "refuse_others"]
 __all__ += ["written"]
@@ -231,7 +231,9 @@ class Store:
                 f"{self.output}: is a file, and cannot be written as a folder of "
                 "results. Move it away, or choose another --output."
             )
-        return self._write(hold, self.work / "lock")
+        held = self._write(hold, self.work / "lock")
+        sweep(self.output)
+        return held
 
     def finished(self) -> set[str]:
         """Return the parts that are there as the code would make them now."""
