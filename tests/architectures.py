@@ -44,11 +44,14 @@ SIDES = {
 
 
 class _Undrawn(TorchFunctionMode):
-    """Leaves out the drawing of weights that are replaced anyway."""
+    """Does not draw weights that are replaced anyway.
+
+    Zeros, since what was in memory may be outside of where torch draws until all fits.
+    """
 
     def __torch_function__(self, function, types, args=(), kwargs=None):
         if getattr(function, "__name__", "") in ("normal_", "uniform_", "erfinv_"):
-            return args[0] if args else kwargs["tensor"]
+            return (args[0] if args else kwargs["tensor"]).zero_()
         return function(*args, **kwargs or {})
 
 

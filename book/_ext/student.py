@@ -107,9 +107,10 @@ def edition(notebook, with_solutions):
 
 # Runs in the notebook in the place of a check, and keeps what the check would see.
 SEAL = """\
-from modbp.study.course import sealed as _sealed
+from modbp.study import course as _course
 _answer = {answer}
-print({mark!r} + __import__("json").dumps(_sealed({number!r}, _answer)))"""
+_kept = _course.form(_answer), _course.sealed({number!r}, _answer)
+print({mark!r} + __import__("json").dumps(_kept))"""
 MARK = "sealed: "
 
 
@@ -172,8 +173,10 @@ def main(argv):
         (place / "no data").mkdir(parents=True, exist_ok=True)
         # Answers about images: about the built-in ones, and about those found here.
         ways = [seal_all(solved, place, data) for data in (place / "no data", root())]
-        found = {number: [way[number] for way in ways] for number in ways[0]}
-        found = {n: [*map(list, {*map(tuple, each)})] for n, each in found.items()}
+        found = {}
+        for number, (form, _) in ways[0].items():
+            seals = {tuple(way[number][1]) for way in ways}
+            found[number] = {"form": form, "seals": sorted(map(list, seals))}
         text = json.dumps({"answers": found}, indent=1)
         told.seal.write_text(f"{text}\n", encoding="utf-8")
 

@@ -65,8 +65,8 @@ def supported(
 ) -> dict[str, str]:  # fmt: skip
     """Tell which methods explain a network for an input, and why others do not.
 
-    Every method goes up through the network by its rules, and not down: that relevance
-    overflows on its way down is not foreseen.
+    Every method explains the input to the end, by its own rules and at the cost of an
+    explanation.
 
     Parameters
     ----------
@@ -96,10 +96,7 @@ def supported(
         check_option("methods", methods, lambda given: is_many and [*given], remedy)
     for method in map(get, named_methods() if methods is None else methods):
         try:
-            with torch.no_grad():
-                own = getattr(method, "method", method)
-                recording = _recorded(trace, x, own)
-                own.begin(recording.logits, check_target(None, recording.logits))
+            explain_each(trace, x, getattr(method, "method", method), lambda _: [None])
             found[method.name] = ""
         except ModbpError as error:
             found[method.name] = str(error)

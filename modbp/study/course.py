@@ -11,10 +11,10 @@ import torch
 from modbp.errors import unknown_name
 from modbp.files import read_json
 
-__all__ = ["Verdict", "check", "sealed"]
+__all__ = ["Verdict", "check", "form", "sealed"]
 
-# What `sealed` makes of each answer, by the number of its exercise, once for each kind
-# of images. The verb `student` writes it, from the solutions as they run.
+# By the number of each exercise the form of its answer, and what `sealed` makes of it,
+# once for each kind of images. The verb `student` writes it, from solutions as they run.
 FILE = Path(__file__).with_name("course.json")
 # Numbers are written in three digits. They may differ by this part of themselves, by
 # which another machine may round otherwise; below the second number they are nothing.
@@ -42,7 +42,8 @@ def check(number: str, answer: object) -> Verdict:
     """Tell whether an answer to an exercise is that of the book.
 
     Numbers are compared in three digits, arrays by their shape and a few sums of their
-    entries, words without regard to capitals.
+    entries, words without regard to capitals. An answer of another form than the book's
+    is told which one is wanted.
 
     Parameters
     ----------
@@ -62,23 +63,30 @@ def check(number: str, answer: object) -> Verdict:
     Examples
     --------
     >>> from modbp.study.course import check
-    >>> check("1.2", ...)
-    1.2: nothing is filled in yet.
+    >>> check("2.1", "two")
+    2.1: not yet; the answer is a number, and this is a text.
     """
     seals = _seals()
     if not isinstance(number, str) or number not in seals:
         raise unknown_name("exercise", number, seals)
+    wanted = seals[number]["form"]
     try:
-        parts = _parts(answer() if callable(answer) else answer)
+        answer = _plain(answer() if callable(answer) else answer)
     except Exception as error:  # as of a blank, where an answer is computed from it
         found = f"{type(error).__name__}: {error}"
-        return Verdict(False, f"{number}: this is no answer yet ({found}).")
+        told = f"no answer yet ({found}); the answer is {wanted}."
+        return Verdict(False, f"{number}: {told}")
+    parts = _parts(answer)
     if Ellipsis in parts:
-        return Verdict(False, f"{number}: nothing is filled in yet.")
+        told = f"nothing is filled in yet; the answer is {wanted}."
+        return Verdict(False, f"{number}: {told}")
     # One for each kind of images that the book has been run with.
-    is_right = any(_agree(number, parts, wanted) for wanted in seals[number])
-    told = "right." if is_right else "not yet, the book's answer is another one."
-    return Verdict(is_right, f"{number}: {told}")
+    if any(_agree(number, parts, each) for each in seals[number]["seals"]):
+        return Verdict(True, f"{number}: right.")
+    given = _form(answer)
+    other = f"; the answer is {wanted}, and this is {given}."
+    told = other if given != wanted else ", the book's answer is another one."
+    return Verdict(False, f"{number}: not yet{told}")
 
 
 def _agree(number, parts, wanted):
@@ -89,15 +97,41 @@ def _agree(number, parts, wanted):
     )
 
 
+def form(answer: object) -> str:
+    """Return in words what an answer looks like, which does not tell what it is."""
+    return _form(_plain(answer))
+
+
+def _form(answer):
+    """Return the form of a plain answer."""
+    if answer is Ellipsis:
+        return "a blank"
+    if isinstance(answer, str):
+        return "a text"
+    if isinstance(answer, dict):
+        forms = " or ".join(sorted({_form(each) for each in answer.values()}))
+        return f"{forms} for each of {', '.join(map(repr, answer))}"
+    if isinstance(answer, list):
+        forms = [_form(each) for each in answer]
+        all_same = len(set(forms)) == 1
+        told = f", each {forms[0]}" if all_same else f": {', '.join(forms)}"
+        return f"{len(forms)} in a list{told}"
+    if answer.ndim > 1:
+        return f"numbers of shape {answer.shape}"
+    one = "True or False" if answer.dtype.kind == "b" else "a number"
+    return f"{answer.size} in a list, each {one}" if answer.ndim else one
+
+
 @cache
 def _seals():
-    """Return the sealed answers by number."""
+    """Return form and seals of the answers by number."""
     return read_json(FILE)["answers"]
 
 
 def sealed(number: str, answer: object) -> list[str]:
     """Return what an answer is compared with, from which it cannot be read."""
-    return [_seal(number, n, _near(part)[0]) for n, part in enumerate(_parts(answer))]
+    parts = _parts(_plain(answer))
+    return [_seal(number, place, _near(part)[0]) for place, part in enumerate(parts)]
 
 
 def _seal(number, place, text):
@@ -118,20 +152,31 @@ def _near(part):
     return itself + written if isinstance(part, int) else written + itself
 
 
+def _plain(answer):
+    """Return an answer of blanks, texts, arrays, lists of these, and these by name."""
+    if answer is Ellipsis or isinstance(answer, str):
+        return answer
+    if isinstance(answer, Mapping):
+        return dict(sorted((str(key), _plain(value)) for key, value in answer.items()))
+    if isinstance(answer, torch.Tensor):
+        answer = answer.detach().cpu().numpy()
+    if isinstance(answer, list | tuple) and not _is_matrix(answer):
+        return [_plain(each) for each in answer]
+    array = np.asarray(answer)
+    if array.dtype.kind not in "bif":
+        raise TypeError("neither numbers nor a text")
+    return array
+
+
 def _parts(answer):
-    """Return an answer as texts, numbers, and blanks."""
+    """Return a plain answer as texts, numbers, and blanks."""
     if answer is Ellipsis:
         return [answer]
     if isinstance(answer, str):
         return [f"text {answer.strip().casefold()}"]
-    if isinstance(answer, Mapping):
-        pairs = sorted((str(key), value) for key, value in answer.items())
-        return _all([part for pair in pairs for part in pair])
-    if isinstance(answer, torch.Tensor):
-        answer = answer.detach().cpu().numpy()
-    if isinstance(answer, list | tuple) and not _is_matrix(answer):
-        return _all(answer)
-    return _numbers(np.asarray(answer))
+    if isinstance(answer, dict):
+        return _all([part for pair in answer.items() for part in pair])
+    return _all(answer) if isinstance(answer, list) else _numbers(answer)
 
 
 def _all(answers):
@@ -149,8 +194,6 @@ def _is_matrix(answers):
 
 def _numbers(array):
     """Return an array's shape and entries; of a large one, a few sums."""
-    if array.dtype.kind not in "bif":
-        raise TypeError("neither numbers nor a text")
     kept = np.int64 if array.dtype.kind in "bi" else np.float64
     shape, entries = f"shape {array.shape}", array.ravel().astype(kept)
     if entries.size > MANY:

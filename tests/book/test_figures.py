@@ -5,7 +5,7 @@ from xml.etree import ElementTree
 import figures as own
 import pypdf
 import pytest
-from conftest import SITE
+from conftest import SITE, in_the_suite
 
 SIGN = 'class="modbp-figure"'
 PAGES = [p for p in sorted(SITE.glob("*.html")) if SIGN in p.read_text("utf-8")]
@@ -76,7 +76,7 @@ def window(browser, site):
 
 
 @pytest.mark.parametrize("width", [390, 1280])
-@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", in_the_suite(PAGES), ids=lambda path: path.stem)
 def test_letters_can_be_read_and_are_those_of_the_page(window, path, width):
     window.set_viewport_size({"width": width, "height": 900})
     window.goto(path.name)
@@ -85,7 +85,7 @@ def test_letters_can_be_read_and_are_those_of_the_page(window, path, width):
     assert window.evaluate("document.documentElement.scrollWidth") <= width
 
 
-@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", in_the_suite(PAGES), ids=lambda path: path.stem)
 def test_no_figure_is_a_light_card_in_the_dark(window, path):
     window.set_viewport_size({"width": 1280, "height": 900})
     window.emulate_media(color_scheme="dark")
@@ -110,7 +110,7 @@ def test_small_letters_and_light_cards_are_seen(window):
     window.emulate_media(color_scheme="light")
 
 
-@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", in_the_suite(PAGES), ids=lambda path: path.stem)
 def test_every_figure_is_told_and_downloads_with_its_text(window, path):
     window.goto(path.name)
     told = window.evaluate("""[...document.querySelectorAll(".modbp-figure")].map((f) =>
@@ -130,7 +130,7 @@ def test_every_figure_is_told_and_downloads_with_its_text(window, path):
         assert pages.metadata.subject == "\n".join(alts)
 
 
-@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", in_the_suite(PAGES), ids=lambda path: path.stem)
 def test_names_inside_drawings_are_unique(window, path):
     window.goto(path.name)
     ids = window.evaluate("[...document.querySelectorAll('svg [id]')].map((e) => e.id)")

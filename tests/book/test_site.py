@@ -6,7 +6,7 @@ Each page is opened once and then read by all tests of this file.
 import json
 
 import pytest
-from conftest import SITE
+from conftest import SITE, in_the_suite
 
 axe = pytest.importorskip("axe_playwright_python.sync_playwright")
 
@@ -50,7 +50,7 @@ def window(browser, site):
     page.close()
 
 
-@pytest.fixture(scope="module", params=PAGES)
+@pytest.fixture(scope="module", params=in_the_suite(PAGES))
 def page(request, window, site):
     """The window with the page in it, and what went wrong while it loaded."""
     window.trouble, window.number = [], PAGES.index(request.param)

@@ -73,7 +73,8 @@ def test_without_code_there_is_room_to_write(plain):
 def test_what_is_sealed_tells_right_from_wrong(plain, tmp_path, monkeypatch):
     made = student.edition(plain, with_solutions=True)
     found = student.seal(made, tmp_path, tmp_path)
-    monkeypatch.setattr(course, "_seals", lambda: {n: [s] for n, s in found.items()})
+    found = {n: {"form": form, "seals": [s]} for n, (form, s) in found.items()}
+    monkeypatch.setattr(course, "_seals", lambda: found)
     assert course.check("9.1", 3) and not course.check("9.1", 4)
     assert found.keys() == {"9.1", "9.1b"}
 
@@ -185,12 +186,10 @@ def test_solutions_pass_their_checks_and_stubs_fail_them(
 
 @pytest.fixture(scope="module")
 def pages():
-    """The students' pages, made if they are not there."""
-    place = SITE.parent / "student" / "html"
-    if not (place / "index.html").exists():
-        command = [sys.executable, ROOT / "noxfile.py", "student"]
-        subprocess.run(command, check=True, cwd=ROOT)
-    return place
+    """The students' pages, made of the pages that are there."""
+    command = [sys.executable, ROOT / "noxfile.py", "student"]
+    subprocess.run(command, check=True, cwd=ROOT)
+    return SITE.parent / "student" / "html"
 
 
 def parts(path):

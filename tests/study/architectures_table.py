@@ -37,6 +37,8 @@ MEASURED = {
 # Of the means a few inputs, and no patterns, which have to be fitted first.
 FEW = {"smoothgrad": {"samples": 2}, "integrated-gradients": {"steps": 2}}
 TRIED = [name for name in methods.names() if not name.startswith("pattern")]
+# What is said where relevance is lost on its way down: it left the range of its type.
+LOST = ("NaN or infinite", "nothing but zeros")
 
 
 def in_the_way(message):
@@ -135,15 +137,21 @@ def tried(net, x, names=TRIED):
 
 
 def row(path, names=TRIED):
-    """Measure a network: gaps, or the layers in the way, and which methods refuse."""
+    """Measure a network: gaps, or the layers in the way, and which methods explain it.
+
+    Those that have no rule for it refuse; of the others some lose relevance on the way.
+    """
     net = architecture(path)
     found = {m: cell(path, m, net) for m in MEASURED if not m.startswith("lrp")}
     told = tried(net.float(), pictures(path, count=1).float() + 0.5, names)
-    refusing = [name for name, reason in told.items() if reason]
+    told = {name: reason for name, reason in told.items() if reason}
+    lost = [n for n, reason in told.items() if any(part in reason for part in LOST)]
+    refusing = [name for name in told if name not in lost]
     without_biases(net.double())
     found |= {m: cell(path, m, net) for m in MEASURED if m.startswith("lrp")}
     side = pictures(path).shape[-1]
-    return {"side": side, **{m: found[m] for m in MEASURED}, "refusing": refusing}
+    measured = {method: found[method] for method in MEASURED}
+    return {"side": side, **measured, "refusing": refusing, "lost": lost}
 
 
 def paths():

@@ -20,9 +20,10 @@ def ask(monkeypatch):
     """Return whether an answer passes for another one."""
 
     def passes(truth, answer):
-        seals = {"9.1": [course.sealed("9.1", truth)]}
+        kept = {"form": course.form(truth), "seals": [course.sealed("9.1", truth)]}
+        seals = {"9.1": kept}
         monkeypatch.setattr(course, "_seals", lambda: seals)
-        return bool(course.check("9.1", answer))
+        return course.check("9.1", answer)
 
     return passes
 
@@ -84,7 +85,7 @@ def test_rounding_does_not_matter_and_two_percent_do(value, off):
 def test_what_is_kept_says_nothing_of_the_answer():
     kept = json.loads(course.FILE.read_text(encoding="utf-8"))["answers"]
     assert kept
-    for seals in (seals for ways in kept.values() for seals in ways):
+    for seals in (seals for each in kept.values() for seals in each["seals"]):
         assert all(len(seal) == 16 and int(seal, 16) >= 0 for seal in seals)
     # The same answer looks different elsewhere.
     assert course.sealed("1.1", 2) != course.sealed("1.2", 2)
@@ -93,3 +94,20 @@ def test_what_is_kept_says_nothing_of_the_answer():
 def test_an_exercise_that_is_not_there_is_refused():
     with pytest.raises(UnknownName, match="exercise '99.1'"):
         course.check("99.1", 3)
+
+
+@pytest.mark.parametrize(
+    ("truth", "answer", "told"),
+    [
+        (3, "three", "the answer is a number, and this is a text."),
+        (3, ..., "nothing is filled in yet; the answer is a number."),
+        (True, lambda: 1 / 0, "division by zero); the answer is True or False."),
+        ({"b": 2.0, "a": 1}, [1.0, 2.0], "is a number for each of 'a', 'b', and this"),
+        ([1, 2, 3], [1, 2], "3 in a list, each a number, and this is 2 in a list"),
+        (TABLE, TABLE[0], "the answer is numbers of shape (10, 10), and this is"),
+        (["a", TABLE], "a", "2 in a list: a text, numbers of shape (10, 10), and"),
+        (3, 4, "9.1: not yet, the book's answer is another one."),
+    ],
+)
+def test_an_answer_is_told_the_form_that_is_wanted(ask, truth, answer, told):
+    assert told in repr(ask(truth, answer))
