@@ -9,17 +9,16 @@ from threading import Thread
 import pytest
 
 SITE = Path(__file__).parents[1] / "_build" / "html"
-# Pages that between them have everything that pages are made of: the long run reads all.
+# Pages that between them have all that pages are made of; the long run reads the rest.
 TELLING = ("index", "phenomenon", "theorem", "gamma", "ledger", "api", "glossary")
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 
 
 def in_the_suite(names):
     """Return names of pages, those that the suite can leave out marked as long."""
-    return [
-        name if Path(name).stem in TELLING else pytest.param(name, marks=pytest.mark.long)
-        for name in names
-    ]
+    long = {"marks": pytest.mark.long}
+    named = [(name, Path(name).stem in TELLING) for name in names]
+    return [name if telling else pytest.param(name, **long) for name, telling in named]
 
 
 class Quiet(SimpleHTTPRequestHandler):

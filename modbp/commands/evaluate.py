@@ -1,9 +1,9 @@
-"""The verb ``evaluate``: a network's test accuracy, computed again."""
+"""The verb ``evaluate``: how often a network is right, computed again."""
 
 import argparse
+from pathlib import Path
 
 from modbp.commands import words
-from modbp.errors import unknown_name
 
 __all__ = ["add", "run"]
 
@@ -11,29 +11,39 @@ __all__ = ["add", "run"]
 def add(verbs: argparse._SubParsersAction) -> None:
     """Describe the verb to a parser."""
     parser = words.new(verbs, "evaluate", "recompute a network's test accuracy")
-    parser.add_argument("network", help="one of the book's")
+    parser.add_argument("network", help=words.NETWORK)
+    words.add_weights(parser)
     parser.add_argument(
-        "--weights", default="cifar10", help="a .safetensors file [the shipped one]"
+        "--folder", metavar="DIR", help="a folder per class, or test/ with these in it"
     )
-    parser.add_argument("--images", metavar="DIR", help="folder with test/ in it")
     parser.add_argument("--download", action="store_true", help="may fetch CIFAR-10")
     parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> None:
-    """Print the accuracy, and where the classes have names that of each."""
+    """Print the accuracy with its interval, and of CIFAR-10 that of each class."""
     from modbp.study import training
-    from modbp.zoo import data, models
+    from modbp.zoo import data
+    from modbp.zoo.named import find_network
 
-    if options.network not in models.names():
-        raise unknown_name("network of the book", options.network, models.names())
-    net = getattr(models, options.network)(options.weights)
-    place = {"folder": options.images, "download": options.download}
-    x, y, source = data.dataset("test", **place)
-    result = training.evaluate(net, x, y)
-    accuracy = result["test_accuracy"]
-    print(f"{options.network}: accuracy {accuracy:.4f} on {len(x)} {source}")
-    if not options.images:
+    found = find_network(options.network, options.weights)
+    if options.folder is None and found.classes == data.CLASSES:
+        x, y, source = data.dataset("test", download=options.download)
+        result = training.evaluate(found.net, x, y)
+        accuracy = result["test_accuracy"]
+        print(f"{found.title}: accuracy {accuracy:.4f} on {len(x)} {source}")
         shares = result["test_accuracy_per_class"]
         for name, value in zip(data.CLASSES, shares, strict=True):
             print(f"  {name:<12}{value:.3f}")
+        return
+    folder = options.folder
+    if folder is not None and (data.as_path(folder) / "test").is_dir():
+        folder = Path(folder) / "test"
+    images = data.listed(folder=folder, transform=found.preparation)
+    # Weights from a file may have been trained on fewer.
+    exact = not str(options.weights).endswith(".safetensors")
+    shares = training.ranked(found.net, images, exact=exact)
+    print(f"{found.title} on {len(images)} {images.source}, {found.preparation}:")
+    for top, (share, low, high) in shares.items():
+        told = f"{share:.4f}, 95 % interval {low:.4f} to {high:.4f} over images"
+        print(f"  top-{top} accuracy {told}")

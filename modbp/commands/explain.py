@@ -24,7 +24,7 @@ def add(verbs: argparse._SubParsersAction) -> None:
     parser.add_argument(
         "images", nargs="+", metavar="IMAGE", help="a picture in any common format"
     )
-    words.add_network(parser)
+    words.add_network(parser, "efficientnet_lite0")
     parser.add_argument("--seed", type=int, default=0, help="of random weights [0]")
     words.add_methods(parser, " and ".join(_METHODS))
     words.add_fold(parser)

@@ -66,7 +66,7 @@ def _new(kinds, name, about):
 
 
 def _add_subject(parser, some, images, patterns):
-    words.add_network(parser)
+    words.add_network(parser, "cifar10")
     words.add_colours(parser)
     parser.add_argument(
         "--images",

@@ -18,7 +18,7 @@ def add(verbs: argparse._SubParsersAction) -> None:
     parser.add_argument("--batch", type=int, help="images per step [the recipe's]")
     parser.add_argument("--limit", type=int, help="use only the first LIMIT images")
     parser.add_argument("--device", help="cpu, cuda … [the GPU where there is one]")
-    parser.add_argument("--images", metavar="DIR", help="with train/ and test/ in it")
+    parser.add_argument("--folder", metavar="DIR", help="with train/ and test/ in it")
     parser.add_argument("--download", action="store_true", help="may fetch CIFAR-10")
     parser.set_defaults(run=run)
 
@@ -35,7 +35,7 @@ def run(options: argparse.Namespace) -> None:
     given = {key: value for key, value in given.items() if value is not None}
     try:
         history = training.train(
-            options.network, output, folder=options.images, **given
+            options.network, output, folder=options.folder, **given
         )
     except KeyboardInterrupt:
         told = "Give the same command with --resume to go on after the last epoch."

@@ -5,14 +5,18 @@ import argparse
 from modbp.errors import InputError
 
 __all__ = [
+    "NETWORK",
     "add_colours",
     "add_fold",
     "add_methods",
     "add_network",
+    "add_weights",
     "new",
     "place",
     "target",
 ]
+
+NETWORK = "of the book or of torchvision, or FILE.py:FUNCTION"
 
 
 def new(
@@ -22,14 +26,15 @@ def new(
     return verbs.add_parser(name, help=help, description=help, allow_abbrev=False)
 
 
-def add_network(parser: argparse.ArgumentParser) -> None:
+def add_network(parser: argparse.ArgumentParser, default: str) -> None:
     """Give a parser the options that choose a network."""
-    parser.add_argument(
-        "--network",
-        default="cifar10",
-        metavar="NAME",
-        help="of the book or of torchvision, or FILE.py:FUNCTION [cifar10]",
-    )
+    told = f"{NETWORK} [{default}]"
+    parser.add_argument("--network", default=default, metavar="NAME", help=told)
+    add_weights(parser)
+
+
+def add_weights(parser: argparse.ArgumentParser) -> None:
+    """Give a parser the choice of a network's weights."""
     parser.add_argument(
         "--weights",
         default="trained",

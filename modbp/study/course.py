@@ -13,8 +13,8 @@ from modbp.files import read_json
 
 __all__ = ["Verdict", "check", "form", "sealed"]
 
-# By the number of each exercise the form of its answer, and what `sealed` makes of it,
-# once for each kind of images. The verb `student` writes it, from solutions as they run.
+# By number of the exercise the form of its answer, and what `sealed` makes of it, once
+# for each kind of images. The verb `student` writes it, from the solutions as they run.
 FILE = Path(__file__).with_name("course.json")
 # Numbers are written in three digits. They may differ by this part of themselves, by
 # which another machine may round otherwise; below the second number they are nothing.

@@ -1,10 +1,9 @@
-"""The picture that the book opens with: one image, explained for every class."""
+"""The picture that the book opens with: photographs, explained for several classes."""
 
 from collections.abc import Sequence
 from functools import lru_cache
 
 import torch
-from torch import nn
 
 from modbp.backprop import methods
 from modbp.backprop.chain import chain
@@ -12,37 +11,45 @@ from modbp.figures import heatmaps, reduce, widgets
 from modbp.figures.drawing import Drawing
 from modbp.measures.similarity import cosine
 from modbp.zoo import data
+from modbp.zoo.named import Named
 
-__all__ = ["Answers", "every_class"]
+__all__ = ["Opening", "every_class"]
 
 
-class Answers:
-    """What methods answer for each class about each image.
+class Opening:
+    """What methods answer about images for each class that is asked about.
 
     Relevance starts from one, so that the size of a logit plays no part. A number above
     each map compares it with that of the class that the network takes the image for.
 
     Parameters
     ----------
-    net : a network with the ten classes of CIFAR-10
-    images : as :func:`modbp.data.images` gives them
+    named : a network as :func:`modbp.zoo.named.find_network` gives it, with classes
+    images : as :func:`modbp.data.images` gives them, prepared for it
+    classes : names of those that are asked about; those that it takes the images for
+        are added
     """
 
-    def __init__(self, net: nn.Module, images: data.Images):
-        self.net, self.images = net, images
-        self.best = net(images.x).argmax(1).tolist()
+    def __init__(self, named: Named, images: data.Images, classes: Sequence[str] = ()):
+        self.named, self.images = named, images
+        self.best = named.net(images.x).argmax(1).tolist()
+        names = [*classes, *(named.classes[best] for best in self.best)]
+        self.classes = {name: named.classes.index(name) for name in names}
         self.titles = [
-            f"{name}, taken for: {data.CLASSES[best]}"
+            f"{name}, taken for: {named.classes[best]}"
             for name, best in zip(images.names, self.best, strict=True)
         ]
         self.maps = lru_cache(maxsize=None)(self._maps)
 
     def _maps(self, name):
-        """Return the maps ``[class, image, height, width]`` of a method."""
+        """Return the maps ``[image, height, width]`` of a method, by class."""
         method = methods.get(name, output="one")
-        link = chain(self.net, self.images.x, method)
-        answers = map(link.explain, range(link.logits.shape[1]))
-        return torch.stack([reduce(r, method) for r in answers])
+        link, numbers = chain(self.named.net, self.images.x, method), self.classes
+        return {c: reduce(link.explain(c), method) for c in numbers.values()}
+
+    def all(self, name: str) -> torch.Tensor:
+        """Return the maps ``[class, image, height, width]`` of a method."""
+        return torch.stack([*self.maps(name).values()])
 
     def picture(
         self, names: Sequence[str], i: int, c: int, size: float = 2.1
@@ -56,41 +63,40 @@ class Answers:
         size : side of one picture in inches
         """
         best, columns, told = self.best[i], {}, []
+        taken, explained = self.named.classes[best], self.named.classes[c]
         for name in names:
-            found = self.maps(name)[:, i]
-            likeness = f"{cosine(found[c].flatten(), found[best].flatten()):.4f}"
-            columns[f"{name}\nlike {data.CLASSES[best]}: {likeness}"] = found[[c]]
+            one, other = self.maps(name)[c][[i]], self.maps(name)[best][[i]]
+            likeness = f"{cosine(one.flatten(), other.flatten()):.4f}"
+            columns[f"{name}\nlike {taken}: {likeness}"] = one
             told.append(f"{name} {likeness}")
-        one, source = self.images.x[[i]], self.images.source
-        explained = data.CLASSES[c]
-        return heatmaps(one, columns, size=size, source=source), (
+        colours = self.named.preparation.colours(self.images.x[[i]])
+        drawn = heatmaps(colours, columns, size=size, source=self.images.source)
+        return drawn, (
             f"Image {self.images.names[i]} and two heatmaps that explain {explained}. "
-            f"Likeness to the map of {data.CLASSES[best]}: {', '.join(told)}."
+            f"Likeness to the map of {taken}: {', '.join(told)}."
         )
 
 
 def every_class(
-    net: nn.Module, images: data.Images, names: Sequence[str], size: float = 2.1
+    named: Named, images: data.Images, names: Sequence[str], classes: Sequence[str] = ()
 ) -> widgets.Frames:
     """Explain each image for each class, one class at a time; the reader chooses.
 
     Parameters
     ----------
-    net, images : as for :class:`Answers`
-    names, size : as for its pictures
+    named, images, classes : as for :class:`Opening`
+    names : methods
     """
-    answers, classes = Answers(net, images), range(len(data.CLASSES))
-    pairs = [(i, c) for i in range(len(images.x)) for c in classes]
-    pictures, alts = zip(
-        *(answers.picture(names, *pair, size) for pair in pairs), strict=True
-    )
-    choices = {"Image": answers.titles, "Explained class": data.CLASSES}
-    if len(answers.titles) == 1:
+    shown = Opening(named, images, classes)
+    pairs = [(i, c) for i in range(len(images.x)) for c in shown.classes.values()]
+    pictures, alts = zip(*(shown.picture(names, *pair) for pair in pairs), strict=True)
+    choices = {"Image": shown.titles, "Explained class": [*shown.classes]}
+    if len(shown.titles) == 1:
         choices.pop("Image")
     return widgets.frames(
         pictures,
         choices,
         alt=alts,
         control={"Image": "select", "Explained class": "range"},
-        first=answers.best[0],
+        first=[*shown.classes.values()].index(shown.best[0]),
     )

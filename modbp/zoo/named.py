@@ -14,6 +14,16 @@ from modbp.zoo.vision import classifier, load_torchvision
 __all__ = ["Named", "find_network"]
 
 
+# Resized as EfficientNet was trained, and with the colours of torchvision.
+_IMAGENET = Preparation(
+    size=224,
+    shorter=256,
+    interpolation="bicubic",
+    mean=(0.485, 0.456, 0.406),
+    std=(0.229, 0.224, 0.225),
+)
+
+
 @dataclass(frozen=True)
 class Named:
     """A network that was asked for by name; see :func:`find_network`."""
@@ -97,8 +107,9 @@ def find_network(
             f"{name}:build."
         )
     ours, file = name in models.names(), str(weights).endswith(".safetensors")
+    own = models.TRAINED.get(name)
     if weights == "trained":
-        weights = "cifar10" if ours else "imagenet"
+        weights = own or "imagenet"
     if weights not in ("cifar10", "imagenet", None) and not (ours and file):
         raise InputError(
             f"weights is {weights!r}; choose cifar10 for ours, imagenet for "
@@ -107,17 +118,22 @@ def find_network(
             "--network FILE.py:NAME."
         )
     title = f"{name}, random weights, seed {seed}" if weights is None else name
-    if ours and weights != "imagenet":
+    if ours and weights in (own, None) or file:
         given = weights is not None
         net = getattr(models, name)(weights) if given else models.build(name, seed)
         title = f"{name}, {Path(weights).name}" if file else title
-        return Named(net, title, Preparation(32), data.CLASSES)
+        if own == "cifar10":
+            return Named(net, title, Preparation(32), data.CLASSES)
+        return Named(net, title, _IMAGENET, _imagenet_classes() if given else ())
     if weights == "cifar10":
-        raise unknown_name("network with weights for CIFAR-10", name, models.names())
+        known = [name for name, on in models.TRAINED.items() if on == "cifar10"]
+        raise unknown_name("network with weights for CIFAR-10", name, known)
     library = load_torchvision().models
     known = library.list_models(module=library)
     if not ours and name not in known:
-        raise unknown_name("network", name, ["cifar10", *known, "FILE.py:FUNCTION"])
+        raise unknown_name(
+            "network", name, [*models.names(), *known, "FILE.py:FUNCTION"]
+        )
     if ours:
         net, title = getattr(models, name)(weights), f"{name}, ImageNet weights"
     best = library.get_model_weights(name).DEFAULT
@@ -133,6 +149,12 @@ def find_network(
     # Random weights have no names for what they see.
     classes = tuple(best.meta["categories"]) if weights else ()
     return Named(net, title, preparation, classes)
+
+
+def _imagenet_classes():
+    """Return the names of ImageNet's classes, which torchvision has."""
+    weights = load_torchvision().models.get_model_weights("resnet50").DEFAULT
+    return tuple(weights.meta["categories"])
 
 
 def _from_file(name):

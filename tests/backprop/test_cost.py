@@ -92,7 +92,7 @@ def in_gradients(net, x, method):
     return (whole - look(net, x)) / unit
 
 
-@pytest.mark.parametrize("samples", [1, 2, 5])
+@pytest.mark.parametrize("samples", [2, pytest.param(5, marks=pytest.mark.long)])
 def test_the_look_at_the_model_is_one_forward_of_one_sample(samples, net):
     x = photographs(samples)[0].float()
     whole = multiply_adds(lambda: modbp.explain(net, x, "gradient", 0))

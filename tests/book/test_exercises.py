@@ -9,7 +9,7 @@ from pathlib import Path
 
 import jupytext
 import pytest
-from conftest import SITE
+from conftest import SITE, in_the_suite
 
 BOOK = Path(__file__).parents[2] / "book"
 LEVELS = {"blackboard", "run", "change", "prove"}
@@ -147,7 +147,7 @@ PRINTED = """() => [...document.querySelectorAll("details.solution section > *")
 
 
 @needs_site
-@pytest.mark.parametrize("name", CHAPTERS)
+@pytest.mark.parametrize("name", in_the_suite(CHAPTERS))
 def test_the_page_shuts_solutions_with_their_outputs(browser, site, name):
     page = browser.new_page(base_url=site)
     page.goto(f"{name}.html")

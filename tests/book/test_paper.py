@@ -223,6 +223,7 @@ def test_all_chapters_are_there_in_order(reader, contents):
 
 
 @built
+@pytest.mark.long
 def test_every_page_number_in_the_contents_is_true(reader, contents):
     first = min(entry["page"] for entry in contents)
     printed = "\n".join(page.extract_text() for page in reader.pages[1 : first - 1])
@@ -240,6 +241,7 @@ def test_every_page_number_in_the_contents_is_true(reader, contents):
 
 
 @built
+@pytest.mark.long
 def test_exercises_and_solutions_name_each_others_pages(reader):
     places = paper.places(PDF)
     pairs = [name for name in places if name.endswith("--solution")]

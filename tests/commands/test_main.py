@@ -103,7 +103,7 @@ def asked(monkeypatch):
 
 def test_every_option_of_train_is_passed_on(asked, capsys):
     line = "train cifar10 --output a --resume --seed 3 --epochs 4 --batch 5 --limit 6"
-    line += " --device cpu --images b --download"
+    line += " --device cpu --folder b --download"
     assert main(line.split()) == 0
     wanted = {"name": "cifar10", "output": "a", "resume": True, "seed": 3, "epochs": 4}
     wanted |= {"batch": 5, "limit": 6, "device": "cpu", "folder": "b", "download": True}
@@ -136,18 +136,23 @@ def test_evaluate_prints_the_accuracy_and_that_of_every_class(
     assert main(command) == 0
     lines = capsys.readouterr().out.splitlines()
     source = "CIFAR-10 test images (JPEG)"
-    assert lines[0] == f"cifar10: accuracy 0.1000 on 10 {source}"
+    assert lines[0] == f"cifar10, net.safetensors: accuracy 0.1000 on 10 {source}"
     found = dict(line.split() for line in lines[1:])
     assert found == {name: "0.000" for name in data.CLASSES} | {"cat": "1.000"}
 
-    assert main([*command, "--images", str(tmp_path / "cifar10")]) == 0
-    assert capsys.readouterr().out == "cifar10: accuracy 0.1000 on 10 images in test\n"
+    assert main([*command, "--folder", str(tmp_path / "cifar10")]) == 0
+    first, one, five = capsys.readouterr().out.splitlines()
+    assert first.startswith("cifar10, net.safetensors on 10 images in test, resized")
+    # Wilson, of 1 in 10: (0.1 + z²/20 ± z √(0.009 + z²/400)) / (1 + z²/10), z = 1.96.
+    told = "0.1000, 95 % interval 0.0179 to 0.4042 over images"
+    assert one == f"  top-1 accuracy {told}" and five.startswith("  top-5 accuracy 0.")
 
 
 @pytest.mark.parametrize("verb", ["train", "evaluate"])
 def test_a_network_that_is_not_of_the_book_is_named(verb, capsys):
     assert main([verb, "vgg61"]) == 2
-    assert "'vgg61'. Did you mean 'vgg16'" in capsys.readouterr().err
+    told = capsys.readouterr().err
+    assert "'vgg61'. Did you mean" in told and "'vgg16'" in told
 
 
 def test_a_refusal_is_one_line_and_status_2_and_anything_else_a_traceback(

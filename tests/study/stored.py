@@ -34,6 +34,14 @@ def names_of(*kinds):
     ]
 
 
+def small_first(names):
+    """Return names of results, those of the largest network marked as long."""
+    return [
+        pytest.param(name, marks=pytest.mark.long) if "/resnet50" in name else name
+        for name in names
+    ]
+
+
 def precision_of(table):
     """Return what the table of a method says that it was computed in."""
     return "float64" if table.endswith("computed in float64") else "float32"

@@ -66,6 +66,7 @@ def here(monkeypatch, tmp_path):
     return calls, ["tiny", "--output", str(tmp_path)]
 
 
+@pytest.mark.long
 def test_rows_are_measured_stored_and_not_measured_again(here, tmp_path):
     calls, options = here
     bench.main([*options, "--rounds", "1", "--rows", "lrp-a2b1"])

@@ -562,6 +562,7 @@ def test_of_two_processes_one_runs_and_the_other_is_refused_by_name(tmp_path, wh
     assert len(set(units)) == len(units) == 8
 
 
+@pytest.mark.long
 def test_two_processes_give_the_same_file_as_one(tmp_path, whole):
     torchrun = ("-m", "torch.distributed.run", "--nproc-per-node", "2")
     port = ("--rdzv-backend", "c10d", "--rdzv-endpoint", "localhost:0")

@@ -33,7 +33,8 @@ def check_supported(path, names):
     assert tried(net, x, names) == by_explain(net, x, names)
 
 
-@pytest.mark.parametrize("path", DOZEN)
+# All of them in the long run, among the others.
+@pytest.mark.parametrize("path", DOZEN[::3])
 def test_supported_agrees_with_explain(path):
     # Others whenever the table changes, and the same on every machine.
     draw = random.Random(fingerprint(FILE) + path)

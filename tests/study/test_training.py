@@ -1,20 +1,24 @@
 """Training: a run that is killed and resumed ends like one that was left alone."""
 
 import json
+import os
+import re
 import shutil
 import signal
 import time
 from dataclasses import asdict
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from commands.shell import shell, start
+from PIL import Image
 from torch import nn
 
 from modbp import data, files
 from modbp.__main__ import main
-from modbp.errors import InputError, WeightsError
+from modbp.errors import DataError, InputError, WeightsError
 from modbp.files import fingerprint
 from modbp.study import training
 from modbp.study.training import recipes
@@ -46,7 +50,7 @@ def folder(tmp_path_factory):
 
 
 def command(folder, output, *more):
-    where = ["--images", str(folder), "--output", str(output)]
+    where = ["--folder", str(folder), "--output", str(output)]
     return ["train", "cifar10", *where, *OPTIONS, *more]
 
 
@@ -87,7 +91,7 @@ def test_a_run_leaves_weights_with_their_history(whole, folder):
     names = {path.name for path in whole.iterdir()}
     assert names == {"checkpoint.pt", "cifar10.safetensors", "cifar10.json", "lock"}
     history = json.loads((whole / "cifar10.json").read_text(encoding="utf-8"))
-    assert history["command"].startswith("python -m modbp train cifar10 --images ")
+    assert history["command"].startswith("python -m modbp train cifar10 --folder ")
     recipe = asdict(recipes.Recipe(epochs=EPOCHS, batch=BATCH)) | {"more": []}
     about = {"name": "cifar10", "seed": 0, "images": LIMIT}
     assert history["settings"] == about | recipe
@@ -238,7 +242,7 @@ def test_more_classes_than_the_network_has_are_refused(folder, capsys, tmp_path)
             place.mkdir(parents=True)
             (place / "one.png").write_bytes(picture)
     output = tmp_path / "run"
-    where = ["--images", str(tmp_path), "--output", str(output)]
+    where = ["--folder", str(tmp_path), "--output", str(output)]
     assert main(["train", "cifar10", *where]) == 2
     message = capsys.readouterr().err
     assert "the images have 11 classes, the network 10. Remove class" in message
@@ -248,12 +252,56 @@ def test_more_classes_than_the_network_has_are_refused(folder, capsys, tmp_path)
 # Evaluation and augmentation ----------------------------------------------------------
 
 
+class ByColour(nn.Module):
+    """Seven logits that fall from the class that the first pixel's red says."""
+
+    def forward(self, x):
+        first = (255 * x[:, 0, 0, 0]).round()[:, None]
+        return -(torch.arange(7.0) - first).abs()
+
+
+def test_ranks_are_counted_and_their_intervals_are_of_wilson(tmp_path):
+    for label, red in enumerate((0, 1, 3, 4, 4, 5, 0)):
+        (tmp_path / str(label)).mkdir()
+        picture = Image.new("RGB", (4, 4), (red, 0, 0))
+        picture.save(tmp_path / str(label) / "one.png")
+    images = data.listed(folder=tmp_path, size=4)
+    found = training.ranked(ByColour().eval(), images, batch=3)
+    # Classes 0, 1, 4 and 5 are right at once; 2 and 3 are next to what is said, and 6
+    # is the last of seven where 0 is said.
+    assert found[1][0] == 4 / 7 and found[5][0] == 6 / 7
+    z, n = 1.959964, 7
+    for share, *ends in found.values():
+        middle = (share + z * z / 2 / n) / (1 + z * z / n)
+        half = z * (share * (1 - share) / n + (z / 2 / n) ** 2) ** 0.5 / (1 + z * z / n)
+        assert ends == pytest.approx([middle - half, middle + half], rel=1e-6)
+    (tmp_path / "6" / "one.png").unlink()
+    (tmp_path / "6").rmdir()
+    fewer = data.listed(folder=tmp_path, size=4)
+    with pytest.raises(DataError, match="in 6 folders of classes, the network has 7"):
+        training.ranked(ByColour().eval(), fewer)
+    assert training.ranked(ByColour().eval(), fewer, exact=False)[1][0] == 4 / 6
+
+
+@pytest.mark.long
+def test_efficientnet_is_right_three_times_in_four(capsys):
+    folder = Path(os.environ.get("MODBP_DATA", "~/.cache/modbp")).expanduser()
+    if not (folder / "imagenet-1000").is_dir():
+        pytest.skip(f"needs pictures of ImageNet in {folder / 'imagenet-1000'}")
+    line = f"evaluate efficientnet_lite0 --folder {folder / 'imagenet-1000'}"
+    assert main(line.split()) == 0
+    one, five = re.findall(r"accuracy (\S+),", capsys.readouterr().out)
+    assert float(one) >= 0.755 and float(five) >= 0.92
+
+
 def test_evaluate_finds_the_recorded_accuracy_again(whole, folder, capsys):
-    where = ["--weights", f"{whole}/cifar10.safetensors", "--images", str(folder)]
+    where = ["--weights", f"{whole}/cifar10.safetensors", "--folder", str(folder)]
     assert main(["evaluate", "cifar10", *where]) == 0
     recorded = lasting(whole)["test_accuracy"]
-    expected = f"cifar10: accuracy {recorded:.4f} on 14 images in test\n"
-    assert capsys.readouterr().out == expected
+    first, told, _ = capsys.readouterr().out.splitlines()
+    expected = "cifar10, cifar10.safetensors on 14 images in test, resized to 32 by "
+    assert first.startswith(expected)
+    assert told.startswith(f"  top-1 accuracy {recorded:.4f}, 95 % interval 0.")
 
 
 class FirstPixel(nn.Module):

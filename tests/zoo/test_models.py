@@ -170,7 +170,9 @@ def test_the_shipped_weights_say_how_they_were_made_and_how_accurate_they_are(na
     assert per_class.mean() == pytest.approx(history["test_accuracy"], abs=1e-4)
 
 
-@shipped
+@pytest.mark.parametrize(
+    "name", ["cifar10", "vgg16", pytest.param("resnet50", marks=pytest.mark.long)]
+)
 def test_the_recorded_accuracy_is_found_again_on_some_images(name):
     """Two and a half standard deviations of a mean of 500 are 0.045 at most."""
     if not data.images(1).source.startswith("CIFAR-10"):

@@ -232,7 +232,7 @@ def subject(
         ours = folder in (None, "photographs") and found.classes == data.CLASSES
         target = "true" if ours else "predicted"
     check_option("target", target, _is_target, "choose true, predicted or a class.")
-    if target == "true" and not images.place.has_classes:
+    if target == "true" and not images.place.classes:
         raise InputError(
             f"target is 'true', but {images.source} have no classes. Choose predicted, "
             "or a number."

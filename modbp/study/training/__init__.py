@@ -11,11 +11,9 @@ import torch.nn.functional as F
 from tqdm import tqdm
 
 from modbp.errors import (
-    DataError,
     InputError,
     WeightsError,
     check_flag,
-    check_option,
     check_seed,
     check_whole,
 )
@@ -24,10 +22,11 @@ from modbp.study.runs.provenance import facts
 from modbp.study.runs.store import as_path, written
 from modbp.study.runs.workers import Worker, check_device
 from modbp.study.training import recipes
+from modbp.study.training.accuracy import check_labels, evaluate, ranked
 from modbp.study.training.recipes import RECIPES, Recipe
 from modbp.zoo import data, models
 
-__all__ = ["RECIPES", "Recipe", "evaluate", "train"]
+__all__ = ["RECIPES", "Recipe", "evaluate", "ranked", "train"]
 
 
 def _augment(x, shift, generator):
@@ -121,7 +120,7 @@ def train(
     x, y, source = data.dataset("train", folder=folder, download=download)
     test_x, test_y, _ = data.dataset("test", folder=folder, download=download)
     for pictures, labels in ((x, y), (test_x, test_y)):
-        _check_labels(net(pictures[:1].float() / 255), labels)
+        check_labels(net(pictures[:1].float() / 255), labels)
     x, y = x[:limit], y[:limit]
     pixels = fingerprint(x.numpy().tobytes())
     x, y = x.to(device), y.to(device)
@@ -169,14 +168,6 @@ def _refuse_unasked(checkpoint, resume):
     if checkpoint.exists() and not resume:
         raise InputError(
             f"{checkpoint} exists: go on with --resume, or choose another --output."
-        )
-
-
-def _check_labels(logits, y):
-    if y.max() >= logits.shape[1]:
-        raise DataError(
-            f"the images have {y.max() + 1} classes, the network {logits.shape[1]}. "
-            "Remove class folders, or choose another network."
         )
 
 
@@ -256,65 +247,3 @@ def _restore(path, settings, state, cycle, device):
             f"{path} cannot be read ({error}). Delete it to start again."
         ) from None
     return stored["log"]
-
-
-@torch.no_grad()
-def evaluate(
-    net: torch.nn.Module, x: torch.Tensor, y: torch.Tensor, batch: int = 500
-) -> dict:
-    """Return how often the largest logit is the right one.
-
-    Parameters
-    ----------
-    net : The network, in evaluation mode.
-    x : ``[N, 3, S, S]`` uint8 images.
-    y : ``[N]`` labels.
-    batch : Images at a time.
-
-    Returns
-    -------
-    dict
-        ``test_images``, ``test_accuracy`` in [0, 1], ``test_accuracy_per_class`` and
-        ``test_loss``.
-
-    Raises
-    ------
-    DataError : If the images have more classes than the network.
-    InputError : If images, labels or network are of another kind.
-
-    Examples
-    --------
-    >>> x = (255 * modbp.data.images(4, folder="photographs").x).to(torch.uint8)
-    >>> net = modbp.models.cifar10()
-    >>> y = net(x.float() / 255).argmax(1)
-    >>> modbp.study.training.evaluate(net, x, y)["test_accuracy"]
-    1.0
-    """
-    check_whole("batch", batch, 1)
-    fits = isinstance(net, torch.nn.Module) and not net.training
-    check_option(
-        "net", type(net).__name__, lambda _: fits, "give a Module, after net.eval()."
-    )
-    pictures = isinstance(x, torch.Tensor) and x.dtype == torch.uint8 and x.ndim == 4
-    if not pictures or not len(x):
-        raise InputError("x is no batch of images; give [N, 3, S, S] uint8.")
-    labels = isinstance(y, torch.Tensor) and y.dtype == torch.int64
-    if not labels or y.shape != x.shape[:1] or y.min() < 0:
-        raise InputError("y is no label for each image; give [N] int64, from 0.")
-    logits = torch.cat(
-        [
-            net(chunk.float() / 255)
-            for chunk in tqdm(x.split(batch), desc="evaluating", mininterval=1)
-        ]
-    )
-    _check_labels(logits, y)
-    right = (logits.argmax(1) == y).float()
-    classes = sorted(set(y.tolist()))
-    return {
-        "test_images": len(x),
-        "test_accuracy": round(right.mean().item(), 4),
-        "test_accuracy_per_class": [
-            round(right[y == label].mean().item(), 4) for label in classes
-        ],
-        "test_loss": round(F.cross_entropy(logits, y).item(), 4),
-    }

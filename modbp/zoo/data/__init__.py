@@ -245,7 +245,7 @@ def dataset(split, *, size=32, folder=None, download=False):
             f"no CIFAR-10 found in {root()}. Set MODBP_DATA to the folder that holds "
             f"cifar10/{split}/<class>/, or allow the download with --download."
         )
-    if not source.has_classes:
+    if not source.classes:
         raise DataError(
             f"{folder}: pictures without classes. Lay them out as <class>/<name>.jpg."
         )

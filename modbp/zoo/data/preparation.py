@@ -113,10 +113,17 @@ class Preparation:
             made = self.transform(picture.copy())
             return made.detach().cpu().as_subclass(torch.Tensor)
         colours = stacked([self.square(picture)])[0].float().div(255)
-        mean, std = (
-            torch.tensor(values).reshape(3, 1, 1) for values in (self.mean, self.std)
-        )
+        mean, std = self._normal()
         return (colours - mean) / std
+
+    def colours(self, x):
+        """Return what a network was given, ``[N, 3, S, S]``, as colours in [0, 1]."""
+        mean, std = self._normal()
+        return (x * std + mean).clamp(0, 1)
+
+    def _normal(self):
+        """Return what is subtracted from colours, and what divides them."""
+        return (torch.tensor(v).reshape(3, 1, 1) for v in (self.mean, self.std))
 
     def square(self, picture):
         """Return the middle of a picture, resized."""

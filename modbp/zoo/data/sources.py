@@ -49,7 +49,8 @@ class Source:
     name: Callable[[int], str]
     read: Callable[[int], tuple]
     is_cifar10: bool = False
-    has_classes: bool = True
+    # Their names, label 0 first; none where pictures have no classes.
+    classes: tuple = CLASSES
 
 
 def find(split, folder, download):
@@ -89,8 +90,8 @@ def _in_folder(place, text, is_cifar10=False):
         raise DataError(
             f"{place}: cannot be read ({error}). Allow that, or give another folder."
         ) from None
-    has_classes = bool(files)
-    if has_classes and names:
+    classes = tuple(folders) if files else ()
+    if classes and names:
         text += f" ({len(names)} beside its sub-folders left out)"
     files = files or [(place / name, NO_CLASS) for name in names]
     if not files:
@@ -108,7 +109,7 @@ def _in_folder(place, text, is_cifar10=False):
     def name(index):
         return files[index][0].stem
 
-    return Source(text, len(files), name, read, is_cifar10, has_classes)
+    return Source(text, len(files), name, read, is_cifar10, classes)
 
 
 def _walk(place):

