@@ -220,25 +220,29 @@ def explore(
     except ImportError:
         print("To choose live, install ipywidgets. This was drawn beforehand.")
         return _beforehand(draw, alt, few, kinds, shown)
-    # Only here: readers of the static pages go without.
-    from IPython.display import HTML, display
-
     makers = {"range": ipywidgets.SelectionSlider, "select": ipywidgets.Dropdown}
     fields = {}
     for key, table in tables.items():
         options = {"options": [*table], "value": shown[key], "description": _title(key)}
         fields[key] = makers[kinds[key]](style=_WHOLE_NAME, **options)
 
-    def show(**names):
-        names = tuple(names.values())
-        picture = draw(*names)
-        if alt is None:
-            picture, text = _told(picture, names)
-        else:
-            (text,) = _texts(alt, [names])
-        display(HTML(element(picture, text)))
+    def show(_=None):
+        names = tuple(field.value for field in fields.values())
+        try:
+            picture = draw(*names)
+            told = _told(picture, names) if alt is None else None
+            picture, text = told or (picture, *_texts(alt, [names]))
+            live.value = element(picture, text)
+        except Exception as error:
+            live.value = f"<pre>{escape(f'{type(error).__name__}: {error}')}</pre>"
+            raise
 
-    live = ipywidgets.interactive_output(show, fields)
+    # Not an Output: a browser sends what that holds back to the kernel, and with large
+    # pictures the kernel's answer to the cell was lost now and then.
+    live = ipywidgets.HTML()
+    show()
+    for field in fields.values():
+        field.observe(show, "value")
     return ipywidgets.VBox([*fields.values(), live])
 
 

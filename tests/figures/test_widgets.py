@@ -168,9 +168,26 @@ def test_explore_has_live_controls_with_a_kernel(monkeypatch):
     monkeypatch.delenv("JUPYTER_BOOK_BUILD", raising=False)
     ipywidgets = pytest.importorskip("ipywidgets")
     box = explore(shade, alt="{} {}", control="range", depth=[1, 2], colour=["x", "y"])
-    *fields, output = box.children
+    *fields, picture = box.children
     assert [field.description for field in fields] == ["Depth", "Colour"]
-    assert isinstance(output, ipywidgets.Output)
+    assert isinstance(picture, ipywidgets.HTML) and 'alt="1 x"' in picture.value
+    fields[1].value = "y"
+    assert 'alt="1 y"' in picture.value
+
+
+def test_what_goes_wrong_later_is_said_in_the_place_of_the_picture(monkeypatch):
+    monkeypatch.delenv("JUPYTER_BOOK_BUILD", raising=False)
+    pytest.importorskip("ipywidgets")
+
+    def divide(by):
+        return shade(1 / by, "x")
+
+    by, picture = explore(divide, alt="{}", by=[1, 0]).children
+    with pytest.raises(ZeroDivisionError):
+        by.value = "0"
+    assert picture.value == "<pre>ZeroDivisionError: division by zero</pre>"
+    with pytest.raises(ZeroDivisionError):
+        explore(divide, alt="{}", by=[0])
 
 
 def told(depth, colour):
