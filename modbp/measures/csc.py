@@ -14,18 +14,21 @@ from torch import nn
 
 from modbp.backprop.chain import Chain
 from modbp.backprop.methods import Method
-from modbp.errors import check_whole
+from modbp.errors import InputError, check_option, check_whole
 from modbp.measures.channels import channel_dims, side_by_side
 from modbp.measures.seeds import per_image
 from modbp.measures.similarity import pairwise, random_floor
 
-__all__ = ["BINS", "PERCENTILES", "CSCResult", "csc", "measure", "median"]
-__all__ += ["random_relevance"]
+__all__ = ["BINS", "OVER", "PERCENTILES", "CSCResult", "compared", "csc", "measure"]
+__all__ += ["median", "random_relevance", "vectors"]
 
 # The percentiles that the 2020 code stored, and the bins of the paper's histogram
 # figure; everything below 0.9 is one.
 PERCENTILES = (0, 1, 5, 10, 20, 50, 80, 95, 99, 100)
 BINS = (0.0, 0.9, 0.99, 0.999, 0.9999, 1.0)
+# What a vector's entries are: relevance of the channels of one place, or the amounts of
+# all places.
+OVER = ("channels", "places")
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,7 +40,8 @@ class CSCResult:
     method, start : which method, and where the random relevances entered
     cosines, channels
         For each layer ``[N, pairs, locations]`` in [0, 1], with the precision of the
-        network; NaN where a vector is exactly zero. And the length of the vectors.
+        network; NaN where a vector is exactly zero. And the length of the vectors:
+        how many channels, or how many places where these were compared.
 
     Examples
     --------
@@ -125,7 +129,7 @@ class CSCResult:
 def csc(
     net: nn.Module, x: torch.Tensor, method: str | Method, start: str,
     to: Sequence[str] | None = None, relevances: int = 5, seed: int = 0, *,
-    fold: bool = True,
+    over: str = "channels", fold: bool = True,
 ) -> CSCResult:  # fmt: skip
     """Measure how far random relevances converge on their way down.
 
@@ -144,6 +148,10 @@ def csc(
     seed
         Every image draws from a seed of its own, made of this one, the layer and the
         image's pixels, so that batch size and order change nothing beyond rounding.
+    over
+        What is compared: "channels", which way relevance points at each place, or
+        "places", how much of it there is at each, ``∑_c r_k[c, p]``. Neither implies
+        the other. Layers without places are left out then.
     fold : as for :func:`modbp.chain`; a batch norm that is kept can be measured too
 
     Returns
@@ -160,23 +168,48 @@ def csc(
     >>> {layer: round(value, 3) for layer, value in found.median().items()}
     {'fc2': 0.816, 'relu1': 1.0, 'fc1': 1.0, 'input': 1.0}
     """
-    return measure(Chain(net, x, method, fold=fold), start, to, relevances, seed)
+    check_option("over", over, OVER.__contains__, f"choose {' or '.join(OVER)}.")
+    chain = Chain(net, x, method, fold=fold)
+    return measure(chain, start, to, relevances, seed, over)
 
 
-def measure(chain, start, to=None, relevances=5, seed=0):
+def measure(chain, start, to=None, relevances=5, seed=0, over="channels"):
     """Measure convergence in a chain that is already there; see :func:`csc`."""
+    found = vectors(chain, start, to, relevances, seed)
+    if over == "places":
+        flat = [layer for layer, r in found.items() if not _has_places(r)]
+        if to is not None and flat:
+            raise InputError(
+                f"layer {flat[0]!r} has no places: its output is one vector for each "
+                "sample. Leave it out of `to`, or compare over channels."
+            )
+        found = {layer: r for layer, r in found.items() if layer not in flat}
+    return compared(chain.method.name, start, found, over)
+
+
+def vectors(chain, start, to=None, relevances=5, seed=0):
+    """Return random relevance as it arrives, ``[K, N, channels, …]`` by layer."""
     check_whole("relevances", relevances, 2, 100_000)
     r = random_relevance(chain, start, relevances, seed)
     layers = chain.below(start) if to is None else to
     shapes = [chain.output(layer).shape for layer in chain.layers]
     dims = dict(zip(chain.layers, channel_dims(chain.calls, shapes), strict=True))
-    found = {
+    return {
         layer: side_by_side(each, dims[layer])
         for layer, each in chain.pull(r, start, layers).items()
     }
+
+
+def compared(name, start, found, over="channels"):
+    """Return the cosines of vectors, those without places left out over places."""
+    if over == "places":
+        found = {k: r.sum(2).flatten(2) for k, r in found.items() if _has_places(r)}
     cosines = {k: pairwise(v).to(v.dtype).cpu().numpy() for k, v in found.items()}
-    channels = {k: v.shape[2] for k, v in found.items()}
-    return CSCResult(chain.method.name, start, cosines, channels)
+    return CSCResult(name, start, cosines, {k: v.shape[2] for k, v in found.items()})
+
+
+def _has_places(r):
+    return r[0, 0, 0].numel() > 1
 
 
 def random_relevance(chain, layer, count, seed=0):

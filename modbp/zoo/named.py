@@ -11,7 +11,7 @@ from modbp.zoo import data, models, script
 from modbp.zoo.data.preparation import Preparation
 from modbp.zoo.vision import classifier, load_torchvision
 
-__all__ = ["Named", "find_network"]
+__all__ = ["Named", "find_network", "imagenet_classes"]
 
 
 # Resized as EfficientNet was trained, and with the colours of torchvision.
@@ -124,7 +124,7 @@ def find_network(
         title = f"{name}, {Path(weights).name}" if file else title
         if own == "cifar10":
             return Named(net, title, Preparation(32), data.CLASSES)
-        return Named(net, title, _IMAGENET, _imagenet_classes() if given else ())
+        return Named(net, title, _IMAGENET, imagenet_classes() if given else ())
     if weights == "cifar10":
         known = [name for name, on in models.TRAINED.items() if on == "cifar10"]
         raise unknown_name("network with weights for CIFAR-10", name, known)
@@ -151,7 +151,7 @@ def find_network(
     return Named(net, title, preparation, classes)
 
 
-def _imagenet_classes():
+def imagenet_classes():
     """Return the names of ImageNet's classes, which torchvision has."""
     weights = load_torchvision().models.get_model_weights("resnet50").DEFAULT
     return tuple(weights.meta["categories"])

@@ -8,6 +8,7 @@ import pytest
 import torch
 
 import modbp
+from modbp.errors import InputError
 from modbp.measures.csc import CSCResult, random_relevance
 
 SHIFT = [[2, 1, -2], [-2, 2, 1], [1, -2, 2]]
@@ -120,3 +121,66 @@ def test_positive_chains_converge_and_the_gradient_does_not():
 def test_fewer_than_two_relevances_are_refused(net, x, relevances):
     with pytest.raises(modbp.ModbpError, match="from 2 to"):
         modbp.csc(net, x, "gradient", "fc6", relevances=relevances)
+
+
+# Over places --------------------------------------------------------------------------
+
+
+def test_over_places_the_amounts_are_compared(net, x):
+    result = modbp.csc(net, x, "lrp-z", "conv3", ["pool2"], relevances=3, over="places")
+    chain = modbp.chain(net, x, "lrp-z")
+    r = chain.pull(random_relevance(chain, "conv3", 3), "conv3", "pool2")["pool2"]
+    amounts = r.double().sum(2).flatten(2).numpy()
+    for n, (pair, (i, j)) in product(range(3), enumerate(combinations(range(3), 2))):
+        u, v = amounts[i, n], amounts[j, n]
+        wanted = abs(u @ v) / np.linalg.norm(u) / np.linalg.norm(v)
+        assert result.cosines["pool2"][n, pair] == pytest.approx([wanted], abs=1e-6)
+    assert result.channels["pool2"] == 256
+
+
+def pooled(weight, top):
+    """A convolution of single pixels, a ReLU, the mean over places, a dense layer."""
+    layers = torch.nn.Sequential()
+    layers.conv = torch.nn.Conv2d(weight.shape[1], len(weight), 1, bias=False)
+    layers.relu = torch.nn.ReLU()
+    layers.pool, layers.flatten = torch.nn.AdaptiveAvgPool2d(1), torch.nn.Flatten()
+    layers.fc = torch.nn.Linear(len(weight), len(top), bias=False)
+    layers.conv.weight.data = weight[:, :, None, None]
+    layers.fc.weight.data = top
+    return layers.double().eval()
+
+
+def test_one_direction_everywhere_and_yet_amounts_that_know_the_class():
+    """Two neurons, each alive at one of two places; each class asks for one of them.
+
+    One colour: relevance of a place has one direction. The amounts of the classes are
+    (1, 0) and (0, 1), whose mixtures by random numbers are random directions.
+    """
+    net = pooled(torch.tensor([[1.0], [-1.0]]), torch.eye(2))
+    x = torch.tensor([[[[2.0, -3.0]]]]).double()
+    r = modbp.chain(net, x, "lrp-a1b0").pull(torch.eye(2)[:, None].double(), "fc")
+    assert r["input"].flatten(1).tolist() == [[1, 0], [0, 1]]
+    found = modbp.csc(net, x, "lrp-a1b0", "fc", ["input"]).cosines["input"]
+    assert found == pytest.approx(np.ones_like(found))
+    over = modbp.csc(net, x, "lrp-a1b0", "fc", ["input"], 40, over="places")
+    assert np.median(over.cosines["input"]) < 0.9
+
+
+def test_amounts_that_agree_and_yet_directions_that_know_the_class():
+    """Two colours, each read by one neuron; all places are alike."""
+    net = pooled(torch.eye(2), torch.eye(2))
+    x = torch.ones(1, 2, 1, 3).double()
+    found = modbp.csc(net, x, "lrp-a1b0", "fc", ["input"], 40)
+    assert np.median(found.cosines["input"]) < 0.9
+    over = modbp.csc(net, x, "lrp-a1b0", "fc", ["input"], over="places")
+    assert over.cosines["input"] == pytest.approx(np.ones((1, 10, 1)))
+
+
+def test_layers_without_places_are_left_out_or_refused(net, x):
+    found = modbp.csc(net, x, "gradient", "fc6", over="places")
+    assert "fc5" not in found.layers and found.layers[-1] == "input"
+    with pytest.raises(InputError, match="layer 'fc5' has no places") as caught:
+        modbp.csc(net, x, "gradient", "fc6", ["fc5"], over="places")
+    assert "compare over channels" in str(caught.value)
+    with pytest.raises(InputError, match="choose channels or places"):
+        modbp.csc(net, x, "gradient", "fc6", over="pixels")

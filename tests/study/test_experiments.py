@@ -105,6 +105,14 @@ def test_histograms_count_every_pair_that_has_an_angle(tmp_path):
     alone = modbp.csc(about.net, about.read(range(2))[0], "gradient", "fc6", ["conv1"])
     wanted = [median(each) for each in alone.cosines["conv1"]]
     assert cell["units"] == pytest.approx(wanted, abs=1e-6)
+    assert cell["images"] == pytest.approx([1 - m for m in wanted], rel=1e-3)
+    over = modbp.csc(
+        *(about.net, about.read(range(2))[0], "gradient", "fc6", ["conv1"]),
+        over="places",
+    )
+    assert cell["places"]["median"] == pytest.approx(over.median()["conv1"], abs=1e-6)
+    assert cell["places"]["channels"] == 1024 and len(cell["places"]["images"]) == 2
+    assert "places" not in found["results"]["gradient"]["fc6"]["fc5"]
 
 
 @pytest.mark.parametrize(

@@ -343,3 +343,20 @@ def test_every_second_round_of_photographs_is_mirrored():
         )
         assert abs(mirrored - straight) > 0.5
         assert (mirrored > straight) == (turn % 2 == 1)
+
+
+def test_pictures_of_imagenet_come_in_a_random_order(tmp_path, monkeypatch):
+    monkeypatch.setenv("MODBP_DATA", str(tmp_path))
+    for label in range(20):
+        place = tmp_path / "imagenet-1000" / f"n{label:02d}"
+        place.mkdir(parents=True)
+        Image.new("RGB", (4, 4), (label, 0, 0)).save(place / f"{label:04d}.png")
+    found = data.listed(folder="imagenet", size=4)
+    images = found.read()
+    order = images.y.tolist()
+    assert sorted(order) == list(range(20)) and order[:10] != sorted(order[:10])
+    assert images.names == tuple(f"{label:04d}" for label in order)
+    reds = (255 * images.x[:, 0, 0, 0]).round().int().tolist()
+    assert reds == order and len(found.place.classes) == 20
+    few = data.images(5, folder="imagenet", size=4)
+    assert few.y.tolist() == order[:5] and "drawn by chance" in few.source

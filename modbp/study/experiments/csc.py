@@ -5,12 +5,16 @@ from collections.abc import Sequence
 import numpy as np
 
 from modbp.errors import check_whole
-from modbp.measures.csc import BINS, PERCENTILES, CSCResult, measure, median
+from modbp.measures import csc
+from modbp.measures.csc import BINS, PERCENTILES, CSCResult, median
 from modbp.study.experiments.images import OnImages
 from modbp.study.experiments.subject import Subject
 from modbp.study.runs.run import rounded
 
 __all__ = ["CSC"]
+
+# What marks the arrays of cosines over channels, and of those over places.
+_SUFFIXES = {"channels": "", "places": "\nplaces"}
 
 
 class CSC(OnImages):
@@ -66,11 +70,14 @@ class CSC(OnImages):
         for start in self.plan.starts:
             feeding = set(chain.below(start))
             below = [layer for layer in self.plan.layers if layer in feeding]
-            found = measure(chain, start, below, self.relevances, self.seed)
-            for layer, cosines in found.cosines.items():
-                # The distance to one keeps all its digits in float32.
-                arrays[f"{start}\n{layer}"] = (1 - cosines).astype(np.float32)
-                arrays[f"{start}\n{layer}\nchannels"] = np.array(found.channels[layer])
+            found = csc.vectors(chain, start, below, self.relevances, self.seed)
+            for over, suffix in _SUFFIXES.items():
+                result = csc.compared(method.name, start, found, over)
+                for layer, cosines in result.cosines.items():
+                    key = f"{start}\n{layer}{suffix}"
+                    # The distance to one keeps all its digits in float32.
+                    arrays[key] = (1 - cosines).astype(np.float32)
+                    arrays[f"{key}\nchannels"] = np.array(result.channels[layer])
         return arrays
 
     def _summary(self, part, column, keys):
@@ -79,19 +86,27 @@ class CSC(OnImages):
         cells = sorted({tuple(key.split("\n")[:2]) for key in keys}, key=self._order)
         for start, layer in cells:
             key = f"{start}\n{layer}"
-            units = [1 - distances.astype(np.float64) for distances in column(key)]
-            channels = int(next(iter(column(f"{key}\nchannels"))).item())
-            # One cell at a time: all of them would be gigabytes.
-            cosines, channels = {layer: np.concatenate(units)}, {layer: channels}
-            whole = CSCResult(part, start, cosines, channels)
-            cell = whole.summary()[start][layer]
-            # Of every unit of images alone, for a look at how much they vary, and for
-            # whoever measures a unit again.
-            medians = map(median, units)
-            cell["units"] = [rounded(m, 8) for m in medians]
-            results[start][layer] = cell
+            results[start][layer] = _cell(column, key)
+            if (places := key + _SUFFIXES["places"]) in keys:
+                results[start][layer]["places"] = _cell(column, places)
         return results
 
     def _order(self, cell):
         start, layer = cell
         return self.plan.starts.index(start), self.plan.layers.index(layer)
+
+
+def _cell(column, key):
+    """Return what is kept of one layer: all pairs together, and each unit and image."""
+    distances = list(column(key))
+    length = int(next(iter(column(f"{key}\nchannels"))).item())
+    # One cell at a time: all of them would be gigabytes.
+    units = [1 - each.astype(np.float64) for each in distances]
+    whole = CSCResult("", "", {"": np.concatenate(units)}, {"": length})
+    return whole.summary()[""][""] | {
+        # For whoever measures a unit again.
+        "units": [rounded(median(unit), 8) for unit in units],
+        # Distances to one, of which intervals over images are made: a cosine that is
+        # 1.0 in eight digits has none.
+        "images": [rounded(median(image), 4) for unit in distances for image in unit],
+    }

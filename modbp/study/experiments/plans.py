@@ -1,6 +1,6 @@
 """Which layers and methods each network's experiments are about."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import nn
@@ -76,11 +76,26 @@ _WRITTEN = {
         "layer2.0.relu:3 layer1.2.relu:3 layer1.1.relu:3 layer1.0.relu:3 relu input",
         "fc layer4.1 layer3.5 layer3.0 layer2.2 layer2.0 layer1.1 conv1",
     ),
+    "efficientnet_lite0": (
+        "fc block6_4.add block5_3.add block4_3.add block3_2.add",
+        "fc relu_head block7_1.project block6_4.add block6_3.add block6_2.add "
+        "block6_1.project block5_3.add block5_2.add block5_1.project block4_3.add "
+        "block4_2.add block4_1.project block3_2.add block3_1.project block2_2.add "
+        "block2_1.project block1_1.project relu_stem input",
+        "fc head block6_3 block6_1 block5_1 block4_1 block3_1 block2_1 stem",
+    ),
 }
 PLANS = {
     network: Plan(*(tuple(names.split()) for names in written))
     for network, written in _WRITTEN.items()
 }
+# What wants pixels in 0…1 or layers without negative inputs has no rule for it.
+_PIXELS = ("excitation-bp", "dtd", "lrp-eps-gamma-box")
+PLANS["efficientnet_lite0"] = replace(
+    PLANS["efficientnet_lite0"],
+    methods=tuple(name for name in _CSC if name not in _PIXELS),
+    maps=tuple(name for name in _MAPS if name not in _PIXELS),
+)
 
 
 def of(subject: Subject, plan: Plan | None = None) -> Plan:

@@ -22,8 +22,9 @@ from modbp.study.experiments import identity
 from modbp.study.runs.workers import check_device
 from modbp.zoo import data
 from modbp.zoo.data.preparation import Preparation
+from modbp.zoo.data.sources import root
 from modbp.zoo.models.weights import weights_fingerprint
-from modbp.zoo.named import find_network
+from modbp.zoo.named import find_network, imagenet_classes
 
 __all__ = ["Subject", "check_subject", "subject"]
 
@@ -177,7 +178,9 @@ def subject(
         "cifar10", ours; "imagenet", torchvision's; None, random; or a .safetensors
         file. The trained ones there are if left out.
     count : How many images; 200, or as many as there are, if left out.
-    folder : As for :func:`modbp.data.images`.
+    folder
+        As for :func:`modbp.data.images`. If left out, a network for ImageNet gets its
+        pictures, a thousand in ``$MODBP_DATA/imagenet-1000``, or else photographs.
     size : Side of the images in pixels, instead of the network's own.
     mean, std
         What is subtracted from the colours of images, one number each for red, green
@@ -227,9 +230,13 @@ def subject(
     chosen = found.preparation.changed(size, mean, std)
     # Colours as the experiments scale and normalise them themselves.
     preparation = chosen.unnormalised
+    if imagenet := found.classes == imagenet_classes() and folder is None:
+        there = (root() / "imagenet-1000").is_dir()
+        folder = "imagenet" if there else "photographs"
     images = data.listed(count, folder=folder, transform=preparation)
     if target is None:
         ours = folder in (None, "photographs") and found.classes == data.CLASSES
+        ours = ours or imagenet and folder == "imagenet"
         target = "true" if ours else "predicted"
     check_option("target", target, _is_target, "choose true, predicted or a class.")
     if target == "true" and not images.place.classes:

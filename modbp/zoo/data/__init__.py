@@ -165,7 +165,8 @@ def images(
         ``preparation`` of :func:`modbp.zoo.named.find_network`.
     folder
         A folder of your own with one sub-folder per class, or with pictures alone, or
-        "photographs" for the built-in ones even where CIFAR-10 is present.
+        "photographs" for the built-in ones even where CIFAR-10 is present, or
+        "imagenet" for those in ``$MODBP_DATA/imagenet-1000``, in a random order.
 
     Returns
     -------

@@ -2,8 +2,10 @@
 
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+
+import numpy as np
 
 from modbp.errors import DataError, InputError
 from modbp.zoo.data import photographs
@@ -59,6 +61,8 @@ def find(split, folder, download):
         raise InputError(f"split is {split!r}; choose 'test' or 'train'.")
     if isinstance(folder, str) and folder == "photographs":
         return PHOTOGRAPHS
+    if isinstance(folder, str) and folder == "imagenet":
+        return _drawn(_in_folder(root() / "imagenet-1000", "pictures of ImageNet"))
     if folder is not None:
         place = as_path(folder)
         return _in_folder(place, f"images in {Path(os.path.abspath(place)).name}")
@@ -110,6 +114,17 @@ def _in_folder(place, text, is_cifar10=False):
         return files[index][0].stem
 
     return Source(text, len(files), name, read, is_cifar10, classes)
+
+
+def _drawn(source):
+    """Return a source in another order, so that the first so many are a sample."""
+    order = np.random.RandomState(0).permutation(source.count).tolist()
+    text = f"{source.text}, drawn by chance"
+    return replace(
+        source, text=text,
+        name=lambda place: source.name(order[place]),
+        read=lambda place: source.read(order[place]),
+    )  # fmt: skip
 
 
 def _walk(place):
