@@ -60,7 +60,20 @@ def test_a_number_is_what_it_cites_and_its_condition_holds(number):
     # Six digits are stored.
     near = number["tolerance"] + 1e-5 * abs(found)
     assert number["value"] == pytest.approx(found, abs=near, rel=0)
-    assert ledger.holds(number | {"value": found})
+    assert ledger.holds(number | {"value": found}) != number.get("missed", False)
+
+
+@pytest.mark.parametrize("claim", CLAIMS, ids=name)
+def test_an_origin_is_one_of_five_and_conditions_say_when_they_were_set(claim):
+    assert claim["origin"].partition(":")[0] in ledger.ORIGINS
+    for number in claim["numbers"]:
+        bounded = bool({"at_least", "at_most"} & {*number})
+        assert ("set" in number) == bounded
+        assert number.get("set", "after") in ("protocol", "after")
+        # What was asked for before and is not there is not confirmed. What was written
+        # down after the value cannot be missed.
+        if number.get("missed"):
+            assert number["set"] == "protocol" and claim["verdict"] != "confirmed"
 
 
 @pytest.mark.parametrize("claim", [c for c in CLAIMS if "awaits" in c], ids=name)
@@ -110,6 +123,15 @@ def test_the_table_shows_every_claim_once_and_can_be_filtered():
         assert html.count(f'class="{verdict}"') == int(shown[verdict])
     css = (BOOK / "static" / "book.css").read_text(encoding="utf-8")
     assert all(f"#show-{verdict}:checked" in css for verdict in ledger.VERDICTS)
+
+
+def test_a_condition_is_shown_with_when_it_was_set():
+    number = {"value": 0.5, "format": ".1f", "says": "", "tolerance": 0, "at_most": 0.4}
+    number |= {"measurement": "here", "set": "protocol", "missed": True}
+    claim = CLAIMS[0] | {"numbers": [number]}
+    text = ledger.Table([claim])._repr_html_()
+    told = "at most 0.4, as the protocol set it before; <b>missed</b>"
+    assert f"exactly; {told}" in text
 
 
 def test_numbers_are_written_as_people_do():

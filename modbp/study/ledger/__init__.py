@@ -18,8 +18,13 @@ from modbp.study.ledger.reductions import decades
 from modbp.study.runs.store import as_path
 from modbp.study.runs.store import read as read_result
 
-__all__ = ["CLAIMS", "VERDICTS", "cited", "decades", "decided_in", "holds", "read"]
-__all__ += ["Table", "refresh"]
+__all__ = ["CLAIMS", "ORIGINS", "VERDICTS", "cited", "decades", "decided_in", "holds"]
+__all__ += ["Table", "read", "refresh"]
+
+# Where a claim is from: the appendix and the notes that we have; what people remember
+# of the paper's main part, which we have not; its code; or a question of ours.
+ORIGINS = ("seed", "abstract", "2020 code", "our own control")
+ORIGINS += ("main part, wording unverified",)
 
 # The book's own.
 CLAIMS = Path(__file__).with_name("claims.json")

@@ -31,12 +31,15 @@ def _maps(net, method, target):
     return figures.reduce(r, method)
 
 
-def roughness(method: str, network: str = "cifar10") -> float:
+def roughness(method: str, network: str = "cifar10", minus: str | None = None) -> float:
     """Return how rough maps are: total variation in proportion to what they show.
 
     Equation: the sum of ``|difference|`` of neighbouring pixels over the sum of
-    ``|value|``; the median over images, predicted classes.
+    ``|value|``; the median over images, predicted classes. With `minus` how much
+    rougher they are than those of that other method.
     """
+    if minus is not None:
+        return roughness(method, network) - roughness(minus, network)
     net = getattr(models, network)()
     target = net(data.images(COUNT).x).argmax(1)
     shown = figures.normalise(_maps(net, method, target))

@@ -103,10 +103,25 @@ def _number(number):
     more = ", ".join(f"{k}={v}" for k, v in number.get("arguments", {}).items())
     how = escape(f"{how}({more})" if more else how)
     near = f"±{number['tolerance']:.2g}" if number["tolerance"] else "exactly"
+    near += _condition(number)
     return (
         f"<li><b>{_powers(_shown(number))}</b> {_inline(number['says'])}<details>"
         f"<summary>source</summary><code>{how}</code>, {near}</details></li>"
     )
+
+
+# When a condition was written down.
+_SET = {"protocol": "as the protocol set it before", "after": "set after the value"}
+
+
+def _condition(number):
+    """Say on what condition a verdict rests, when that was set, and if it is missed."""
+    words = {"at_least": "at least", "at_most": "at most"}
+    said = [f"{words[key]} {number[key]:g}" for key in words if key in number]
+    if not said:
+        return ""
+    missed = "; <b>missed</b>" if number.get("missed") else ""
+    return f"; {' and '.join(said)}, {_SET[number['set']]}{missed}"
 
 
 def _shown(number):
