@@ -20,7 +20,7 @@ from modbp.measures.seeds import per_image
 from modbp.measures.similarity import pairwise, random_floor
 
 __all__ = ["BINS", "OVER", "PERCENTILES", "CSCResult", "compared", "csc", "measure"]
-__all__ += ["median", "random_relevance", "vectors"]
+__all__ += ["interval", "median", "random_relevance", "vectors"]
 
 # The percentiles that the 2020 code stored, and the bins of the paper's histogram
 # figure; everything below 0.9 is one.
@@ -226,6 +226,39 @@ def median(cosines):
     """Return the median of cosines that are there, NaN if none is left."""
     kept = _kept(cosines)
     return float(np.percentile(kept, 50)) if kept.size else float("nan")
+
+
+def interval(distances, seed=0, resamples=1000):
+    """Return where the median of all distances to one would be with other images.
+
+    Percentile bootstrap, 95 %: images are drawn again, each with all its pairs and
+    places, and so with its own draws of relevance.
+
+    Parameters
+    ----------
+    distances : an array per image; NaN where there is no direction
+
+    Returns
+    -------
+    tuple of two floats, to 1 %; NaN if there are no distances
+    """
+    kept = [_kept(each.ravel()).clip(_GRID[0], _GRID[-1]) for each in distances]
+    counts = np.stack([np.histogram(each, _GRID)[0] for each in kept])
+    if not counts.any():
+        return float("nan"), float("nan")
+    generator, n = np.random.default_rng(seed), len(counts)
+    weights = generator.multinomial(n, np.full(n, 1 / n), size=resamples)
+    below = (weights @ counts).cumsum(1)
+    # A draw of images without any distance has no median.
+    below = below[below[:, -1] > 0]
+    middle = (below >= below[:, -1:] / 2).argmax(1)
+    low, high = np.percentile(middle, [2.5, 97.5], method="nearest").astype(int)
+    centres = np.sqrt(_GRID[1:] * _GRID[:-1])
+    return float(centres[low]), float(centres[high])
+
+
+# In steps of one per cent, from what float64 can tell from zero up to one.
+_GRID = np.geomspace(1e-17, 1, 4001)
 
 
 def _kept(cosines):

@@ -9,7 +9,7 @@ import torch
 
 import modbp
 from modbp.errors import InputError
-from modbp.measures.csc import CSCResult, random_relevance
+from modbp.measures.csc import CSCResult, interval, random_relevance
 
 SHIFT = [[2, 1, -2], [-2, 2, 1], [1, -2, 2]]
 LAYERS = ["pool4", "conv3", "conv1", "input"]
@@ -184,3 +184,37 @@ def test_layers_without_places_are_left_out_or_refused(net, x):
     assert "compare over channels" in str(caught.value)
     with pytest.raises(InputError, match="choose channels or places"):
         modbp.csc(net, x, "gradient", "fc6", over="pixels")
+
+
+# Intervals ----------------------------------------------------------------------------
+
+
+def test_an_interval_is_the_bootstrap_over_images():
+    generator = np.random.default_rng(0)
+    images = [10 ** generator.normal(-3, 0.3, (10, 7)) for _ in range(12)]
+    images[3][0, 0] = np.nan
+    medians = []
+    for _ in range(1000):
+        chosen = [images[k].ravel() for k in generator.integers(12, size=12)]
+        medians.append(np.nanmedian(np.concatenate(chosen)))
+    wanted = np.percentile(medians, [2.5, 97.5])
+    # A thousand draws leave the ends themselves uncertain.
+    assert interval(images) == pytest.approx(wanted, rel=0.06)
+
+
+def test_an_interval_covers_the_median_nineteen_times_in_twenty():
+    """Images differ: each has a level of its own, and distances around it."""
+    generator, covered = np.random.default_rng(1), 0
+    for _ in range(200):
+        level = generator.normal(-4, 0.5, (40, 1, 1))
+        images = 10 ** (level + generator.normal(0, 0.3, (40, 10, 3)))
+        low, high = interval([*images], resamples=300)
+        covered += low <= 1e-4 <= high
+    # 190 of 200; three standard deviations are nine.
+    assert 181 <= covered <= 199
+
+
+def test_what_is_exactly_alike_has_a_narrow_interval_and_nothing_has_none():
+    assert interval([np.zeros((3, 2))] * 4) == pytest.approx([1e-17] * 2, rel=0.01)
+    assert interval([np.ones((1, 1))]) == pytest.approx([1, 1], rel=0.01)
+    assert np.isnan(interval([np.full((2, 2), np.nan)])).all()

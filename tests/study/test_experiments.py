@@ -105,6 +105,8 @@ def test_histograms_count_every_pair_that_has_an_angle(tmp_path):
     alone = modbp.csc(about.net, about.read(range(2))[0], "gradient", "fc6", ["conv1"])
     wanted = [median(each) for each in alone.cosines["conv1"]]
     assert cell["units"] == pytest.approx(wanted, abs=1e-6)
+    low, high = cell["interval"]
+    assert 0.9 * low <= 1 - cell["median"] <= 1.1 * high
     assert cell["images"] == pytest.approx([1 - m for m in wanted], rel=1e-3)
     over = modbp.csc(
         *(about.net, about.read(range(2))[0], "gradient", "fc6", ["conv1"]),
