@@ -22,7 +22,7 @@ from modbp.errors import (
     check_option,
 )
 
-__all__ = ["explain", "explain_each", "reduce", "supported"]
+__all__ = ["explain", "explain_each", "explain_many", "reduce", "supported"]
 
 
 def explain(
@@ -56,6 +56,15 @@ def explain(
     """
     method = methods.get(method)
     return explain_each(Trace(net, fold), x, method, lambda _: [target])[0]
+
+
+def explain_many(net, x, methods, target=None, *, fold=True):
+    """Explain by several methods with one look at the network: a dict like theirs."""
+    trace, many = Trace(net, fold), {key: get(each) for key, each in methods.items()}
+    return {
+        key: explain_each(trace, x, method, lambda _: [target])[0]
+        for key, method in many.items()
+    }
 
 
 def supported(

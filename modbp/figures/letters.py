@@ -3,6 +3,8 @@
 from functools import cache
 
 from matplotlib import font_manager
+from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 
@@ -18,7 +20,7 @@ def fit_letters(figure: Figure) -> str:
     Of these a text then holds the numbers, as in ``\\u732b``.
     """
     lacking = set()
-    for text in figure.findobj(Text):
+    for text in _texts(figure):
         said = text.get_text()
         if said.isascii() and said.replace("\n", "").isprintable():
             continue
@@ -35,6 +37,17 @@ def fit_letters(figure: Figure) -> str:
                 families.append(other)
         text.set(text=said, fontfamily=families)
     return "".join(sorted(lacking))
+
+
+def _texts(artist):
+    """Yield the texts in an artist, but for the ticks of axes that show none."""
+    if isinstance(artist, Text):
+        yield artist
+    # Asking an axis for its ticks makes them, which for tens of maps takes seconds.
+    hidden = isinstance(artist, Axes) and not artist.axison
+    for child in artist.get_children():
+        if not (hidden and isinstance(child, Axis)):
+            yield from _texts(child)
 
 
 def _file(family):
