@@ -109,5 +109,7 @@ def _cell(column, key):
         # Distances to one, of which intervals over images are made: a cosine that is
         # 1.0 in eight digits has none.
         "images": [rounded(median(image), 4) for unit in distances for image in unit],
-        "interval": [*map(rounded, csc.interval([i for unit in distances for i in unit]))],
+        "interval": [
+            *map(rounded, csc.interval([i for unit in distances for i in unit]))
+        ],
     }
