@@ -216,7 +216,8 @@ def test_several_pictures_and_classes_are_explained_and_kept_as_arrays(here, cap
     (here / "other").mkdir()
     with Image.open("cat.png") as cat:
         cat.transpose(Image.Transpose.FLIP_LEFT_RIGHT).save("other/Cat.jpg")
-    line = "explain cat.png other/Cat.jpg --weights none --npz --target 3 predicted 5"
+    line = "explain cat.png other/Cat.jpg --network cifar10 --weights none --npz"
+    line += " --target 3 predicted 5"
     assert main(line.split()) == 0
     out = capsys.readouterr().out.splitlines()
     # Also where a disk does not tell A from a, no figure is written over another.
@@ -246,8 +247,23 @@ def test_several_pictures_and_classes_are_explained_and_kept_as_arrays(here, cap
                 assert_alike(kept, r)
 
 
+def test_without_a_network_it_is_the_one_that_knows_imagenet(here, capsys):
+    assert (
+        main("explain cat.png --methods gradient --target predicted 285".split()) == 0
+    )
+    out = capsys.readouterr().out
+    assert "efficientnet_lite0: 1000 classes, predicts class" in out
+    assert "class 285 Egyptian cat (logit" in out
+    assert (here / "cat-efficientnet_lite0.png").is_file()
+
+
 def test_classes_have_their_names_logits_and_probabilities(here, capsys):
-    assert main("explain cat.png --target 3 1 --methods gradient".split()) == 0
+    assert (
+        main(
+            "explain cat.png --network cifar10 --target 3 1 --methods gradient".split()
+        )
+        == 0
+    )
     out = capsys.readouterr().out
     found = find_network("cifar10")
     logits = found.net(found.preparation(opened("cat.png"))[None])[0].detach()
@@ -333,13 +349,16 @@ def test_progress_is_shown_on_a_terminal_alone(here, monkeypatch, capsys):
         ("cat.png --methods lrp-a1b1", "'lrp-a1b1'. Did you mean 'lrp-a"),
         ("cat.png --methods lrp-z dtd lrp-z", "methods has 'lrp-z' twice; give each"),
         ("cat.png --methods dtd --methods dtd", "methods has 'dtd' twice; give each"),
-        ("cat.png --weights none --target 10", "target 10 is out of range: the netw"),
+        (
+            "cat.png --network cifar10 --weights none --target 10",
+            "target 10 is out of range: the netw",
+        ),
         ("cat.png --weights none --target 3 -1", "target -1 is out of range"),
         ("cat.png --weights none --target true", "a picture has no label"),
         ("cat.png --weights none --target 3 5 3", "target has 3 twice; give each once"),
         ("cat.png --target predicted predicted", "target has 'predicted' twice"),
         ("cat.png --weights none --size 0", "size is 0; give the side"),
-        ("cat.png --weights none --size 3", "'pool4'"),
+        ("cat.png --network cifar10 --weights none --size 3", "'pool4'"),
         ("cat.png --weights none --std 1 0 1", "std is [1.0, 0.0, 1.0]; give three"),
         ("cat.png --weights none --std inf 1 1", "std is [inf, 1.0, 1.0]; give"),
         ("cat.png --weights none --std 1 nan 1", "std is [1.0, nan, 1.0]; give"),

@@ -205,13 +205,13 @@ def test_an_interval_is_the_bootstrap_over_images():
 def test_an_interval_covers_the_median_nineteen_times_in_twenty():
     """Images differ: each has a level of its own, and distances around it."""
     generator, covered = np.random.default_rng(1), 0
-    for _ in range(200):
+    for _ in range(100):
         level = generator.normal(-4, 0.5, (40, 1, 1))
         images = 10 ** (level + generator.normal(0, 0.3, (40, 10, 3)))
-        low, high = interval([*images], resamples=300)
+        low, high = interval([*images], resamples=200)
         covered += low <= 1e-4 <= high
-    # 190 of 200; three standard deviations are nine.
-    assert 181 <= covered <= 199
+    # 95 of 100; three standard deviations are six and a half.
+    assert covered >= 88
 
 
 def test_what_is_exactly_alike_has_a_narrow_interval_and_nothing_has_none():

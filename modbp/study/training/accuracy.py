@@ -91,7 +91,7 @@ def ranked(
     Parameters
     ----------
     net : The network, in evaluation mode.
-    images : As :func:`modbp.data.listed` gives them, from a folder per class.
+    images : As ``modbp.data.listed`` gives them, from a folder per class.
     batch : Images at a time.
     exact : Whether there has to be a folder for each class.
 
