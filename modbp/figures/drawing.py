@@ -111,15 +111,16 @@ def drawn(
             figure = Drawing(figsize=size, layout="constrained")
             figure.wide = wide
             draw(figure)
-            if isinstance(figure.get_layout_engine(), PlaceHolderLayoutEngine):
-                # It has been laid out by hand.
-                return figure
-            # Once for all formats: what is drawn later stays where it is.
-            figure.draw_without_rendering()
-            if fit_words(figure):
+            by_hand = isinstance(figure.get_layout_engine(), PlaceHolderLayoutEngine)
+            if not by_hand:
+                # Once for all formats: what is drawn later stays where it is.
                 figure.draw_without_rendering()
-            figure.set_layout_engine("none")
-            spread(figure)
+                if fit_words(figure):
+                    figure.draw_without_rendering()
+            # Each format would be drawn twice for an engine that does nothing.
+            figure.set_layout_engine(None)
+            if not by_hand:
+                spread(figure)
         return figure
 
     figure = make(True)
