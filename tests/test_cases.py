@@ -36,9 +36,8 @@ def test_a_case_is_right_or_refused(case, monkeypatch, capsys):
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="stops a run by a fork")
-@pytest.mark.parametrize(
-    "what", ["images", pytest.param("code", marks=pytest.mark.long)]
-)
+@pytest.mark.long
+@pytest.mark.parametrize("what", ["images", "code"])
 def test_what_a_result_depends_on_is_not_mixed(what):
     command = [sys.executable, CASES / f"{FORKING}.py", what]
     found = subprocess.run(

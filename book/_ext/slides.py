@@ -71,7 +71,8 @@ def define(part, whole):
     absent = [place for place in sorted(wanted) if not part.select_one(place)]
     if absent:
         shapes = "".join(str(whole.select_one(place)) for place in absent)
-        shared = f'<svg width="0" height="0" style="position:absolute">{shapes}</svg>'
+        hidden = '<svg width="0" height="0" style="position:absolute">'
+        shared = f"{hidden}<defs>{shapes}</defs></svg>"
         part.append(BeautifulSoup(shared, "html.parser"))
 
 

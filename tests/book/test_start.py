@@ -22,7 +22,7 @@ QUESTIONS = {
 def page(browser, site):
     page = browser.new_page(base_url=site, viewport=DESK, reduced_motion="reduce")
     page.set_default_timeout(90_000)
-    page.goto("index.html", wait_until="networkidle")
+    page.goto("index.html", wait_until="load")
     yield page
     page.close()
 

@@ -342,7 +342,7 @@ def test_a_second_cycle_is_gentler_and_both_end_near_zero():
     assert second.max() == pytest.approx(0.02, rel=0.05) and second[-1] < 2e-4
 
 
-@pytest.mark.parametrize("done", [1, 2])
+@pytest.mark.parametrize("done", [1, pytest.param(2, marks=pytest.mark.long)])
 def test_a_run_resumed_before_or_in_its_second_cycle_ends_alike(
     folder, tmp_path, monkeypatch, done
 ):
