@@ -331,8 +331,8 @@ def pdf(session):
 def tests(session):
     """Run the tests; arguments after -- go to pytest."""
     prepare()
-    # One more than there are cores: some tests wait, for pages or for a run to end.
-    parallel = ["-n", "3", "--dist", "loadfile"]
+    # The pages are read in one process while the other computes, on a core each.
+    parallel = ["-n", "2", "--dist", "loadfile"]
     environment = own(OMP_NUM_THREADS="1")
     command = [BIN / "python", "-m", "pytest", *parallel, *session.posargs]
     session.run(*command, env=environment)
