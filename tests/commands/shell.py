@@ -1,11 +1,17 @@
 """The program as a process of its own, as a shell starts it."""
 
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
+
+
+def _listen():
+    """Let a process be stopped by Ctrl-C, also of tests that a shell has behind it."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def start(here, *words, launcher=(), **environment):
@@ -22,6 +28,7 @@ def start(here, *words, launcher=(), **environment):
         encoding="utf-8",
         errors="replace",  # what was killed may end in half a letter
         start_new_session=True,
+        preexec_fn=_listen if os.name == "posix" else None,
     )
 
 
