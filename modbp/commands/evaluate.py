@@ -1,9 +1,9 @@
 """The verb ``evaluate``: how often a network is right, computed again."""
 
 import argparse
-from pathlib import Path
 
 from modbp.commands import words
+from modbp.errors import InputError
 
 __all__ = ["add", "run"]
 
@@ -21,7 +21,7 @@ def add(verbs: argparse._SubParsersAction) -> None:
 
 
 def run(options: argparse.Namespace) -> None:
-    """Print the accuracy with its interval, and of CIFAR-10 that of each class."""
+    """Print how often it is right: by class on CIFAR-10, elsewhere with an interval."""
     from modbp.study import training
     from modbp.zoo import data
     from modbp.zoo.named import find_network
@@ -37,8 +37,13 @@ def run(options: argparse.Namespace) -> None:
             print(f"  {name:<12}{value:.3f}")
         return
     folder = options.folder
-    if folder is not None and (data.as_path(folder) / "test").is_dir():
-        folder = Path(folder) / "test"
+    if folder is None:
+        raise InputError(
+            f"{found.title} does not tell CIFAR-10's classes apart. Give pictures of "
+            "its own, in a folder for each class, with --folder DIR."
+        )
+    if (test := data.as_path(folder) / "test").is_dir():
+        folder = test
     images = data.listed(folder=folder, transform=found.preparation)
     # Weights from a file may have been trained on fewer.
     exact = not str(options.weights).endswith(".safetensors")

@@ -16,6 +16,7 @@ __all__ = [
     "target",
 ]
 
+# What every verb that takes a network by name says of it.
 NETWORK = "of the book or of torchvision, or FILE.py:FUNCTION"
 
 
@@ -40,8 +41,8 @@ def add_weights(parser: argparse.ArgumentParser) -> None:
         default="trained",
         type=lambda word: None if word == "none" else word,
         metavar="WORD",
-        help="cifar10, ours; imagenet, torchvision's; none, random; or a .safetensors "
-        "file [ours where there are, or else torchvision's]",
+        help="cifar10, ours; imagenet, torchvision's, or efficientnet_lite0's; none, "
+        "random; or a .safetensors file [those there are, the book's first]",
     )
 
 

@@ -3,8 +3,6 @@
 from collections.abc import Sequence
 from functools import lru_cache
 
-import torch
-
 from modbp.backprop import methods
 from modbp.backprop.chain import chain
 from modbp.figures import heatmaps, reduce, widgets
@@ -46,10 +44,6 @@ class Opening:
         method = methods.get(name, output="one")
         link, numbers = chain(self.named.net, self.images.x, method), self.classes
         return {c: reduce(link.explain(c), method) for c in numbers.values()}
-
-    def all(self, name: str) -> torch.Tensor:
-        """Return the maps ``[class, image, height, width]`` of a method."""
-        return torch.stack([*self.maps(name).values()])
 
     def picture(
         self, names: Sequence[str], i: int, c: int, size: float = 2.1

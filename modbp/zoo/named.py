@@ -37,6 +37,11 @@ class Named:
     files: tuple = field(default=(), repr=False)
 
     @property
+    def is_imagenet(self):
+        """Whether its classes are those of ImageNet."""
+        return len(self.classes) == 1000 and self.classes == imagenet_classes()
+
+    @property
     def size(self):
         """The side of its images in pixels; height and width where they differ."""
         return self.preparation.size
@@ -65,7 +70,8 @@ def find_network(
         a tuple of the model, its transform, which makes a tensor ``[3, H, W]`` of a PIL
         image, and, if you like, the names of its classes.
     weights
-        "cifar10" for ours, "imagenet" for torchvision's, which it may have to download,
+        "cifar10" for ours, "imagenet" for those of ``efficientnet_lite0``, which are
+        installed, or for torchvision's, which it may have to download,
         None for random ones, or a .safetensors file for a network of the book. If left
         out, those that there are: ours, where it has some, or else torchvision's.
     seed : of random weights

@@ -148,6 +148,20 @@ def test_evaluate_prints_the_accuracy_and_that_of_every_class(
     assert one == f"  top-1 accuracy {told}" and five.startswith("  top-5 accuracy 0.")
 
 
+def test_evaluate_wants_pictures_for_other_classes_and_finds_a_home(
+    monkeypatch, capsys, tmp_path
+):
+    assert main(["evaluate", "efficientnet_lite0"]) == 2
+    assert "with --folder DIR." in capsys.readouterr().err
+    monkeypatch.setenv("HOME", str(tmp_path))
+    for name in data.CLASSES:
+        place = tmp_path / "mine" / "test" / name
+        place.mkdir(parents=True)
+        Image.new("RGB", (32, 32)).save(place / "a.png")
+    assert main(["evaluate", "cifar10", "--folder", "~/mine"]) == 0
+    assert "cifar10 on 10 images in test" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize("verb", ["train", "evaluate"])
 def test_a_network_that_is_not_of_the_book_is_named(verb, capsys):
     assert main([verb, "vgg61"]) == 2

@@ -55,6 +55,6 @@ def test_one_map_stays_and_the_other_changes(named):
     stays, changes = map(float, re.findall(r"a1b0 (\S+), \S+ (\S+)\.$", told)[0])
     assert changes == pytest.approx(cosine(one, other).item(), abs=1e-4)
     assert stays > 0.99 > 0.5 > abs(changes)
-    maps = shown.all("lrp-a1b0")
+    maps = torch.stack([*shown.maps("lrp-a1b0").values()])
     assert maps.shape == (2, 1, 224, 224)
     assert stays == pytest.approx(cosine(*maps.flatten(1)).item(), abs=1e-4)

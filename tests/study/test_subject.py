@@ -16,6 +16,8 @@ def test_a_network_for_imagenet_gets_its_pictures_or_photographs(tmp_path, monke
     about = experiments.subject("efficientnet_lite0", count=2)
     assert "ImageNet" in about.images.source and about.target == "true"
     assert about.read([0])[1].item() == int(about.images.names[0])
+    named = experiments.subject("efficientnet_lite0", count=2, folder="imagenet")
+    assert named.target == "true" and named.images.names == about.images.names
     # Others are asked for by name.
     about = experiments.subject("efficientnet_lite0", count=1, folder="photographs")
     assert about.target == "predicted"

@@ -1,13 +1,11 @@
 """Training: a run that is killed and resumed ends like one that was left alone."""
 
 import json
-import os
 import re
 import shutil
 import signal
 import time
 from dataclasses import asdict
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -23,6 +21,7 @@ from modbp.files import fingerprint
 from modbp.study import training
 from modbp.study.training import recipes
 from modbp.zoo.data import photographs
+from modbp.zoo.data.sources import imagenet
 
 EPOCHS, BATCH, LIMIT = 2, 2, 16
 OPTIONS = ["--epochs", str(EPOCHS), "--batch", str(BATCH), "--limit", str(LIMIT)]
@@ -285,10 +284,9 @@ def test_ranks_are_counted_and_their_intervals_are_of_wilson(tmp_path):
 
 @pytest.mark.long
 def test_efficientnet_is_right_three_times_in_four(capsys):
-    folder = Path(os.environ.get("MODBP_DATA", "~/.cache/modbp")).expanduser()
-    if not (folder / "imagenet-1000").is_dir():
-        pytest.skip(f"needs pictures of ImageNet in {folder / 'imagenet-1000'}")
-    line = f"evaluate efficientnet_lite0 --folder {folder / 'imagenet-1000'}"
+    if not imagenet().is_dir():
+        pytest.skip(f"needs pictures of ImageNet in {imagenet()}")
+    line = f"evaluate efficientnet_lite0 --folder {imagenet()}"
     assert main(line.split()) == 0
     one, five = re.findall(r"accuracy (\S+),", capsys.readouterr().out)
     assert float(one) >= 0.755 and float(five) >= 0.92

@@ -220,3 +220,14 @@ def test_images_of_several_shapes_are_refused_and_a_crop_helps(tmp_path):
     assert data.images(folder=tmp_path, transform=cropped).x.shape == (2, 3, 32, 32)
     with pytest.raises(InputError, match="give `size`, or `transform`"):
         data.images(folder=tmp_path, transform=cropped, size=64)
+
+
+def test_colours_are_what_a_network_was_given_before_they_were_normalised():
+    picture = Image.fromarray(np.arange(48, dtype=np.uint8).reshape(4, 4, 3) * 5)
+    preparation = Preparation(4, mean=(0.1, 0.2, 0.3), std=(0.5, 2, 4))
+    x, plain = preparation(picture)[None], preparation.unnormalised(picture)[None]
+    torch.testing.assert_close(preparation.colours(x), plain)
+    own = Preparation(4, transform=preparation)
+    with pytest.raises(InputError, match=r"by the preparation's shown\(picture\)"):
+        own.colours(x)
+    assert own.shown(picture).shape == (1, 3, 4, 4)

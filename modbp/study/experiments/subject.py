@@ -22,9 +22,9 @@ from modbp.study.experiments import identity
 from modbp.study.runs.workers import check_device
 from modbp.zoo import data
 from modbp.zoo.data.preparation import Preparation
-from modbp.zoo.data.sources import root
+from modbp.zoo.data.sources import imagenet
 from modbp.zoo.models.weights import weights_fingerprint
-from modbp.zoo.named import find_network, imagenet_classes
+from modbp.zoo.named import find_network
 
 __all__ = ["Subject", "check_subject", "subject"]
 
@@ -230,13 +230,12 @@ def subject(
     chosen = found.preparation.changed(size, mean, std)
     # Colours as the experiments scale and normalise them themselves.
     preparation = chosen.unnormalised
-    if imagenet := found.classes == imagenet_classes() and folder is None:
-        there = (root() / "imagenet-1000").is_dir()
-        folder = "imagenet" if there else "photographs"
+    if folder is None and found.is_imagenet:
+        folder = "imagenet" if imagenet().is_dir() else "photographs"
     images = data.listed(count, folder=folder, transform=preparation)
     if target is None:
         ours = folder in (None, "photographs") and found.classes == data.CLASSES
-        ours = ours or imagenet and folder == "imagenet"
+        ours = ours or folder == "imagenet" and found.is_imagenet
         target = "true" if ours else "predicted"
     check_option("target", target, _is_target, "choose true, predicted or a class.")
     if target == "true" and not images.place.classes:

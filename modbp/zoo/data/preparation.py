@@ -118,6 +118,11 @@ class Preparation:
 
     def colours(self, x):
         """Return what a network was given, ``[N, 3, S, S]``, as colours in [0, 1]."""
+        if self.transform is not None:
+            raise InputError(
+                "what a transform of its own does cannot be undone. Show the picture "
+                "itself, by the preparation's shown(picture)."
+            )
         mean, std = self._normal()
         return (x * std + mean).clamp(0, 1)
 

@@ -12,7 +12,8 @@ from modbp.zoo.data import photographs
 from modbp.zoo.data.picture import is_picture, opened
 from modbp.zoo.vision import load_torchvision
 
-__all__ = ["CLASSES", "NO_CLASS", "PHOTOGRAPHS", "as_path", "find", "root"]
+__all__ = ["CLASSES", "NO_CLASS", "PHOTOGRAPHS", "as_path", "find"]
+__all__ += ["imagenet", "root"]
 
 CLASSES = tuple("airplane automobile bird cat deer dog frog horse ship truck".split())
 
@@ -42,6 +43,11 @@ def as_path(folder):
     return Path(os.path.expanduser(folder))
 
 
+def imagenet():
+    """Return the folder for a thousand pictures of ImageNet."""
+    return root() / "imagenet-1000"
+
+
 @dataclass(frozen=True)
 class Source:
     """A place with images; ``read(index)`` gives a picture and its label."""
@@ -62,7 +68,7 @@ def find(split, folder, download):
     if isinstance(folder, str) and folder == "photographs":
         return PHOTOGRAPHS
     if isinstance(folder, str) and folder == "imagenet":
-        return _drawn(_in_folder(root() / "imagenet-1000", "pictures of ImageNet"))
+        return _drawn(_in_folder(imagenet(), "pictures of ImageNet"))
     if folder is not None:
         place = as_path(folder)
         return _in_folder(place, f"images in {Path(os.path.abspath(place)).name}")
