@@ -107,8 +107,13 @@ def test_text_stands_out_from_its_ground(page, turned):
 def test_page_fits_a_phone(page):
     page.set_viewport_size(PHONE)
     wide = page.evaluate("document.documentElement.scrollWidth - window.innerWidth")
+    cut = page.evaluate("""() => [...document.querySelectorAll(".modbp-controls > *")]
+      .flatMap((label) => [...label.children].filter((control) =>
+        control.getBoundingClientRect().right
+          > label.parentElement.getBoundingClientRect().right + 1))
+      .map((control) => control.outerHTML)""")
     page.set_viewport_size(DESK)
-    assert wide <= 0
+    assert wide <= 0 and cut == []
 
 
 def test_each_control_changes_the_picture_by_keyboard(page):

@@ -132,6 +132,8 @@ def test_a_condition_is_shown_with_when_it_was_set():
     text = ledger.Table([claim])._repr_html_()
     told = "at most 0.4, as the protocol set it before; <b>missed</b>"
     assert f"exactly; {told}" in text
+    # Also where the source is shut.
+    assert "(missed)<details>" in text
 
 
 def test_numbers_are_written_as_people_do():

@@ -104,8 +104,9 @@ def _number(number):
     how = escape(f"{how}({more})" if more else how)
     near = f"±{number['tolerance']:.2g}" if number["tolerance"] else "exactly"
     near += _condition(number)
+    says = _inline(number["says"]) + " (missed)" * number.get("missed", False)
     return (
-        f"<li><b>{_powers(_shown(number))}</b> {_inline(number['says'])}<details>"
+        f"<li><b>{_powers(_shown(number))}</b> {says}<details>"
         f"<summary>source</summary><code>{how}</code>, {near}</details></li>"
     )
 
