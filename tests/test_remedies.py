@@ -524,7 +524,7 @@ def calls(name):
     return told, found[0], found[1:]
 
 
-@pytest.mark.filterwarnings("ignore:Using padding", "ignore:.*torch.jit")
+@pytest.mark.filterwarnings("ignore:.*torch.jit")
 @pytest.mark.parametrize("name", CASES)
 def test_a_refused_network_works_when_the_remedy_is_followed(name):
     told, refused, followed = calls(name)

@@ -13,7 +13,6 @@ from modbp.errors import MethodError, ModbpError
 from modbp.zoo.vision import load_torchvision
 
 vision = load_torchvision()
-pytestmark = pytest.mark.filterwarnings("ignore:Using padding='same':UserWarning")
 
 IMAGES = (4, 4, 4)
 VECTORS = (6,)
