@@ -10,7 +10,7 @@ __all__ = ["add", "run"]
 
 # The class of each experiment, and which options it takes by their names.
 _EXPERIMENTS = {
-    "csc": ("CSC", "methods relevances seed batch patterns"),
+    "csc": ("CSC", "methods relevances lower seed batch patterns"),
     "random-logit": ("RandomLogit", "methods seed batch patterns"),
     "cascade": ("Cascade", "methods stages own stale seed batch patterns"),
     "simulation": ("Simulation", "repetitions seed"),
@@ -29,6 +29,8 @@ def add(verbs: argparse._SubParsersAction) -> None:
 
     csc = _on_images(kinds, "csc", "how far random relevances converge")
     csc.add_argument("--relevances", type=int, default=5, help="per image [5]")
+    about = "how many of the images from starts below the first as well [all]"
+    csc.add_argument("--lower", type=int, metavar="COUNT", help=about)
 
     _on_images(kinds, "random-logit", "maps of one logit beside maps of another")
 

@@ -117,6 +117,23 @@ def test_histograms_count_every_pair_that_has_an_angle(tmp_path):
     assert "places" not in found["results"]["gradient"]["fc6"]["fc5"]
 
 
+def test_lower_starts_may_get_fewer_images_than_the_top(tmp_path):
+    about = experiments.subject(count=5, folder="photographs")
+    plan = experiments.Plan(("fc6", "conv4"), ("conv4", "conv2"), ())
+    found = {}
+    for lower in (None, 3, 5):
+        experiment = experiments.CSC(
+            about, ["gradient"], plan=plan, batch=2, lower=lower
+        )
+        output = tmp_path / str(lower)
+        found[lower] = experiments.run(experiment, output)["results"]["gradient"]
+    whole, fewer = found[None], found[3]
+    assert found[5] == whole and fewer["fc6"] == whole["fc6"]
+    for layer, cell in fewer["conv4"].items():
+        distances = pytest.approx(whole["conv4"][layer]["images"][:3], rel=1e-3)
+        assert cell["images"] == distances and len(cell["units"]) == 2
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
     [

@@ -27,6 +27,9 @@ class CSC(OnImages):
         Names, also with options as in ``"lrp-gamma:gamma=0.5"``; the plan's if left
         out.
     relevances : As in :func:`modbp.csc`.
+    lower
+        How many of the images get relevance at the starts below the first as well; all
+        if left out.
     **options
         ``plan``, which layers; ``seed``, common to all images; ``batch``, images
         computed together; ``patterns``, to how many training images patterns are
@@ -48,14 +51,18 @@ class CSC(OnImages):
         methods: Sequence[str] | None = None,
         *,
         relevances: int = 5,
+        lower: int | None = None,
         **options: object,
     ):
         check_whole("relevances", relevances, 2)
-        self.relevances = relevances
+        if lower is not None:
+            check_whole("lower", lower, 1)
+        self.relevances, self.lower = relevances, lower
         super().__init__(subject, methods, **options)
 
     def _own_settings(self):
-        return {
+        lower = {} if self.lower is None else {"lower": self.lower}
+        return lower | {
             "relevances": self.relevances,
             "starts": list(self.plan.starts),
             "layers": list(self.plan.layers),
@@ -65,9 +72,14 @@ class CSC(OnImages):
 
     def _measure(self, method, places):
         """Return the cosines of some images, for every start and layer below."""
-        chain = self.subject.chain(self.subject.read(places)[0], method)
-        arrays = {}
-        for start in self.plan.starts:
+        x, _ = self.subject.read(places)
+        chain, arrays = self.subject.chain(x, method), {}
+        fewer = len(x) if self.lower is None else max(0, self.lower - places[0])
+        for number, start in enumerate(self.plan.starts):
+            if number and not fewer:
+                break
+            if number == 1 and fewer < len(x):
+                chain = self.subject.chain(x[:fewer], method)
             feeding = set(chain.below(start))
             below = [layer for layer in self.plan.layers if layer in feeding]
             found = csc.vectors(chain, start, below, self.relevances, self.seed)

@@ -287,9 +287,14 @@ class Store:
         return self._from(part, 0, lambda file: list(file.keys()))
 
     def column(self, part: str, count: int, key: str) -> Iterator[np.ndarray]:
-        """Yield one array of every unit in turn, without reading the others."""
+        """Yield one array of every unit that has it, without reading the others."""
+
+        def read(file):
+            return file.get_tensor(key) if key in file.keys() else None
+
         for unit in range(count):
-            yield self._from(part, unit, lambda file: file.get_tensor(key))
+            if (array := self._from(part, unit, read)) is not None:
+                yield array
 
     def _from(self, part, unit, read):
         path = self._unit(part, unit)
