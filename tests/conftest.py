@@ -10,15 +10,19 @@ import pytest
 
 SITE = Path(__file__).parents[1] / "_build" / "html"
 # Pages that between them have all that pages are made of; the long run reads the rest.
-TELLING = ("index", "phenomenon", "theorem", "ledger", "api")
+TELLING = ("index", "phenomenon", "theorem", "ledger")
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+
+
+def long_but(telling, values):
+    """Return values as parameters, those that tell less marked for the long run."""
+    long = {"marks": pytest.mark.long}
+    return [v if telling(v) else pytest.param(v, **long) for v in values]
 
 
 def in_the_suite(names):
     """Return names of pages, those that the suite can leave out marked as long."""
-    long = {"marks": pytest.mark.long}
-    named = [(name, Path(name).stem in TELLING) for name in names]
-    return [name if telling else pytest.param(name, **long) for name, telling in named]
+    return long_but(lambda name: Path(name).stem in TELLING, names)
 
 
 class Quiet(SimpleHTTPRequestHandler):

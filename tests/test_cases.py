@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from conftest import long_but
 
 CASES = Path(__file__).parent / "cases"
 ROOT = CASES.parents[1]
@@ -19,7 +20,8 @@ FORKING = "mixed_images"
 ALONE = sorted(p.stem for p in CASES.glob("*.py") if p.stem not in ("told", FORKING))
 
 
-@pytest.mark.parametrize("case", ALONE)
+# The slowest starts Python twice, and explains.
+@pytest.mark.parametrize("case", long_but("own_network_file".__ne__, ALONE))
 def test_a_case_is_right_or_refused(case, monkeypatch, capsys):
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
     monkeypatch.setattr(sys, "argv", [case])

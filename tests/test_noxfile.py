@@ -11,6 +11,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from conftest import long_but
 
 ROOT = Path(__file__).parents[1]
 FILE = ROOT / "noxfile.py"
@@ -148,7 +149,10 @@ def test_what_leads_an_install_astray_is_forgotten(nox, install, monkeypatch, na
     assert name not in nox.os.environ
 
 
-@pytest.mark.parametrize("line", ["user = true", "target = elsewhere"])
+ASTRAY_LINES = ["user = true", "target = elsewhere"]
+
+
+@pytest.mark.parametrize("line", long_but("user = true".__eq__, ASTRAY_LINES))
 def test_what_leads_an_install_astray_in_a_file_of_pips_is_outdone(
     nox, install, monkeypatch, tmp_path, line
 ):

@@ -108,6 +108,7 @@ def test_an_explanation_costs_its_floor(name, net, x):
     assert in_gradients(net, x, name) == pytest.approx(FLOORS[name], rel=0.02)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", SINGLE_RULE)
 def test_an_explanation_costs_its_floor_on_vgg16(name, x):
     deep = modbp.models.build("vgg16").requires_grad_(False)

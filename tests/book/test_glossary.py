@@ -1,10 +1,12 @@
 """Words of the glossary in the built chapters: all used, and told as defined."""
 
+import re
+from functools import cache
 from urllib.parse import urlsplit
 
 import pytest
 from bs4 import BeautifulSoup
-from conftest import SITE
+from conftest import SITE, long_but
 
 if not (SITE / "glossary.html").exists():
     pytest.skip("needs the built book: noxfile.py book", allow_module_level=True)
@@ -18,20 +20,34 @@ def said(element):
     return " ".join(element.get_text().split())
 
 
-# By the anchor of its first word: all words of an entry, and its first paragraph.
-WORDS, MEANINGS = {}, {}
-for heads in read(SITE / "glossary.html").select("dl.glossary"):
-    entry = None
-    for part in heads.find_all(["dt", "dd"], recursive=False):
-        if part.name == "dd":
-            MEANINGS[entry], entry = said(part.p), None
-        else:
-            entry = entry or part["id"]
-            for link in part.select("a.headerlink"):
-                link.decompose()
-            WORDS.setdefault(entry, set()).add(said(part).lower())
-PAGES = sorted(SITE.glob("*.html"))
-USES = {page.stem: read(page).select("a.modbp-term") for page in PAGES}
+@cache
+def meanings():
+    """Return by the anchor of its first word an entry's words and first paragraph."""
+    words, found = {}, {}
+    for heads in read(SITE / "glossary.html").select("dl.glossary"):
+        entry = None
+        for part in heads.find_all(["dt", "dd"], recursive=False):
+            if part.name == "dd":
+                found[entry], entry = said(part.p), None
+            else:
+                entry = entry or part["id"]
+                for link in part.select("a.headerlink"):
+                    link.decompose()
+                words.setdefault(entry, set()).add(said(part).lower())
+    return words, found
+
+
+# Pages with words; only tests read more of them, which takes seconds.
+USING = [
+    page
+    for page in sorted(SITE.glob("*.html"))
+    if "modbp-term" in page.read_text(encoding="utf-8")
+]
+
+
+@cache
+def uses(page):
+    return read(page).select("a.modbp-term")
 
 
 def entry_of(link):
@@ -39,33 +55,38 @@ def entry_of(link):
 
 
 def test_every_entry_is_used_in_a_chapter():
-    used = {entry_of(link) for links in USES.values() for link in links}
-    assert MEANINGS.keys() - used == set()
-    assert used - MEANINGS.keys() == set()
+    link = re.compile(r'<a [^>]*modbp-term[^>]*href="[^"#]*#([^"]+)"')
+    used = {
+        anchor
+        for page in USING
+        for anchor in link.findall(page.read_text(encoding="utf-8"))
+    }
+    assert used == meanings()[1].keys()
 
 
-@pytest.mark.parametrize("page", [page for page, links in USES.items() if links])
+@pytest.mark.parametrize("page", USING, ids=lambda page: page.stem)
 def test_a_word_is_explained_as_the_glossary_does(page):
-    entries = [entry_of(link) for link in USES[page]]
+    words, found = meanings()
+    entries = [entry_of(link) for link in uses(page)]
     assert len(entries) == len({*entries}), "explained once, at first use"
-    for link, entry in zip(USES[page], entries, strict=True):
+    for link, entry in zip(uses(page), entries, strict=True):
         tip = link.find_next_sibling("span")
         assert link["aria-describedby"] == tip["id"]
-        assert said(tip) == MEANINGS[entry]
+        assert said(tip) == found[entry]
         word = said(link).lower()
-        assert WORDS[entry] & {word, word.removesuffix("s")}
+        assert words[entry] & {word, word.removesuffix("s")}
 
 
-@pytest.fixture(
-    params=[{}, {"has_touch": True, "is_mobile": True}], ids=["desk", "phone"]
-)
+@pytest.fixture(params=long_but("phone".__eq__, ["desk", "phone"]))
 def reader(request, browser, site):
     """A page with words, on a desk or a phone."""
-    size = {"width": 390 if request.param else 1280, "height": 800}
-    context = browser.new_context(base_url=site, viewport=size, **request.param)
+    phone = request.param == "phone"
+    size = {"width": 390 if phone else 1280, "height": 800}
+    kind = {"has_touch": True, "is_mobile": True} if phone else {}
+    context = browser.new_context(base_url=site, viewport=size, **kind)
     page = context.new_page()
     page.goto("csc.html", wait_until="networkidle")
-    page.touch = bool(request.param)
+    page.touch = phone
     yield page
     context.close()
 

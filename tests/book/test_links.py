@@ -1,5 +1,6 @@
 """Every link, anchor, file and picture text of the built pages is there."""
 
+from functools import cache
 from html.parser import HTMLParser
 from urllib.parse import unquote, urlsplit
 
@@ -28,7 +29,7 @@ class Page(HTMLParser):
             self.pictures.append((url, values.get("alt")))
 
 
-PAGES = {path: Page(path) for path in PATHS}
+page = cache(Page)
 
 
 def name(path):
@@ -42,7 +43,7 @@ def is_file_name(text):
 @pytest.mark.parametrize("path", PATHS, ids=name)
 def test_links_lead_somewhere(path):
     problems = []
-    for tag, url in PAGES[path].links:
+    for tag, url in page(path).links:
         parts = urlsplit(url)
         if parts.scheme or parts.netloc:
             if tag != "a" and parts.scheme != "data":
@@ -51,8 +52,8 @@ def test_links_lead_somewhere(path):
         target = (path.parent / unquote(parts.path)).resolve() if parts.path else path
         if not target.exists():
             problems.append(f"missing: {url}")
-        elif target in PAGES and parts.fragment:
-            if unquote(parts.fragment) not in PAGES[target].ids:
+        elif target in PATHS and parts.fragment:
+            if unquote(parts.fragment) not in page(target).ids:
                 problems.append(f"no such anchor: {url}")
     assert problems == []
 
@@ -62,6 +63,6 @@ def test_pictures_say_what_they_show(path):
     # Sphinx writes the file's path where a cell gives no text.
     assert [
         str(source)[:100]
-        for source, alt in PAGES[path].pictures
+        for source, alt in page(path).pictures
         if not alt or not alt.strip() or is_file_name(alt)
     ] == []

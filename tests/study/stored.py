@@ -3,6 +3,7 @@
 import re
 
 import pytest
+from conftest import long_but
 
 from modbp.study import experiments
 from modbp.study.runs.store import RESULTS
@@ -36,10 +37,7 @@ def names_of(*kinds):
 
 def small_first(names):
     """Return names of results, those of the largest network marked as long."""
-    return [
-        pytest.param(name, marks=pytest.mark.long) if "/resnet50" in name else name
-        for name in names
-    ]
+    return long_but(lambda name: "/resnet50" not in name, names)
 
 
 def precision_of(table):

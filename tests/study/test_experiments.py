@@ -63,7 +63,7 @@ def check_cells(name, label, generator):
             assert 1 - median(distances) == wanted, (label, start, layer, unit)
 
 
-@pytest.mark.parametrize("name", STORED)
+@pytest.mark.parametrize("name", book.small_first(STORED))
 @pytest.mark.parametrize("count", [1, pytest.param(3, marks=pytest.mark.long)])
 def test_random_cells_can_be_computed_again(name, count):
     generator = random.Random(f"{name} {count}")

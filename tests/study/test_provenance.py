@@ -32,14 +32,14 @@ def test_the_commit_is_told_with_a_plus_where_code_was_changed(tmp_path):
     assert provenance.commit(tmp_path / "nothing") is None
     git("init", "-q")
     assert provenance.commit(tmp_path) is None  # git knows no file of it
-    (tmp_path / "code.py").write_text("a = 1\n")
+    (tmp_path / "code.py").write_text("a = 1\n", "utf-8")
     git("add", ".")
     git("commit", "-qm", "first")
     told = provenance.commit(tmp_path)
     assert len(told) == 40 and set(told) <= set("0123456789abcdef")
-    (tmp_path / "result.json").write_text("{}")
+    (tmp_path / "result.json").write_text("{}", "utf-8")
     assert provenance.commit(tmp_path) == told
-    (tmp_path / "more.py").write_text("b = 2\n")
+    (tmp_path / "more.py").write_text("b = 2\n", "utf-8")
     assert provenance.commit(tmp_path) == told + "+"
 
 

@@ -103,6 +103,7 @@ def test_a_run_leaves_weights_with_their_history(whole, folder):
     assert (history["test_images"], history["threads"]) == (14, 1)
 
 
+@pytest.mark.long
 def test_a_run_killed_in_an_epoch_and_resumed_gives_the_same_weights_bit_for_bit(
     whole, folder, tmp_path
 ):

@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 import torch
+from conftest import long_but
 from torch import nn
 
 import modbp
@@ -171,7 +172,7 @@ def test_the_shipped_weights_say_how_they_were_made_and_how_accurate_they_are(na
 
 
 @pytest.mark.parametrize(
-    "name", ["cifar10", "vgg16", pytest.param("resnet50", marks=pytest.mark.long)]
+    "name", long_but("cifar10".__eq__, ["cifar10", "vgg16", "resnet50"])
 )
 def test_the_recorded_accuracy_is_found_again_on_some_images(name):
     """Two and a half standard deviations of a mean of 500 are 0.045 at most."""

@@ -1,7 +1,7 @@
 """What experiments on images have in common: units of a few images and one method."""
 
-from collections.abc import Sequence
-from functools import cached_property
+from collections.abc import Callable, Sequence
+from functools import cached_property, partial
 
 from modbp.errors import check_once, check_seed, check_whole
 from modbp.study.experiments import labels, plans
@@ -80,6 +80,7 @@ class OnImages(Experiment):
     def _compute(self, part, unit):
         return self._measure(self.method(part), self.places(unit))
 
-    def trial(self, part: str) -> None:
-        """Do as for a single image, to see what that costs."""
-        self._measure(self.method(part), range(1))
+    def trial(self, part: str) -> Callable[[], dict]:
+        """Return what does as for a single image, to see what that costs."""
+        # With patterns, which are fitted once for all images.
+        return partial(self._measure, self.method(part), range(1))

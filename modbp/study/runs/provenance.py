@@ -31,9 +31,8 @@ def commit(folder: Path = Path(__file__).parents[2]) -> str | None:
 
     def git(*words):
         command = ["git", "-C", str(folder), *words]
-        return subprocess.run(
-            command, capture_output=True, text=True, check=True
-        ).stdout
+        options = {"capture_output": True, "encoding": "utf-8", "check": True}
+        return subprocess.run(command, **options).stdout
 
     try:
         # An installed package may lie in a repository that knows nothing of it.

@@ -173,10 +173,11 @@ def forecast(
     for part, left in missing.items():
         if not left:
             continue
+        single = trial(part)
         with FlopCounterMode(display=False) as counter:
-            trial(part)
+            single()
         begin = time.monotonic()
-        trial(part)
+        single()
         each = time.monotonic() - begin
         count = sum(len(experiment.places(unit)) for unit in left)
         images += count
