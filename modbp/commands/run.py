@@ -12,7 +12,7 @@ __all__ = ["add", "run"]
 _EXPERIMENTS = {
     "csc": ("CSC", "methods relevances lower seed batch patterns"),
     "random-logit": ("RandomLogit", "methods seed batch patterns"),
-    "cascade": ("Cascade", "methods stages own stale seed batch patterns"),
+    "cascade": ("Cascade", "methods stages own stale draws seed batch patterns"),
     "simulation": ("Simulation", "repetitions seed"),
     "learned": ("Learned", "repetitions seed patterns"),
     "patterns": ("Patterns", "patterns"),
@@ -49,6 +49,9 @@ def add(verbs: argparse._SubParsersAction) -> None:
         action="store_true",
         help="patternattribution with the trained weights throughout",
     )
+
+    about = "of the weights; each batch of images has one of them [1]"
+    cascade.add_argument("--draws", type=int, default=1, metavar="COUNT", help=about)
 
     about = "figure 7, random chains in the shape of VGG-16"
     simulation = _new(kinds, "simulation", about)

@@ -305,7 +305,8 @@ def test_a_single_image_has_no_floor(tmp_path):
     about = experiments.subject(count=1, folder="photographs")
     check = experiments.RandomLogit(about, ["gradient"])
     found = experiments.run(check, tmp_path / "a.json")["results"]["gradient"]
-    assert found["floor"]["ssim"] == {"median": None, "band": None, "values": [None]}
+    assert found["floor"]["ssim"]["values"] == [None]
+    assert found["floor"]["ssim"]["median"] is None
     assert found["stages"]["random logit"]["ssim"]["median"] is not None
 
 
@@ -328,6 +329,30 @@ def test_stale_weights_as_an_experiment(tmp_path):
         for entry in found
     )
     assert first < 0.95 and second == pytest.approx(1, abs=1e-4)
+
+
+def test_each_batch_of_images_has_one_of_several_draws_of_weights(tmp_path):
+    about = experiments.subject(count=5, folder="photographs")
+    options = {"stages": ["fc6", "conv1"], "batch": 2}
+    found = experiments.Cascade(about, ["gradient"], draws=2, **options)
+    stages = experiments.run(found, tmp_path / "two")["results"]["gradient"]["stages"]
+    x, y = about.read(range(5))
+    for images, seed in {(0, 1, 4): 0, (2, 3): 1}.items():
+        some = list(images)
+        alone = sanity.cascade(
+            about.net, x[some], "gradient", y[some], options["stages"], seed
+        )
+        for number, stage in enumerate(options["stages"]):
+            values = np.array(stages[stage]["corrected"]["values"])[some]
+            assert values == pytest.approx(alone.corrected[number], abs=1e-3)
+    cell = stages["conv1"]["corrected"]
+    low, high = cell["interval"]
+    assert min(cell["values"]) <= low <= cell["median"] <= high <= max(cell["values"])
+    with pytest.raises(
+        InputError, match=r"draws is 4, but .* 3 batches.*smaller batch"
+    ):
+        experiments.Cascade(about, ["gradient"], draws=4, **options)
+    experiments.Cascade(about, ["gradient"], draws=4, batch=1)  # as is advised
 
 
 def test_stale_is_for_one_method():

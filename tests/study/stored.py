@@ -82,7 +82,7 @@ def check_settings_but_images(stored, now):
 
 def again(about, config, labels, **more):
     """Return the experiment on images that a stored result is of."""
-    keys = ("seed", "batch", "lower", "stages", "own", "stale")
+    keys = ("seed", "batch", "lower", "stages", "own", "stale", "draws")
     own = {key: config[key] for key in keys if key in config}
     return MADE[config["experiment"]](about, labels, **own, **more)
 

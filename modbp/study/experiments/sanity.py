@@ -4,8 +4,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from modbp.errors import InputError, check_flag, check_once
+from modbp.errors import InputError, check_flag, check_once, check_whole
 from modbp.measures import sanity
+from modbp.measures.interval import nested
 from modbp.study.experiments.images import OnImages
 from modbp.study.experiments.subject import Subject
 from modbp.study.runs.run import rounded
@@ -33,7 +34,7 @@ class _Maps(OnImages):
         following = (places[-1] + 1) % len(self.subject.images)
         alone = following == places[0] and len(places) == 1
         x, y = self.subject.read([*places, *([] if alone else [following])])
-        found = self._check(x, y, method)
+        found = self._check(x, y, method, self._draw(places[0]))
         arrays = {
             "ssim": found.ssim.T,
             "corrected": found.corrected.T,
@@ -46,9 +47,10 @@ class _Maps(OnImages):
     def _summary(self, part, column, keys):
         """Return median, its band and all values, per stage and for unrelated maps."""
         found = {key: np.concatenate(list(column(key))) for key in keys}
+        draws = [*map(self._draw, range(len(self.subject.images)))]
         result = {
             "stages": {
-                stage: {kind: _cell(found[kind][:, number]) for kind in _KINDS}
+                stage: {kind: _cell(found[kind][:, number], draws) for kind in _KINDS}
                 for number, stage in enumerate(self.stages)
             },
             "floor": {kind: _cell(found[f"floor {kind}"]) for kind in _KINDS},
@@ -56,6 +58,10 @@ class _Maps(OnImages):
         if found["logits"].size:
             result["logits"] = found["logits"].tolist()
         return result
+
+    def _draw(self, image):
+        """Return which draw of weights an image is explained with."""
+        return 0
 
 
 class RandomLogit(_Maps):
@@ -76,7 +82,7 @@ class RandomLogit(_Maps):
     name = "random-logit"
     stages = ("random logit",)
 
-    def _check(self, x, y, method):
+    def _check(self, x, y, method, draw):
         about = self.subject
         return sanity.random_logit(about.net, x, method, y, self.seed, fold=about.fold)
 
@@ -89,11 +95,15 @@ class Cascade(_Maps):
     subject, methods, **options : As for :class:`CSC`.
     stages, own, stale
         As for :func:`modbp.sanity.cascade`; the stages are the plan's if left out.
+    draws
+        How many draws of the weights. Images that are computed together share one, so
+        there have to be as many such batches at least.
 
     Raises
     ------
     InputError
-        If `stale` is asked for with another method than ``patternattribution``.
+        If `stale` is asked for with another method than ``patternattribution``, or
+        there are fewer batches than draws.
 
     Examples
     --------
@@ -113,14 +123,21 @@ class Cascade(_Maps):
         stages: Sequence[str] | None = None,
         own: bool = True,
         stale: bool = False,
+        draws: int = 1,
         **options: object,
     ):
+        check_whole("draws", draws, 1)
         for key, value in {"own": own, "stale": stale}.items():
             check_flag(key, value)
         if stages is not None:
             check_once("stages", stages)
-        self.own, self.stale, self._stages = own, stale, stages
+        self.own, self.stale, self._stages, self.draws = own, stale, stages, draws
         super().__init__(subject, methods, **options)
+        if (batches := min(self.counts.values())) < draws:
+            raise InputError(
+                f"draws is {draws}, but the images are computed in {batches} batches, "
+                "and each draws weights once. Choose a smaller batch, or more images."
+            )
         if stale and set(methods or ()) != {"patternattribution"}:
             raise InputError(
                 "stale weights are a matter of patternattribution alone; name that "
@@ -134,24 +151,33 @@ class Cascade(_Maps):
 
     def _own_settings(self):
         changes = {"stages": list(self.stages), "own": self.own, "stale": self.stale}
+        changes |= {"draws": self.draws} if self.draws > 1 else {}
         return {**super()._own_settings(), **changes}
 
-    def _check(self, x, y, method):
+    def _draw(self, image):
+        return image // self.batch % self.draws
+
+    def _check(self, x, y, method, draw):
         about, changes = self.subject, {"own": self.own, "stale": self.stale}
         return sanity.cascade(
-            *(about.net, x, method, y, self.stages, self.seed),
+            *(about.net, x, method, y, self.stages, self.seed + draw),
             **changes,
             fold=about.fold,
         )
 
 
-def _cell(values):
-    """Return the median, its bootstrap band and the values, as plain JSON values."""
+def _cell(values, draws=None):
+    """Return median, band, interval and all values, as plain JSON values.
+
+    The band is the 2020 code's, over images. The interval is over draws of weights too.
+    """
     kept = values[~np.isnan(values)]
-    cell = {"median": None, "band": None}
+    cell = {"median": None, "band": None, "interval": None}
     if kept.size:
         generator = np.random.default_rng(0)
         picks = generator.integers(kept.size, size=(_RESAMPLES, kept.size))
         band = np.percentile(np.median(kept[picks], axis=1), _BAND)
+        ends = nested(values, np.zeros(len(values)) if draws is None else draws)
         cell = {"median": rounded(np.median(kept)), "band": [*map(rounded, band)]}
+        cell["interval"] = [*map(rounded, ends)]
     return {**cell, "values": [*map(rounded, values)]}
