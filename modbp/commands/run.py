@@ -16,6 +16,7 @@ _EXPERIMENTS = {
     "simulation": ("Simulation", "repetitions seed"),
     "learned": ("Learned", "repetitions seed patterns"),
     "patterns": ("Patterns", "patterns"),
+    "refits": ("Refits", "patterns refits seed method"),
 }
 # Options of what an experiment is about.
 _SUBJECT = "weights size mean std seed scale target precision fold".split()
@@ -59,8 +60,15 @@ def add(verbs: argparse._SubParsersAction) -> None:
     for parser in (simulation, learned):
         parser.add_argument("--repetitions", type=int, default=20, help="[20]")
     patterns = _new(kinds, "patterns", "what patterns are made of")
+    refits = _new(kinds, "refits", "pattern methods, fitted to one set after another")
+    refits.add_argument("--refits", type=int, default=8, metavar="COUNT", help="[8]")
+    pattern = {"default": "patternattribution", "help": "[patternattribution]"}
+    refits.add_argument(
+        "--method", choices=("patternnet", "patternattribution"), **pattern
+    )
     for parser, some in ((learned, "DIR"), (patterns, "COUNT|DIR")):
         _add_subject(parser, some, images=20, patterns=2000)
+    _add_subject(refits, "COUNT|DIR", images=20, patterns=500)
 
 
 def _new(kinds, name, about):

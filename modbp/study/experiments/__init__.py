@@ -4,6 +4,7 @@ from modbp.study.experiments.csc import CSC
 from modbp.study.experiments.labels import method, needs_patterns
 from modbp.study.experiments.patterns import Patterns
 from modbp.study.experiments.plans import NAMES, PLANS, Plan, automatic
+from modbp.study.experiments.refits import Refits
 from modbp.study.experiments.sanity import Cascade, RandomLogit
 from modbp.study.experiments.simulation import BETAS, Learned, Simulation
 from modbp.study.experiments.subject import Subject, subject
@@ -12,7 +13,15 @@ from modbp.study.runs.store import Result, read
 from modbp.study.runs.workers import Worker, worker
 
 __all__ = ["BETAS", "CSC", "NAMES", "PLANS", "Cascade", "Learned", "Patterns", "Plan"]
-__all__ += ["RandomLogit", "Result", "Simulation", "Subject", "Worker", "automatic"]
+__all__ += [
+    "RandomLogit",
+    "Refits",
+    "Result",
+    "Simulation",
+    "Subject",
+    "Worker",
+    "automatic",
+]
 __all__ += ["method", "needs_patterns", "read", "run", "status", "stored", "subject"]
 __all__ += ["worker"]
 

@@ -1,6 +1,7 @@
 """What patterns are made of: power steps, singular values, convergence."""
 
 import json
+from collections.abc import Callable
 from functools import cached_property
 from itertools import pairwise
 
@@ -19,7 +20,8 @@ from modbp.study.experiments.images import CHUNK
 from modbp.study.experiments.subject import Subject, check_subject
 from modbp.study.runs.run import Experiment, rounded
 
-__all__ = ["ESTIMATORS", "KINDS", "Patterns", "backward", "sign_cell", "step_cell"]
+__all__ = ["ESTIMATORS", "KINDS", "Patterns", "backward", "packed", "sign_cell"]
+__all__ += ["step_cell", "unpacked"]
 
 ESTIMATORS = ("code", "eq41")
 # What a backward pass may take in the weights' place: patterns by either estimator, and
@@ -103,13 +105,11 @@ class Patterns(Experiment):
         return {kind: backward(net, first, kind, self._fitted) for kind in KINDS}
 
     def _compute(self, part, unit):
-        # A unit's cell, as the bytes of its JSON.
         cell = {"layers": self._layer, "matrices": self._matrices, "chains": self._kind}
-        text = json.dumps(cell[part](unit))
-        return {"cell": np.frombuffer(text.encode(), np.uint8)}
+        return packed(cell[part](unit))
 
     def _summary(self, part, column, keys):
-        cells = [json.loads(bytes(text)) for text in column("cell")]
+        cells = unpacked(column)
         if part == "matrices":
             return cells[0]
         names = self.layers if part == "layers" else KINDS
@@ -159,6 +159,16 @@ class Patterns(Experiment):
             "ratio": _spread([spectra.ratio(M[:, n].T) for n in range(images)]),
             "csc": {name: rounded(value) for name, value in medians.items()},
         }
+
+
+def packed(cell: object) -> dict[str, np.ndarray]:
+    """Return plain JSON values as a unit's arrays."""
+    return {"cell": np.frombuffer(json.dumps(cell).encode(), np.uint8)}
+
+
+def unpacked(column: Callable) -> list:
+    """Return the plain JSON values of all units."""
+    return [json.loads(bytes(text)) for text in column("cell")]
 
 
 def backward(net: nn.Module, x: torch.Tensor, kind: str, fitted: dict) -> Chain:

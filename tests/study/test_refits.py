@@ -1,0 +1,49 @@
+"""Patterns fitted to one set of images after another."""
+
+import pytest
+import torch
+
+import modbp
+from modbp.errors import InputError
+from modbp.study import experiments
+from modbp.study.experiments.refits import quieted
+
+
+@pytest.fixture(scope="module")
+def about():
+    return experiments.subject("cifar10", count=2, folder="photographs")
+
+
+def test_a_cell_is_what_fitting_and_csc_give(about, tmp_path):
+    refits = experiments.Refits(about, patterns=6, refits=2)
+    found = experiments.run(refits, tmp_path / "refits")["results"]
+    for part, cells in found.items():
+        for unit, cell in enumerate(cells):
+            images = refits.fitted_to(unit)
+            assert cell["different"] == len({*images.indices}) <= 6
+            fitted = modbp.patterns.fit(
+                about.net, about.prepared(images), estimator=part
+            )
+            method = modbp.methods.get("patternattribution", patterns=fitted)
+            x = about.prepared(about.images)
+            wanted = modbp.csc(about.net, x, method, "fc6", ["conv1"]).median()["conv1"]
+            assert cell["csc"]["conv1"] == pytest.approx(wanted, abs=1e-5)
+    # Another set than the first, without replacement, and the same for both parts.
+    assert refits.fitted_to(1).indices != refits.fitted_to(0).indices
+    assert found["code"][1]["different"] == 6
+
+
+def test_a_loud_neuron_is_named_and_left_out():
+    pattern = torch.ones(5, 3)
+    pattern[1, 2], pattern[3] = -250.0, 0  # a hundred times the others; never on
+    quiet, loud = quieted({"fc": pattern})
+    assert loud == {"fc": {"1": 250.0}}
+    assert quiet["fc"].tolist() == [[1] * 3, [0] * 3, [1] * 3, [0] * 3, [1] * 3]
+    pattern[1, 2] = 99.0
+    quiet, loud = quieted({"fc": pattern})
+    assert loud == {"fc": {}} and torch.equal(quiet["fc"], pattern)
+
+
+def test_other_methods_have_no_patterns(about):
+    with pytest.raises(InputError, match="patternnet or patternattribution"):
+        experiments.Refits(about, method="gradient")
