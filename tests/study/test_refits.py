@@ -19,7 +19,7 @@ def test_a_cell_is_what_fitting_and_csc_give(about, tmp_path):
     found = experiments.run(refits, tmp_path / "refits")["results"]
     for part, cells in found.items():
         for unit, cell in enumerate(cells):
-            images = refits.fitted_to(unit)
+            images = refits._set(unit)
             assert cell["different"] == len({*images.indices}) <= 6
             fitted = modbp.patterns.fit(
                 about.net, about.prepared(images), estimator=part
@@ -29,7 +29,7 @@ def test_a_cell_is_what_fitting_and_csc_give(about, tmp_path):
             wanted = modbp.csc(about.net, x, method, "fc6", ["conv1"]).median()["conv1"]
             assert cell["csc"]["conv1"] == pytest.approx(wanted, abs=1e-5)
     # Another set than the first, without replacement, and the same for both parts.
-    assert refits.fitted_to(1).indices != refits.fitted_to(0).indices
+    assert refits._set(1).indices != refits._set(0).indices
     assert found["code"][1]["different"] == 6
 
 

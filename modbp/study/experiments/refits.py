@@ -11,7 +11,6 @@ from modbp.study.experiments.images import CHUNK
 from modbp.study.experiments.patterns import ESTIMATORS, packed, unpacked
 from modbp.study.experiments.subject import Subject, check_subject
 from modbp.study.runs.run import Experiment, rounded
-from modbp.zoo.data import Listing
 
 __all__ = ["Refits", "quieted"]
 
@@ -87,7 +86,7 @@ class Refits(Experiment):
         self.parts = {e: f"{method}, patterns of {e}" for e in ESTIMATORS}
         self.counts = dict.fromkeys(self.parts, refits)
 
-    def fitted_to(self, unit: int) -> Listing:
+    def _set(self, unit):
         """Return the images of a set."""
         training = self.subject.training
         if not unit:
@@ -98,7 +97,7 @@ class Refits(Experiment):
         return training.at(sorted(map(int, drawn)))
 
     def _compute(self, part, unit):
-        images, about = self.fitted_to(unit), self.subject
+        images, about = self._set(unit), self.subject
         starts = range(0, len(images), CHUNK)
         batches = (about.prepared(images[first : first + CHUNK]) for first in starts)
         fitted = measures.fit(about.net, batches, estimator=part)
