@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from modbp.measures import patterns as patterns
     from modbp.measures import sanity as sanity
     from modbp.measures import similarity as similarity
+    from modbp.measures.bits import Bits as Bits
+    from modbp.measures.bits import bits as bits
     from modbp.measures.csc import CSCResult as CSCResult
     from modbp.measures.csc import csc as csc
     from modbp.theory import surrogate as surrogate
@@ -47,6 +49,7 @@ _late, _, __all__ = _lazy.attach(
         "errors": ["ModbpError"],
         "figures": ["widgets"],
         "measures": ["patterns", "sanity", "similarity"],
+        "measures.bits": ["Bits", "bits"],
         "measures.csc": ["CSCResult", "csc"],
         "theory": ["surrogate"],
         "zoo": ["data", "models"],

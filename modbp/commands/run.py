@@ -12,9 +12,11 @@ __all__ = ["add", "run"]
 _EXPERIMENTS = {
     "csc": ("CSC", "methods relevances lower seed batch patterns"),
     "random-logit": ("RandomLogit", "methods seed batch patterns"),
+    "bits": ("Bits", "methods seed batch patterns"),
     "cascade": ("Cascade", "methods stages own stale draws seed batch patterns"),
     "simulation": ("Simulation", "repetitions seed"),
     "learned": ("Learned", "repetitions seed patterns"),
+    "accuracy": ("Accuracy", "batch"),
     "patterns": ("Patterns", "patterns"),
     "refits": ("Refits", "patterns refits seed method"),
 }
@@ -34,6 +36,8 @@ def add(verbs: argparse._SubParsersAction) -> None:
     csc.add_argument("--lower", type=int, metavar="COUNT", help=about)
 
     _on_images(kinds, "random-logit", "maps of one logit beside maps of another")
+
+    _on_images(kinds, "bits", "how much of the choice among classes maps still tell")
 
     about = "maps while weights are randomised from the top down"
     cascade = _on_images(kinds, "cascade", about)
@@ -70,6 +74,10 @@ def add(verbs: argparse._SubParsersAction) -> None:
         _add_subject(parser, some, images=20, patterns=2000)
     _add_subject(refits, "COUNT|DIR", images=20, patterns=500)
 
+    accuracy = _new(kinds, "accuracy", "how often a network is right, with an interval")
+    _add_subject(accuracy, "COUNT|DIR", images=200)
+    accuracy.add_argument("--batch", type=int, default=50, help="[50]")
+
 
 def _new(kinds, name, about):
     parser = words.new(kinds, name, about)
@@ -78,7 +86,7 @@ def _new(kinds, name, about):
     return parser
 
 
-def _add_subject(parser, some, images, patterns):
+def _add_subject(parser, some, images, patterns=None):
     words.add_network(parser, "cifar10")
     words.add_colours(parser)
     parser.add_argument(
@@ -90,13 +98,10 @@ def _add_subject(parser, some, images, patterns):
         f"'photographs' are built in [{images} of CIFAR-10's test images, or else "
         "photographs]",
     )
-    parser.add_argument(
-        "--patterns",
-        type=int,
-        default=patterns,
-        metavar="COUNT",
-        help=f"training images that patterns are fitted to [{patterns}]",
-    )
+    if patterns:
+        told = f"training images that patterns are fitted to [{patterns}]"
+        wanted = {"type": int, "default": patterns, "metavar": "COUNT", "help": told}
+        parser.add_argument("--patterns", **wanted)
 
 
 def _on_images(kinds, name, about):
@@ -150,10 +155,10 @@ def _subject(experiments, options, worker):
     if "device" in options:
         wanted = options.device
         given["device"] = worker.device if wanted is None else wanted
-    elif count is None:  # patterns are fitted on the processor
+    elif count is None and "patterns" in options:  # fitted on the processor
         count = 20
     about = experiments.subject(options.network, count=count, folder=folder, **given)
-    if worker.first and "device" not in options:
+    if worker.first and "patterns" in options and "device" not in options:
         print(f"patterns are fitted to {about.fitting(options.patterns)}")
     if worker.first and options.experiment != "learned":
         explained = "explained: " if options.experiment == "patterns" else ""

@@ -1,11 +1,15 @@
 """Patterns fitted to one set of images after another."""
 
+import random
+
 import pytest
 import torch
+from study import stored as book
 
 import modbp
 from modbp.errors import InputError
 from modbp.study import experiments
+from modbp.study.experiments.patterns import unpacked
 from modbp.study.experiments.refits import quieted
 
 
@@ -47,3 +51,28 @@ def test_a_loud_neuron_is_named_and_left_out():
 def test_other_methods_have_no_patterns(about):
     with pytest.raises(InputError, match="patternnet or patternattribution"):
         experiments.Refits(about, method="gradient")
+
+
+STORED = book.names_of("refits")
+
+
+def test_both_networks_are_stored():
+    assert STORED == ["refits/cifar10", "refits/vgg16"]
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("name", STORED)
+def test_a_random_set_can_be_fitted_again(name):
+    stored = experiments.read(name)
+    config, results = stored["config"], stored["results"]
+    about = book.subject_of(config)
+    refits = experiments.Refits(about, patterns=config["patterns"])
+    draw = random.Random(name)
+    part, unit = draw.choice([*refits.parts]), draw.randrange(8)
+    (found,) = unpacked(lambda key: [refits.compute(part, unit)[key]])
+    wanted = results[part][unit]
+    assert found["different"] == wanted["different"]
+    assert found["loud"].keys() == wanted["loud"].keys()
+    for kind in ("csc", "without"):
+        # Where a denominator nearly cancels, rounding counts.
+        assert found[kind] == pytest.approx(wanted[kind], abs=5e-3)

@@ -1,5 +1,7 @@
 """Run the book's experiments, so that they survive, and read what they found."""
 
+from modbp.study.experiments.accuracy import Accuracy
+from modbp.study.experiments.bits import Bits
 from modbp.study.experiments.csc import CSC
 from modbp.study.experiments.labels import method, needs_patterns
 from modbp.study.experiments.patterns import Patterns
@@ -12,18 +14,10 @@ from modbp.study.runs.run import run, status
 from modbp.study.runs.store import Result, read
 from modbp.study.runs.workers import Worker, worker
 
-__all__ = ["BETAS", "CSC", "NAMES", "PLANS", "Cascade", "Learned", "Patterns", "Plan"]
-__all__ += [
-    "RandomLogit",
-    "Refits",
-    "Result",
-    "Simulation",
-    "Subject",
-    "Worker",
-    "automatic",
-]
-__all__ += ["method", "needs_patterns", "read", "run", "status", "stored", "subject"]
-__all__ += ["worker"]
+__all__ = ["BETAS", "CSC", "NAMES", "PLANS", "Accuracy", "Bits", "Cascade", "Learned"]
+__all__ += ["Patterns", "Plan", "RandomLogit", "Refits", "Result", "Simulation"]
+__all__ += ["Subject", "Worker", "automatic", "method", "needs_patterns", "read", "run"]
+__all__ += ["status", "stored", "subject", "worker"]
 
 
 def stored(experiment: str) -> dict[str, Result]:

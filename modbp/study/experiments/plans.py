@@ -43,6 +43,8 @@ class Plan:
     # Methods whose convergence is measured, and whose maps are compared.
     methods: tuple = _CSC
     maps: tuple = _MAPS
+    # Those that conserve relevance without minus signs, so that it is a distribution.
+    bits: tuple = ("lrp-a1b0", "dtd", "excitation-bp")
 
     def __post_init__(self):
         for name, value in vars(self).items():
@@ -95,6 +97,7 @@ PLANS["efficientnet_lite0"] = replace(
     PLANS["efficientnet_lite0"],
     methods=tuple(name for name in _CSC if name not in _PIXELS),
     maps=tuple(name for name in _MAPS if name not in _PIXELS),
+    bits=("lrp-a1b0",),
 )
 
 
@@ -139,6 +142,7 @@ def automatic(net: nn.Module, x: torch.Tensor) -> Plan:
         stages=tuple(_even(weighted, _STAGES)),
         methods=_ANY,
         maps=tuple(name for name in _MAPS if name in (*_ANY, "smoothgrad")),
+        bits=("lrp-a1b0",),
     )
 
 

@@ -2,10 +2,10 @@
 
 import torch
 import torch.nn.functional as F
-from scipy.stats import binomtest
 from tqdm import tqdm
 
 from modbp.errors import DataError, InputError, check_option, check_whole
+from modbp.measures.accuracy import places, shares
 from modbp.zoo import data
 
 __all__ = ["check_labels", "evaluate", "ranked"]
@@ -112,7 +112,7 @@ def ranked(
     dict_keys([1, 5])
     """
     check_whole("batch", batch, 1)
-    counts = {1: 0, 5: 0}
+    found = []
     starts = tqdm(range(0, len(images), batch), desc="evaluating", mininterval=1)
     for first in starts:
         x, y = images[first : first + batch].read()
@@ -124,12 +124,5 @@ def ranked(
                 f"{logits.shape[1]}. Give a folder for each class, whose names in "
                 "alphabetical order are the classes'."
             )
-        counts = {top: n for top, n in counts.items() if top < logits.shape[1]}
-        order = logits.argsort(1, descending=True)
-        for top in counts:
-            counts[top] += (order[:, :top] == y[:, None]).any(1).sum().item()
-    found = {}
-    for top, right in counts.items():
-        interval = binomtest(right, len(images)).proportion_ci(method="wilson")
-        found[top] = (right / len(images), interval.low, interval.high)
-    return found
+        found.append(places(logits, y))
+    return shares(torch.cat(found), logits.shape[1])
