@@ -23,15 +23,17 @@ def sharp_bound(mats: Iterable[ArrayLike], norm: str = "dobrushin") -> float:
               \tan\tfrac{\theta_n}2 \le t := \sqrt{\tfrac m2}\,\prod_{k\le n}\sigma(A_k)
 
     with m the number of rows of A_1, and :math:`\cos\theta_n = s_n`. With δ it is
-    attained for every m ≥ 2 and n, by `attained`. For columns u and v of the product,
-    c = (u + v)/2 and e = (u - v)/2: :math:`\tan(\theta/2) \le \|e\|/\|c\|`,
-    :math:`\|e\| \le \prod\delta/\sqrt 2` as e sums to zero, and
-    :math:`\|c\| \ge 1/\sqrt m` as c sums to one.
+    attained for every m ≥ 2 and n, by `attained`.
 
-    A chain whose columns sum to one is taken as it is, with any signs. Any other is
-    brought there by `gauge`, the matrices of LRP-z⁺, which changes no angle; it has to
-    be non-negative. With signs and t > 1 the angle may be anything: the first
-    inequality of the proof needs cos ≥ 0, which t ≤ 1 ensures.
+    Columns u, v of the product lie in the plane of sum one, which has the distance 1/√m
+    from the origin. So the triangle of 0, u, v has a height D ≥ 1/√m, and its base is
+    :math:`\|u-v\| = D(\tan\alpha+\tan\beta) \ge 2D\tan(\theta/2)` for angles of
+    α + β = θ. And :math:`\|u-v\| \le \sqrt2\,\prod\delta`, as u - v sums to zero. No
+    sign is asked for.
+
+    A chain whose columns sum to one is taken as it is, with any signs. Any other has to
+    be non-negative, and is brought there by `gauge`, the matrices of LRP-z⁺, which
+    changes no angle.
 
     >>> modbp.theory.sharp_bound([[[0.5, 0.25], [0.5, 0.75]]] * 3)
     0.015625
@@ -47,8 +49,9 @@ def sharp_bound(mats: Iterable[ArrayLike], norm: str = "dobrushin") -> float:
     Returns
     -------
     float
-        t, at least 0. Above 1 it says nothing; at 1e-308 float64 ends. As a bound on
-        1 - s_n, beside what `gaps` measures, it is `theorem_b_bound`.
+        t, at least 0; from 1 on it says nothing about non-negative chains, whose angles
+        are at most 90°. Float64 ends at 1e-308. As a bound on 1 - s_n, beside what
+        `gaps` measures, it is `theorem_b_bound`.
     """
     coefficients = {"dobrushin": dobrushin, "euclidean": euclidean}
     remedy = f"choose one of {', '.join(coefficients)}."
@@ -69,7 +72,7 @@ def attained(rows: int, deltas: Iterable[Fraction]) -> list[np.ndarray]:
         1-\delta_k & 1+\delta_k\end{pmatrix}
 
     The two columns of every product keep equal lengths, their mean stays uniform and
-    their difference in two entries: all three inequalities of the proof are equalities.
+    their difference in two entries: all inequalities of the proof are equalities.
 
     >>> modbp.theory.attained(3, ["1/2", "1/3"])[0]
     array([[Fraction(7, 12), Fraction(1, 12)],
@@ -111,7 +114,7 @@ def attained(rows: int, deltas: Iterable[Fraction]) -> list[np.ndarray]:
 def theorem_b_bound(mats: Iterable[ArrayLike], norm: str = "dobrushin") -> float:
     r"""Return Theorem B's bound on 1 - s_n for a chain that conserves relevance.
 
-    .. math:: 1-s_n \le \frac{2t^2}{1+t^2}\quad\text{where}\quad t \le 1,\qquad
+    .. math:: 1-s_n \le \frac{2t^2}{1+t^2},\qquad
               t = \sqrt{\tfrac m2}\,\prod_{k\le n}\delta(A_k)
 
     This is `sharp_bound` in the terms of `gaps`, with σ in the place of δ if asked.
@@ -125,10 +128,9 @@ def theorem_b_bound(mats: Iterable[ArrayLike], norm: str = "dobrushin") -> float
 
     Returns
     -------
-    float : In [0, 1]; or 2, which says nothing, where t > 1.
+    float : In [0, 2); from 1 on it says nothing about non-negative chains.
     """
-    t = sharp_bound(mats, norm)
-    return _gap(t) if t <= 1 else 2.0
+    return _gap(sharp_bound(mats, norm))
 
 
 def theorem_c_bound(mats: Iterable[ArrayLike], block: int = 1) -> float:

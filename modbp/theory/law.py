@@ -67,8 +67,8 @@ def expectation_bound(rows: int, factors: Iterable[float] | ArrayLike) -> float:
     .. math:: \mathsf E(1-\cos) \le \frac{2T}{1+T} \le m\prod_k f_k,\qquad
               T = \frac m2\prod_k f_k
 
-    for non-negative, independent A_1, …, A_n with factors f_k as `contraction_law` has
-    them, and m rows of A_1. Two outputs start at ‖d‖² = 2, so that
+    for independent A_1, …, A_n with factors f_k as `contraction_law` has them, and m
+    rows of A_1. Two outputs start at ‖d‖² = 2, so that
     :math:`\mathsf E\|u-v\|^2 = 2\prod f_k`; as in `sharp_bound`,
     :math:`\tan^2(\theta/2) \le \frac m4\|u-v\|^2`; and 1 - cos is concave in it.
 
