@@ -192,6 +192,8 @@ const modbpTheory = (() => {
     let total = 0;
     return steps.map((step) => (total += step));
   }
+  // log₁₀(1 - cos θ) of t = log₁₀ tan(θ/2).
+  const gapOf = (t) => Math.log10(2) + 2 * t - Math.log10(1 + 10 ** (2 * t));
   const BOUNDS = [
     { name: "Theorem A", symbol: "o", what: "overlap, by lengths",
       applies: (mats) => isNonnegative(mats),
@@ -204,13 +206,12 @@ const modbpTheory = (() => {
     { name: "Theorem B", symbol: "δ", what: "distance of two columns, in the relevance matrix",
       applies: (mats) => isNonnegative(mats) || sumsToOne(mats),
       factors: (mats) => conserving(mats).map(dobrushin),
-      logs: (mats, factors) => running(factors.map((d) => 2 * Math.log10(d)))
-        .map((log) => Math.log10(mats[0].length) + log) },
+      logs: (mats, factors) => running(factors.map(Math.log10))
+        .map((log) => gapOf(Math.log10(mats[0].length / 2) / 2 + log)) },
     { name: "Theorem C", symbol: "τ", what: "1 as soon as zeros differ between columns",
       applies: (mats) => isNonnegative(mats),
       factors: (mats) => mats.map(birkhoff),
-      logs: (mats, factors) => running(factors.map(Math.log10))
-        .map((t) => Math.log10(2) + 2 * t - Math.log10(1 + 10 ** (2 * t))) },
+      logs: (mats, factors) => running(factors.map(Math.log10)).map(gapOf) },
   ];
 
   // ---- Hypotheses -------------------------------------------------------------------------

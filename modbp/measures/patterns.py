@@ -129,8 +129,8 @@ class _Sums:
         y = self.y / self.count if estimator == "code" else self.y_on / on
         covariance = (self.xy_on - self.x_on * along(y)) / along(on)
         variance = (in_float64(self.weight) * covariance).flatten(1).sum(1)
-        # Without any, the covariance is zero too.
-        variance = torch.where(variance == 0, 1.0, variance)
+        # Without any there is no pattern, even where the code's covariance is not zero.
+        variance = torch.where(variance == 0, torch.inf, variance)
         return (covariance / along(variance)).to(self.weight)
 
 

@@ -9,9 +9,13 @@ description of a parameter is refused with an `InputError` that names the matrix
 
 from modbp.theory import (
     angles,
+    blocks,
+    bounds,
     chains,
     contraction,
     counterexamples,
+    information,
+    law,
     limits,
     proof,
     rates,
@@ -20,15 +24,19 @@ from modbp.theory import (
     surrogate,
 )
 from modbp.theory.angles import *
+from modbp.theory.blocks import *
+from modbp.theory.bounds import *
 from modbp.theory.chains import *
 from modbp.theory.contraction import *
 from modbp.theory.counterexamples import *
+from modbp.theory.information import *
+from modbp.theory.law import *
 from modbp.theory.limits import *
 from modbp.theory.proof import *
 from modbp.theory.rates import *
 from modbp.theory.search import *
 from modbp.theory.simulation import *
 
-_FILES = (angles, chains, contraction, counterexamples, limits, proof)
-_FILES += (rates, search, simulation)
+_FILES = (angles, blocks, bounds, chains, contraction, counterexamples)
+_FILES += (information, law, limits, proof, rates, search, simulation)
 __all__ = ["surrogate", *(name for file in _FILES for name in file.__all__)]

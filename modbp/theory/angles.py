@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from modbp.errors import InputError
-from modbp.theory.arrays import as_matrix, directions
+from modbp.theory.arrays import as_exact, as_matrix, directions
 
 __all__ = ["cosines", "min_cosine", "min_cosine_squared", "widest_pair"]
 
@@ -63,18 +63,15 @@ def min_cosine_squared(M: ArrayLike) -> Fraction:
     Parameters
     ----------
     M : array_like of int or fractions.Fraction
-        ``[rows, columns]``, non-negative, no zero column, no entry beyond float64.
+        ``[rows, columns]``, non-negative, no zero column; as large as one likes.
 
     Returns
     -------
     fractions.Fraction : In [0, 1].
     """
-    M = np.asarray(M, dtype=object)
     # The sign would be lost in the square, hence the demand.
-    as_matrix(M, "M", nonnegative=True, no_zero_column=True)
+    M = as_exact(M, "M", nonnegative=True, no_zero_column=True)
     G = M.T @ M
     return min(
-        Fraction(G[i, j] ** 2) / (G[i, i] * G[j, j])
-        for i in range(len(G))
-        for j in range(i + 1)
+        G[i, j] ** 2 / (G[i, i] * G[j, j]) for i in range(len(G)) for j in range(i + 1)
     )

@@ -1,13 +1,14 @@
 """What a matrix must be before the theory speaks about it, and what all of it needs."""
 
-from numbers import Integral
+from fractions import Fraction
+from numbers import Integral, Rational, Real
 
 import numpy as np
 
 from modbp.errors import InputError, check_option
 
-__all__ = ["as_chain", "as_list", "as_matrix", "as_vector", "directions", "one_hots"]
-__all__ += ["rescaled"]
+__all__ = ["as_chain", "as_exact", "as_list", "as_matrix", "as_vector", "directions"]
+__all__ += ["is_exact", "one_hots", "rescaled"]
 
 
 def as_matrix(
@@ -41,20 +42,51 @@ def as_matrix(
     return A
 
 
+def is_exact(value):
+    """Say whether `value` holds only integers and fractions."""
+    try:
+        entries = np.asarray(value, dtype=object).ravel()
+    # Ragged lists and tensors with a gradient; as_matrix says what is wrong with them.
+    except (TypeError, ValueError, RuntimeError):
+        return False
+    return all(isinstance(entry, Rational) for entry in entries)
+
+
+def as_exact(value, name="A", **required):
+    """Return `value` as a matrix of fractions, floats at their exact value.
+
+    The options are those of `as_matrix`; entries may be as large as one likes.
+    """
+    try:
+        entries = np.asarray(value, dtype=object)
+        if not all(isinstance(entry, Real) for entry in entries.ravel()):
+            raise TypeError("there are other things than numbers in it")
+        out = np.reshape([Fraction(x) for x in entries.ravel()], entries.shape)
+    except (TypeError, ValueError, RuntimeError, OverflowError) as error:
+        raise InputError(
+            f"{name} is not an array of finite real numbers ({error}). Give integers, "
+            "fractions, or floats, which count at their exact value."
+        ) from error
+    # Only what float64 can hold is looked at: elsewhere the sign is enough.
+    signs = np.sign(out) * np.clip(np.abs(out), Fraction(1e-300), Fraction(1e300))
+    as_matrix(np.asarray(signs, dtype=np.float64), name, **required)
+    return out
+
+
 def as_vector(value, name="x"):
     """Return `value` as a finite float64 vector ``[size]``, or refuse it."""
     return _finite(value, name, dimensions=1)
 
 
-def as_chain(mats, name="A", **required):
+def as_chain(mats, name="A", read=as_matrix, **required):
     """Return a list of matrices A_1, A_2, … whose sizes fit, or say which do not.
 
-    Every factor is as `required` by the options of `as_matrix`.
+    Every factor is as `read` makes it, with the options `required` of `as_matrix`.
     """
     mats = as_list(mats, "a chain")
     if not mats:
         raise InputError("the chain is empty. Give at least one matrix: [A_1, …].")
-    mats = [as_matrix(A, f"{name}_{k}", **required) for k, A in enumerate(mats, 1)]
+    mats = [read(A, f"{name}_{k}", **required) for k, A in enumerate(mats, 1)]
     for k, (left, right) in enumerate(zip(mats, mats[1:], strict=False), 1):
         if left.shape[1] != right.shape[0]:
             raise InputError(

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 from modbp.errors import InputError, check_option
 from modbp.theory.arrays import as_chain, one_hots, rescaled
 
-__all__ = ["active_chain", "conserving", "gaps", "gauge", "products"]
+__all__ = ["active_chain", "conserving", "differences", "gaps", "gauge", "products"]
 
 # Columns that were divided by their sums in float64 miss one by far less than this;
 # columns that were never normalised miss it by far more.
@@ -127,7 +127,7 @@ def gaps(
     """
     check_option("statistic", statistic, callable, "give a function, as in np.max.")
     if backward is None:
-        steps = _forward_steps(conserving(mats))
+        steps = differences(conserving(mats))
     else:
         mats = as_chain(mats)
         _conserves(mats)
@@ -138,6 +138,17 @@ def gaps(
             start = one_hots(backward, outputs=mats[-1].shape[1])
         steps = _backward_steps(mats, start)
     return np.array([statistic(_pairs(*step)) for step in steps])
+
+
+def differences(mats):
+    """Yield c, G, log ε with columns c + ε g_j of A_1 ⋯ A_n, whose sums are one."""
+    c, G, log_scale = np.zeros(len(mats[0])), np.eye(len(mats[0])), 0.0
+    for A in mats:
+        G = G @ A
+        mean = G.mean(axis=1)
+        c = c + np.exp(log_scale) * mean
+        G, log_scale = _normalised(G - mean[:, None], log_scale)
+        yield c, G, log_scale
 
 
 def active_chain(mats: Iterable[ArrayLike]) -> list[np.ndarray]:
@@ -183,17 +194,6 @@ def _conserves(mats):
             "chains can be brought there by `gauge`."
         )
     return False
-
-
-def _forward_steps(mats):
-    """Yield c, G, log ε with columns c + ε g_j of A_1 ⋯ A_n."""
-    c, G, log_scale = np.zeros(len(mats[0])), np.eye(len(mats[0])), 0.0
-    for A in mats:
-        G = G @ A
-        mean = G.mean(axis=1)
-        c = c + np.exp(log_scale) * mean
-        G, log_scale = _normalised(G - mean[:, None], log_scale)
-        yield c, G, log_scale
 
 
 def _backward_steps(mats, start):

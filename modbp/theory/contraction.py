@@ -1,20 +1,15 @@
-"""How much one layer narrows the cone: coefficients, and the bounds they give.
+"""How much one layer narrows the cone: coefficients of contraction.
 
 δ (Dobrushin) and σ (Euclid) speak about matrices whose columns sum to one, signs
 allowed; τ (Birkhoff) about non-negative ones, whatever their scaling.
 """
 
-from collections.abc import Iterable
-
 import numpy as np
 from numpy.typing import ArrayLike
 
-from modbp.errors import check_option, check_whole
 from modbp.theory.arrays import as_chain, as_matrix
-from modbp.theory.chains import conserving, products
 
 __all__ = ["birkhoff", "dobrushin", "euclidean", "overlap"]
-__all__ += ["theorem_b_bound", "theorem_c_bound"]
 
 
 def dobrushin(A: ArrayLike) -> float:
@@ -112,68 +107,6 @@ def overlap(M: ArrayLike, A: ArrayLike) -> float:
     shared = weighted.T @ weighted
     # A single column has no partner: nothing can be wide, nothing need be shared.
     return float(shared[~np.eye(len(shared), dtype=bool)].min(initial=1.0))
-
-
-def theorem_b_bound(mats: Iterable[ArrayLike], norm: str = "dobrushin") -> float:
-    r"""Return Theorem B's bound on 1 - s_n for a chain that conserves relevance.
-
-    .. math:: 1-s_n \le m\prod_{k\le n}\delta(A_k)^2
-              \qquad\text{or}\qquad 1-s_n \le m\prod_{k\le n}\sigma(A_k)^2
-
-    with m the number of rows of A_1. A non-negative chain whose columns do not sum to
-    one is brought there by `gauge`, which changes no angle.
-
-    >>> modbp.theory.theorem_b_bound([[[0.5, 0.25], [0.5, 0.75]]] * 3)
-    0.00048828125
-
-    Parameters
-    ----------
-    mats : iterable of array_like
-        Column sums one with any signs, or non-negative without zero columns.
-    norm : {"dobrushin", "euclidean"}
-        The coefficient: δ shows that non-orthogonal columns suffice, σ is the sharper
-        one for wide layers.
-
-    Returns
-    -------
-    float : At least 0. Above 2 it says nothing.
-    """
-    coefficients = {"dobrushin": dobrushin, "euclidean": euclidean}
-    remedy = f"choose one of {', '.join(coefficients)}."
-    check_option(
-        "norm", norm, lambda n: isinstance(n, str) and n in coefficients, remedy
-    )
-    mats = conserving(mats)
-    factors = [coefficients[norm](A) for A in mats]
-    return float(mats[0].shape[0] * np.prod(np.square(factors)))
-
-
-def theorem_c_bound(mats: Iterable[ArrayLike], block: int = 1) -> float:
-    r"""Return Theorem C's bound on 1 - s_n for a non-negative chain.
-
-    .. math:: \tan\tfrac{\theta_n}2 \le t := \prod_{\text{blocks}}\tau(\text{block}),
-              \qquad 1-s_n \le \frac{2t^2}{1+t^2}
-
-    >>> round(modbp.theory.theorem_c_bound([[[2, 1], [1, 2]]]), 4)
-    0.2
-
-    Parameters
-    ----------
-    mats : iterable of array_like
-        Non-negative, no zero columns, sizes fit.
-    block : int
-        How many neighbouring factors are multiplied before τ is taken. Zeros make τ =
-        1, so layers must be grouped until their product is positive.
-
-    Returns
-    -------
-    float : In [0, 1].
-    """
-    mats = as_chain(mats, nonnegative=True, no_zero_column=True)
-    check_whole("block", block, 1)
-    starts = range(0, len(mats), block)
-    t = np.prod([birkhoff(products(mats[k : k + block])[-1]) for k in starts])
-    return float(2 * t**2 / (1 + t**2))
 
 
 def _farthest(A, size):

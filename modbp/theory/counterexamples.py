@@ -12,6 +12,7 @@ from operator import matmul
 import numpy as np
 
 from modbp.errors import InputError
+from modbp.theory.sums import DECIDED
 
 __all__ = ["COUNTEREXAMPLES", "Counterexample", "exact", "exact_products"]
 __all__ += ["slow_pair", "spatial_blur"]
@@ -23,6 +24,10 @@ class Counterexample:
 
     `term` makes k into A_k, exactly, and `s_squared` n into s_n² where a closed form
     exists; `rank` is that to which the product tends, divided by its norm.
+
+    The rest decides the sum of `criterion`. Layers are grouped by `block`, and `shared`
+    makes k into a bound on 1 - δ of block k: from below where the sum is infinite, from
+    above where `sum_bound` bounds it, for every grouping. `proof` tells why.
     """
 
     name: str
@@ -31,6 +36,10 @@ class Counterexample:
     s_squared: Callable | None = None
     limit_squared: Fraction | None = None
     rank: int = 1
+    block: int = 1
+    shared: Callable | None = None
+    sum_bound: int | None = None
+    proof: str = ""
 
     def matrix(self, k=1):
         """Return A_k in float64, k = 1, 2, … ."""
@@ -56,9 +65,9 @@ def exact_products(mats):
     return list(accumulate(mats, matmul))
 
 
-def _constant(name, says, rows, s_squared, limit_squared, rank=1):
+def _constant(name, says, rows, s_squared, limit_squared, rank=1, **decided):
     A, limit = exact(rows), Fraction(limit_squared)
-    return Counterexample(name, says, lambda k: A, s_squared, limit, rank)
+    return Counterexample(name, says, lambda k: A, s_squared, limit, rank, **decided)
 
 
 def slow_pair(epsilon):
@@ -72,7 +81,9 @@ def slow_pair(epsilon):
         q = (1 - 2 * epsilon) ** n
         return ((1 - q**2) / (1 + q**2)) ** 2
 
-    return _constant("F10", "true, but slow: ε of mixing per layer", rows, s_squared, 1)
+    says = "true, but slow: ε of mixing per layer"
+    decided = DECIDED["F10"] | {"shared": lambda k: 2 * epsilon}
+    return _constant("F10", says, rows, s_squared, 1, **decided)
 
 
 def spatial_blur(positions):
@@ -87,7 +98,10 @@ def spatial_blur(positions):
     for j in range(positions):
         for i in (j - 1, j, j + 1):
             A[min(max(i, 0), positions - 1), j] += Fraction(1, 3)
-    return _constant("F11", "true, but slow: positions diffuse", A, None, 1)
+    block = positions - 1
+    least = Fraction(positions, 3**block)
+    decided = DECIDED["F11"] | {"block": block, "shared": lambda k: least}
+    return _constant("F11", "true, but slow: positions diffuse", A, None, 1, **decided)
 
 
 def _f4(n):
@@ -132,6 +146,8 @@ _TABLE = [
      [[1, 0, 0, 1], [1, 1, 0, 0], [0, 1, 1, 0], [0, 0, 1, 1]], None, 1),
     ("F12", "as F3, and the normalised product oscillates",
      [[0, 2, 0], [2, 0, 0], [1, 1, 1]], _f3, "1/4", 2),
+    ("F13", "as F3, without zero, orthogonal or basis columns: every unit of F3 twice",
+     np.kron([[2, 0, 0], [0, 2, 0], [1, 1, 1]], np.ones((2, 2), int)), _f3, "1/4", 2),
 ]  # fmt: skip
 _GROWING = [
     Counterexample(
@@ -139,6 +155,7 @@ _GROWING = [
         "every entry of every factor is positive, and rank two for ever",
         lambda k: _HEAVY_PAIR + Fraction(1, 4**k),
         rank=2,
+        **DECIDED["F6"],
     ),
     Counterexample(
         "F7",
@@ -146,8 +163,9 @@ _GROWING = [
         lambda k: exact([[1, 1], [0, 1 + Fraction(2, k)]]),
         lambda n: Fraction(n**2, n**2 + (n + 2) ** 2),
         Fraction(1, 2),
+        **DECIDED["F7"],
     ),
 ]
-_FOUND = [*(_constant(*row) for row in _TABLE), *_GROWING]
+_FOUND = [*(_constant(*row, **DECIDED[row[0]]) for row in _TABLE), *_GROWING]
 _FOUND += [slow_pair(Fraction(1, 100)), spatial_blur(32)]
 COUNTEREXAMPLES = {e.name: e for e in sorted(_FOUND, key=lambda e: int(e.name[1:]))}

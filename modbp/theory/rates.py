@@ -1,19 +1,90 @@
-"""How fast a random chain converges: the law cv²/N, a mean-field estimate.
+"""How fast a chain converges: exactly, and by the law cv²/N, a mean-field estimate.
 
-One identity is exact: for A with independent entries of variance σ², and d of sum zero,
-E‖Ad‖² = rows · σ² ‖d‖². The rest assumes wide layers and independent weights.
+Exact are the rate of one matrix, that of Gaussian matrices, and one identity behind
+the law: for A with independent entries of variance σ², and d of sum zero, E‖Ad‖² = rows
+· σ² ‖d‖². The rest assumes wide layers and independent weights. Random chains whose
+weights have a density converge whatever their signs: what differs is the rate.
 """
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from modbp.errors import check_number, check_option
+from modbp.errors import InputError, check_number, check_option, check_whole
 from modbp.theory.arrays import as_matrix, as_vector
+from modbp.theory.limits import structure
 
 __all__ = ["contracting_gamma", "critical_beta", "cv_squared", "cv_squared_alpha_beta"]
-__all__ += ["gamma_rate", "rate_law"]
+__all__ += ["gamma_rate", "lyapunov_gap", "rate", "rate_law"]
+
+
+def rate(A: ArrayLike) -> float:
+    r"""Return the factor by which 1 - s_n shrinks per step of the sequence A, A, … .
+
+    .. math:: \lim_{n\to\infty}(1-s_n)^{1/n}
+              = \Bigl(\frac{|\lambda_2|}{\rho}\Bigr)^2
+
+    with λ₂ the second largest eigenvalue by modulus. Where the `structure` of A has
+    ``condition_e``, no sequence that tends to A is slower (Theorem E).
+
+    >>> round(modbp.theory.rate([[2, 1], [1, 2]]), 12)
+    0.111111111111
+
+    Parameters
+    ----------
+    A : array_like
+        ``[size, size]``, non-negative, no zero column, of powers whose columns tend to
+        one direction: ``constant_converges`` of its `structure`.
+
+    Returns
+    -------
+    float
+        In [0, 1]: 0 if all columns of some power are parallel, 1 if 1 - s_n falls like
+        a power of n.
+    """
+    A = as_matrix(A, nonnegative=True, no_zero_column=True, square=True)
+    found = structure(A)
+    if not found.constant_converges:
+        raise InputError(
+            "the columns of the powers of A do not tend to one direction, so there is "
+            "no rate. Its `structure` has the classes that keep them apart."
+        )
+    blocks = (A[np.ix_(c.indices, c.indices)] for c in found.components)
+    # Class by class, where eigenvalues are simple; those of A itself may be defective.
+    sizes = np.sort(np.abs(np.concatenate([*map(np.linalg.eigvals, blocks)])))[::-1]
+    return float((sizes[1] / sizes[0]) ** 2) if len(sizes) > 1 else 0.0
+
+
+def lyapunov_gap(n: int) -> float:
+    r"""Return how fast directions merge under signed Gaussian matrices, in nats.
+
+    .. math:: \lambda_1-\lambda_2 = \tfrac12\Bigl(\psi\bigl(\tfrac n2\bigr)
+              -\psi\bigl(\tfrac{n-1}2\bigr)\Bigr) \approx \frac1{2n}
+
+    with ψ the digamma function: the gap of the two largest Lyapunov exponents of
+    independent n × n matrices of independent normal entries (C. M. Newman, The
+    distribution of Lyapunov exponents, 1986). The angle between two lines falls by this
+    per layer, and :math:`\log(1-|\cos|)` by twice as much: too slow at the depth of a
+    network, and certain.
+
+    >>> round(modbp.theory.lyapunov_gap(8), 4)
+    0.0765
+
+    Parameters
+    ----------
+    n : int
+        Number of rows and columns, at least 2.
+
+    Returns
+    -------
+    float : Above 0; nats per layer.
+    """
+    from scipy.special import digamma  # heavy: the door of the theory opens without it
+
+    check_whole("n", n, 2)
+    return float(digamma(n / 2) - digamma((n - 1) / 2)) / 2
 
 
 def cv_squared(A: ArrayLike) -> float:
@@ -64,15 +135,18 @@ def cv_squared_alpha_beta(alpha: float, beta: float) -> float:
 def rate_law(widths: Sequence[int], cv2: float) -> np.ndarray:
     r"""Return the predicted log₁₀(1 - cos) after each multiplication, from one-hots.
 
-    With κ the share of the constant component in ‖r‖², starting from 1/N,
+    With κ the share of the constant component in ‖r‖², starting from 1/N, and N' the
+    dimension after the multiplication,
 
     .. math::
         \frac{1-\cos_{\text{after}}}{1-\cos_{\text{before}}}
             = \frac{\mathrm{cv}^2}{\kappa N+\mathrm{cv}^2},\qquad
-        \kappa_{\text{after}} = \frac{\kappa N}{\kappa N+\mathrm{cv}^2}.
+        \kappa_{\text{after}}
+            = \frac{\kappa N+\mathrm{cv}^2/N'}{\kappa N+\mathrm{cv}^2}.
 
-    Once κ is near one this is cv²/N. If cv² exceeds N, the factor it predicts tends to
-    one: at the depth of a network such chains hardly converge.
+    Once κ is near one this is cv²/N. If cv² exceeds N, κ stays near 1/N and the factor
+    near one: about 1/N is lost per layer, too little to matter at the depth of a
+    network, and less than this estimate can tell. (`lyapunov_gap` is exact there.)
 
     >>> modbp.theory.rate_law([512] * 4, 2).round(2)
     array([-0.18, -2.11, -4.52, -6.93])
@@ -96,9 +170,10 @@ def rate_law(widths: Sequence[int], cv2: float) -> np.ndarray:
         return np.zeros(len(widths))
     share, gap, out = 1 / widths[0], 0.0, []
     with np.errstate(divide="ignore"):
-        for N in widths:
+        # Of the last multiplication no share is needed.
+        for N, rows in pairwise([*widths, 1]):
             gap += np.log10(cv2 / (share * N + cv2))
-            share = share * N / (share * N + cv2)
+            share = (share * N + cv2 / rows) / (share * N + cv2)
             out.append(gap)
     return np.array(out)
 
@@ -107,6 +182,9 @@ def critical_beta(width: int) -> float:
     r"""Return the β from which on α W⁺ + β W⁻ with α = β + 1 is too slow: cv² = N.
 
     .. math:: \beta = \tfrac12\Bigl(\sqrt{\tfrac{2(N+1)}\pi-1}-1\Bigr)
+
+    There the rate log(N/cv²) gives way to one of about 1/N per layer: such chains still
+    converge, but not at the depth of a network.
 
     >>> round(modbp.theory.critical_beta(512), 2)
     8.52
@@ -135,7 +213,8 @@ def gamma_rate(gamma: float, width: int) -> float:
         \mathsf E_{z\sim|N(0,1)|}\Bigl(\frac z{z+\gamma\sqrt{2N}/2\pi}\Bigr)^2
 
     Mean field, for He-initialised square layers without bias, and rates that are well
-    above 1/N per layer; its ends are f(0) = 1 and f(∞) = π(π-1)/N.
+    above 1/N per layer; its ends are f(0) = 1, which is a rate below what it can tell,
+    and f(∞) = π(π-1)/N.
 
     >>> [round(modbp.theory.gamma_rate(g, 512), 3) for g in (0.25, 1, 4)]
     [0.183, 0.054, 0.022]

@@ -61,7 +61,8 @@ class GammaLayer:
         ``[out]``: N / z^γ. The rule is LRP-αβ with β_j = ν_j, α_j = 1 + ν_j.
     p, n : numpy.ndarray
         ``[in, out]``: the distributions of positive and negative contributions, a zero
-        column where there are none: :math:`b_j=(1+\nu_j)p_j-\nu_jn_j`.
+        column where there are none: :math:`b_j=(1+\nu_j)p_j-\nu_jn_j`. Inputs of both
+        signs may cancel in P or N; there is no distribution then, and a column of NaN.
     poles : numpy.ndarray
         ``[out]``: the γ at which z^γ vanishes, N/P - 1, where positive; NaN where P = 0
         and with split contributions, which have none.
@@ -140,11 +141,14 @@ def gamma_layer(
     active = z > 0 if relu else np.ones(len(z), dtype=bool)
 
     # The side that γ strengthens keeps weight 1, the other one is damped by t. Where
-    # the strengthened side is empty the rule does not depend on γ, and t = 1 says so.
+    # the strengthened side is empty the rule does not depend on γ, and t = 1 does for
+    # γ = ∞.
     follow_negative = split & (z < 0)
-    strengthened = np.where(follow_negative, N, P)
-    t = np.where(strengthened == 0, 1.0, 1 / (1 + gamma))
-    weight = np.where(is_positive ^ follow_negative[:, None], 1.0, t[:, None])
+    strengthened = is_positive ^ follow_negative[:, None]
+    # Empty is not the same as a sum of zero: inputs of both signs may cancel.
+    empty = ~np.any(strengthened & (K != 0), axis=1)
+    t = np.where(empty & np.isinf(gamma), 1.0, 1 / (1 + gamma))
+    weight = np.where(strengthened, 1.0, t[:, None])
     modified = weight * W
     terms = modified * h
     denominator = terms.sum(axis=1)
@@ -157,8 +161,8 @@ def gamma_layer(
         backward = np.where(active, (terms / denominator[:, None]).T, 0.0)
         nu = np.where(active, t * np.where(follow_negative, P, N) / denominator, 0.0)
         poles = N / np.where((P == 0) | split, np.nan, P) - 1
-        p = np.where(P == 0, 0.0, np.where(is_positive, K, 0.0).T / P)
-        n = np.where(N == 0, 0.0, np.where(is_positive, 0.0, -K).T / N)
+        p = _distribution(np.where(is_positive, K, 0.0).T, P)
+        n = _distribution(np.where(is_positive, 0.0, -K).T, N)
         c, output = t * scale, forward @ h
     parts = forward[:, :-1], forward[:, -1], backward[:-1], backward[-1]
     shares = nu, p[:-1], n[:-1], poles
@@ -286,3 +290,9 @@ def gamma_backward(
     """
     layers = gamma_layers(mats, x, gamma, biases, relu=relu, split=split)
     return [layer.backward for layer in layers]
+
+
+def _distribution(parts, total):
+    """Divide by the totals: zeros where there is nothing, NaN where all cancels."""
+    nothing = ~parts.any(axis=0)
+    return np.where(nothing, 0.0, parts / np.where(total == 0, np.nan, total))
