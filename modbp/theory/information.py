@@ -106,7 +106,10 @@ def _excess(x):
     """Return (1 + x) log(1 + x) - x, at least 0, without cancellation at small x."""
     k = np.arange(2, 14)
     small = np.abs(x) < 0.03
-    series = np.where(small, x, 0)[..., None] ** k * ((-1.0) ** k / (k * (k - 1)))
+    near = np.where(small, x, 0)
+    series = near**2 * np.polynomial.polynomial.polyval(
+        near, (-1.0) ** k / (k * (k - 1))
+    )
     y = 1 + np.where(small, 0, x)
     large = y * np.log(np.where(y > 0, y, 1)) - (y - 1)
-    return np.where(small, series.sum(axis=-1), large)
+    return np.where(small, series, large)
