@@ -60,7 +60,7 @@ def excluded_cosine() -> float:
     return max(theory.min_cosine(theory.products([A] * 50)[-1]) for A in kinds)
 
 
-# What appendix A says besides: groups, factors, rank ------------------------------------
+# What the appendix says besides: groups, factors, rank --------------------------------
 
 
 def blocks_apart() -> float:

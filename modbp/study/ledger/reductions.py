@@ -10,7 +10,13 @@ import numpy as np
 from scipy import stats
 
 __all__ = ["bend", "count_above", "decades", "difference", "largest", "largest_beta"]
-__all__ += ["log_ratio", "monotone", "r_squared", "rank_correlation", "rank_of_settings"]
+__all__ += [
+    "log_ratio",
+    "monotone",
+    "r_squared",
+    "rank_correlation",
+    "rank_of_settings",
+]
 __all__ += ["shared_start", "slope", "slope_ratio", "smallest", "steps_until", "value"]
 
 

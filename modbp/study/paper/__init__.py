@@ -111,11 +111,12 @@ def _names():
 
 
 def _made(name):
-    stored = read(name)
-    parts = [*stored["provenance"].values()]
-    if not (RESULTS / name).is_dir():
-        parts = [stored["provenance"]]
-    found = {"name": name, "parts": len(parts), "seconds": _seconds(RESULTS / name)}
+    folder = RESULTS / name
+    if folder.is_dir():
+        parts = [*read(folder)["provenance"].values()]
+    else:
+        parts = [read(RESULTS / f"{name}.json")["provenance"]]
+    found = {"name": name, "parts": len(parts), "seconds": _seconds(folder)}
     for key in ("commit", "python", "platform", "command"):
         found[key] = sorted({part[key] for part in parts if part.get(key)})
     told = {json.dumps(part.get("versions", {}), sort_keys=True) for part in parts}

@@ -43,7 +43,8 @@ class Rows:
 
 def link(place: str, text: str = "") -> str:
     """Return a link to a place such as ``speed#the-law``, named by its words."""
-    return f"[{text or place.replace('#', ': ').replace('-', ' ')}]({place})"
+    words = re.sub(r"-s-(?=\w\w)", "’s ", place).replace("#", ": ").replace("-", " ")
+    return f"[{text or words}]({place})"
 
 
 def _html(text):

@@ -63,7 +63,7 @@ def values() -> Rows:
 
 def differences() -> Rows:
     """Return where text, code and book differ, in one table."""
-    heads = ["no.", "the text", "the code of 2020", "here", "does it matter?", "where"]
+    heads = ["no.", "the text", "the code of 2020", "here", "does it matter", "where"]
     rows = []
     for entry in paper.deviations():
         measured = ", ".join(map(_claim, entry["claims"]))
