@@ -146,7 +146,7 @@ def drop_stale_results():
     sources = (
         "modbp/**/*.py modbp/figures/* modbp/zoo/weights/* modbp/study/results/**/*"
     )
-    sources += " modbp/study/ledger/claims.json"
+    sources += " modbp/study/ledger/claims.json modbp/study/paper/*.json"
     wanted = digest("requirements.txt", *sources.split()) + " " + images()
     if not stamp.exists() or stamp.read_text(encoding="utf-8") != wanted:
         shutil.rmtree(BUILD / ".jupyter_cache", ignore_errors=True)

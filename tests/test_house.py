@@ -29,7 +29,12 @@ ROOMS = {
         {"chain"},
         {"explain"},
     ],
-    "study": [{"runs"}, {"experiments", "page", "training"}, {"answers", "ledger"}],
+    "study": [
+        {"runs"},
+        {"experiments", "page", "training"},
+        {"answers", "ledger"},
+        {"paper"},
+    ],
 }
 LIBRARY = {"errors", "files", "theory", "backprop", "zoo", "measures", "figures"}
 TOP = {"__init__.py", "__main__.py", "errors.py", "files.py", "py.typed"} | {

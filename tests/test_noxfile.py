@@ -263,6 +263,7 @@ def test_chapters_are_run_once_and_a_failure_does_not_stop_the_others(nox, tmp_p
         "modbp/zoo/weights/cifar10.safetensors",
         "modbp/study/results/csc/cifar10/lrp-z.json",
         "modbp/study/ledger/claims.json",
+        "modbp/study/paper/deviations.json",
         "requirements.txt",
         "data/cifar10/.complete",
     ],

@@ -4,5 +4,7 @@ import lazy_loader as _lazy
 
 __getattr__, __dir__, __all__ = _lazy.attach(
     __name__,
-    submodules=("answers course experiments ledger opening page runs training".split()),
+    submodules=(
+        "answers course experiments ledger opening page paper runs training".split()
+    ),
 )

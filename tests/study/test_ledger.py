@@ -3,12 +3,12 @@
 import json
 import re
 import shlex
-from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from places import BOOK, exists
 
 from modbp import data
 from modbp.__main__ import parser
@@ -17,7 +17,6 @@ from modbp.study import ledger
 from modbp.study.ledger import reductions
 
 CLAIMS_TEXT = ledger.CLAIMS.read_text(encoding="utf-8")
-BOOK = Path(__file__).parents[2] / "book"
 CLAIMS = ledger.read()
 NUMBERS = [
     pytest.param(n, id=f"{c['number']}-{k}", marks=[pytest.mark.long] * ("slow" in n))
@@ -33,8 +32,8 @@ def name(claim):
 # The real ledger ----------------------------------------------------------------------
 
 
-def test_all_47_claims_are_there_in_order():
-    assert [claim["number"] for claim in CLAIMS] == list(range(1, 48))
+def test_all_54_claims_are_there_in_order():
+    assert [claim["number"] for claim in CLAIMS] == list(range(1, 55))
 
 
 @pytest.mark.parametrize("claim", CLAIMS, ids=name)
@@ -83,24 +82,12 @@ def test_the_command_that_will_decide_is_one_of_this_program(claim):
     parser().parse_args(words)
 
 
-def anchors(page):
-    """Return what can be linked to in a chapter, read off its source."""
-    nodes = pytest.importorskip("docutils.nodes")
-    text = page.read_text(encoding="utf-8")
-    text = re.sub(r"(?ms)^```\{code-cell\}.*?^```", "", text)
-    headings = re.findall(r"^#+ (.*)$", text, re.M)
-    plain = [re.sub(r"\[(.*?)\]\(.*?\)|[$*`]", r"\1", title) for title in headings]
-    labels = re.findall(r"^:label: (\S+)$|^\((\S+)\)=$", text, re.M)
-    return {nodes.make_id(title) for title in plain} | {a or b for a, b in labels}
-
-
 PLACES = sorted({place for claim in CLAIMS for place in claim["decided"]})
 
 
 @pytest.mark.parametrize("place", PLACES)
 def test_a_claim_is_decided_at_a_place_that_exists(place):
-    page, _, anchor = place.partition("#")
-    assert anchor in anchors(BOOK / f"{page}.md")
+    assert exists(place)
 
 
 DECIDING = {place.partition("#")[0] for place in PLACES}
@@ -233,6 +220,8 @@ def test_reductions_by_hand():
     assert reductions.monotone(1, 3, 2) == -1
     assert (reductions.largest(1, 3, 2), reductions.smallest(1, 3, 2)) == (3, 1)
     assert reductions.difference(3, 1) == 2
+    assert reductions.log_ratio(1e-3, 1e-5) == pytest.approx(2)
+    assert reductions.count_above(0.5, 0.99, 0.995, line=0.99) == 1
     # From 1/10 to 1/1000 in four layers.
     assert reductions.decades(0.9, 0.999, layers=4) == pytest.approx(1 / 2)
     table = {f"α={b + 1}, β={b}": {"median": [1, 10.0 ** (b - 5)]} for b in (1, 2, 3)}

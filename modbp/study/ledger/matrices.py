@@ -1,6 +1,7 @@
 """Measurements on matrices: products, simulated chains, and the γ-rule's surrogate."""
 
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 from scipy import stats
@@ -8,10 +9,11 @@ from scipy import stats
 from modbp import theory
 from modbp.theory import surrogate
 
-__all__ = ["conserved_by_gamma", "cosine_of", "excluded_cosine", "factor_cancels"]
-__all__ += ["factor_share", "float32_floor", "gap_of", "largest_fall"]
-__all__ += ["measured_limit", "random_chain_gap", "robustness", "surrogate_error"]
-__all__ += ["without_absolute_value"]
+__all__ = ["blocks_apart", "conserved_by_gamma", "cosine_of", "distance_to_rank_one"]
+__all__ += ["excluded_cosine", "factor_cancels", "factor_share", "float32_floor"]
+__all__ += ["gap_of", "growth_of", "largest_fall", "measured_limit", "product_error"]
+__all__ += ["random_chain_gap", "random_growth", "rank_of", "robustness"]
+__all__ += ["surrogate_error", "without_absolute_value"]
 
 
 def largest_fall() -> float:
@@ -56,6 +58,76 @@ def excluded_cosine() -> float:
     blocks = np.kron(np.eye(2), np.ones((2, 2)))
     kinds = np.eye(4), np.roll(np.eye(4), 1, axis=0), blocks
     return max(theory.min_cosine(theory.products([A] * 50)[-1]) for A in kinds)
+
+
+# What the appendix says besides: groups, factors, rank --------------------------------
+
+
+def blocks_apart() -> float:
+    """Return by how much determinants differ between blocks of a chain of two sizes.
+
+    Its factors are a square P, and a wide and a tall one, Q R, whose sizes have limits.
+    A block with one Q R among its P never has the determinant of one without.
+    """
+    P = np.array([[2, 1], [1, 1]])
+    QR = np.array([[2, 1, 1], [1, 1, 2]]) @ np.array([[1, 1], [1, 1], [1, 2]])
+    powers = [np.linalg.matrix_power(P, k) for k in range(7)]
+    plain = [np.linalg.det(M) for M in powers[1:]]
+    mixed = [np.linalg.det(A @ QR @ B) for A in powers for B in powers]
+    return np.abs(np.subtract.outer(mixed, plain)).min()
+
+
+def distance_to_rank_one() -> float:
+    """Return how far random matrices are from rank one, in parts of what s allows.
+
+    Equation: ``‖M − c γᵀ‖ / (√(1 − s²) ‖M‖)`` with c along the first column; the
+    largest of a thousand.
+    """
+    rng, worst = np.random.default_rng(0), 0.0
+    for _ in range(1000):
+        M = rng.random(rng.integers(2, 7, 2)) ** 3
+        c = M[:, 0] / np.linalg.norm(M[:, 0])
+        allowed = np.sqrt(1 - theory.min_cosine(M) ** 2) * np.linalg.norm(M)
+        worst = max(worst, np.linalg.norm(M - np.outer(c, c @ M)) / allowed)
+    return worst
+
+
+def rank_of(name: str, factors: int) -> float:
+    """Return the second singular value of a counterexample's product over the first."""
+    M = theory.products(theory.COUNTEREXAMPLES[name].chain(factors))[-1]
+    first, second, *_ = np.linalg.svd(M, compute_uv=False)
+    return second / first
+
+
+def growth_of(name: str, factors: int) -> float:
+    """Return the smallest c in ``s_n = (1 + c) s_{n−1}`` of a counterexample."""
+    mats = theory.COUNTEREXAMPLES[name].exact_chain(factors)
+    squares = [theory.min_cosine_squared(M) for M in theory.exact_products(mats)]
+    return min(float(b / a) ** 0.5 - 1 for a, b in pairwise(squares))
+
+
+def _growths():
+    """Yield the values of s of random chains whose factors are all mixing."""
+    rng = np.random.default_rng(0)
+    for _ in range(200):
+        sizes = rng.integers(2, 6, 6)
+        mats = [rng.integers(0, 4, shape) for shape in pairwise(sizes)]
+        for A in mats:
+            A[0] += 1  # one row that all columns have in common
+        yield np.array([theory.min_cosine(M) for M in theory.products(mats)])
+
+
+def random_growth() -> float:
+    """Return the smallest c in ``s_n = (1 + c) s_{n−1}`` while s is below 0.999."""
+    return min(
+        (after / before - 1)[before < 0.999].min(initial=np.inf)
+        for before, after in ((s[:-1], s[1:]) for s in _growths())
+    )
+
+
+def product_error() -> float:
+    """Return the largest relative distance of s from the product of its factors."""
+    return max(abs(s[0] * np.prod(s[1:] / s[:-1]) / s[-1] - 1) for s in _growths())
 
 
 # Simulated chains, most of them shaped like VGG-16 ------------------------------------

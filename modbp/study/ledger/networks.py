@@ -2,17 +2,18 @@
 
 import numpy as np
 import torch
+from scipy import stats
 
 from modbp import figures
 from modbp.backprop import methods
 from modbp.backprop.chain import Chain
 from modbp.measures import neurons, patterns
 from modbp.measures.csc import csc
-from modbp.measures.similarity import cosine
+from modbp.measures.similarity import cosine, ssim
 from modbp.zoo import data, models
 
-__all__ = ["accuracy", "class_difference", "gamma_csc", "gamma_end"]
-__all__ += ["pattern_identity", "roughness"]
+__all__ = ["accuracy", "class_difference", "clipped_away", "gamma_csc", "gamma_end"]
+__all__ += ["pattern_identity", "roughness", "scaled_by_extremes"]
 
 # Of the paper's images, or of photographs without CIFAR-10: enough for two digits, in
 # seconds.
@@ -54,6 +55,41 @@ def class_difference(method: str, network: str = "cifar10") -> float:
     return float(figures.difference(one, two).mean())
 
 
+def clipped_away(method: str, network: str = "cifar10") -> float:
+    """Return by how much the largest value of a map exceeds that of full colour.
+
+    Figures give the 99.5th percentile of magnitudes full colour; the median over
+    images, predicted classes.
+    """
+    net = getattr(models, network)()
+    shown = _maps(net, method, net(data.images(COUNT).x).argmax(1))
+    shown = shown.abs().flatten(1).numpy()
+    return float(np.median(shown.max(1) / np.percentile(shown, 99.5, axis=1)))
+
+
+# Those that take milliseconds, of all groups.
+_QUICK = ("gradient", "guided-bp", "deconv", "rectgrad", "dtd", "lrp-z", "lrp-a1b0")
+_QUICK += ("lrp-a2b1", "lrp-a5b4", "lrp-cmp-a1b0", "lrp-cmp-a2b1")
+
+
+def scaled_by_extremes(what: str, network: str = "cifar10") -> float:
+    """Compare SSIM of maps scaled by their extremes and by percentiles.
+
+    The "order" of methods, as Spearman's correlation of their medians, or the largest
+    "shift" of a median. The other logit is that of the class after the predicted one.
+    """
+    net, x = getattr(models, network)(), data.images(COUNT).x
+    target, found = net(x).argmax(1), []
+    for name in _QUICK:
+        one, two = (_maps(net, name, t) for t in (target, (target + 1) % 10))
+        scaled = (ssim(one, two, paper=False, percentile=p) for p in (99.5, 100))
+        found.append([np.nanmedian(values) for values in scaled])
+    usual, extremes = np.array(found).T
+    if what == "order":
+        return stats.spearmanr(usual, extremes).statistic
+    return np.abs(usual - extremes).max()
+
+
 def gamma_csc(gamma: float) -> float:
     """Return the median CSC of LRP-γ at conv1, from fc6."""
     method = methods.get("lrp-gamma", gamma=gamma)
@@ -75,18 +111,28 @@ def gamma_end(gamma: float, method: str) -> float:
     return float(cosine(one.flatten(1), two.flatten(1)).min())
 
 
-def pattern_identity() -> float:
+def pattern_identity(inputs: str = "on") -> float:
     """Return the largest relative distance of patterns from the covariance form.
 
-    Equation: ``cov₊[x] w / (wᵀ cov₊[x] w)``, written out with what each neuron sees,
-    against the patterns of equation 41. A fully connected layer sees one vector per
-    image, so that both use the same ones. Neurons that are rarely on are left out.
+    Equation: ``cov[x] w / (wᵀ cov[x] w)`` over the inputs where a neuron is on, where
+    it is off (negative patterns), or all (the linear estimator), written out with what
+    each neuron sees, against the patterns of equation 41. A fully connected layer sees
+    one vector per image, so that both use the same ones. Neurons with fewer than ten
+    such inputs are left out.
     """
     net, x = models.cifar10().double(), data.images(200).x.double()
-    fitted = patterns.fit(net, [x], estimator="eq41")["fc5"].numpy()
-    found, worst = neurons.seen(net, x)["fc5"], 0.0
-    for neuron in np.flatnonzero(found.on(slice(None)).sum(axis=0) >= 10):
-        seen, w = found.x[found.on(neuron)], found.weight[neuron]
+    found, worst, sign = neurons.seen(net, x)["fc5"], 0.0, 1
+    on = found.on(slice(None))
+    if inputs == "off":
+        # A neuron of the other sign is on where this one is off.
+        on, sign = ~on, -1
+        net.fc5.weight.data, net.fc5.bias.data = -net.fc5.weight, -net.fc5.bias
+    elif inputs == "all":
+        on = np.ones_like(on)
+    kind = "linear" if inputs == "all" else "relu"
+    fitted = sign * patterns.fit(net, [x], kind, "eq41")["fc5"].numpy()
+    for neuron in np.flatnonzero(on.sum(axis=0) >= 10):
+        seen, w = found.x[on[:, neuron]], found.weight[neuron]
         # Never the covariance itself, which has sixteen million entries here.
         apart = seen - seen.mean(axis=0)
         direction = apart.T @ (apart @ w) / len(apart)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from html import escape
 
-__all__ = ["VERDICTS", "Decided", "Table"]
+__all__ = ["VERDICTS", "Decided", "Table", "shown", "word"]
 
 # In the order of the filter on the page.
 VERDICTS = ("confirmed", "refined", "refuted", "awaits")
@@ -23,7 +23,7 @@ class Table:
         filters = "".join(
             f'<span><input type="radio" name="verdict" id="show-{kind}"'
             f"{' checked' * (kind == 'all')}> "
-            f'<label for="show-{kind}">{_word(kind)} ({number})</label></span>'
+            f'<label for="show-{kind}">{word(kind)} ({number})</label></span>'
             for kind, number in count.items()
         )
         return (
@@ -78,22 +78,23 @@ def _row(claim):
 
 
 def _line(claim):
-    numbers = "; ".join(f"{_shown(n)} {n['says']}" for n in claim["numbers"])
+    numbers = "; ".join(f"{shown(n)} {n['says']}" for n in claim["numbers"])
     end = f" ({numbers})" if numbers else ""
     return (
-        f"* **{claim['number']}** {claim['claim']} **{_word(claim['verdict'])}**. "
+        f"* **{claim['number']}** {claim['claim']} **{word(claim['verdict'])}**. "
         f"{claim['because']}{end}"
     )
 
 
-def _word(verdict):
+def word(verdict):
+    """Name a verdict as the page does."""
     return "open" if verdict == "awaits" else verdict
 
 
 def _mark(claim):
     on = f" on {escape(claim['on'])}" if claim.get("on") else ""
     verdict = claim["verdict"]
-    return f'<span class="verdict-{verdict}">{_word(verdict)}</span>{on}'
+    return f'<span class="verdict-{verdict}">{word(verdict)}</span>{on}'
 
 
 def _number(number):
@@ -106,7 +107,7 @@ def _number(number):
     near += _condition(number)
     says = _inline(number["says"]) + " (missed)" * number.get("missed", False)
     return (
-        f"<li><b>{_powers(_shown(number))}</b> {says}<details>"
+        f"<li><b>{_powers(shown(number))}</b> {says}<details>"
         f"<summary>source</summary><code>{how}</code>, {near}</details></li>"
     )
 
@@ -125,7 +126,8 @@ def _condition(number):
     return f"; {' and '.join(said)}, {_SET[number['set']]}{missed}"
 
 
-def _shown(number):
+def shown(number):
+    """Write the value of a number as the ledger does."""
     value = number["value"]
     return "0" if value == 0 else format(value, number["format"]).replace("-", "−")
 

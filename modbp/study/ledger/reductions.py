@@ -9,9 +9,15 @@ from collections.abc import Sequence
 import numpy as np
 from scipy import stats
 
-__all__ = ["bend", "decades", "difference", "largest", "largest_beta", "monotone"]
-__all__ += ["r_squared", "rank_correlation", "rank_of_settings", "shared_start"]
-__all__ += ["slope", "slope_ratio", "smallest", "steps_until", "value"]
+__all__ = ["bend", "count_above", "decades", "difference", "largest", "largest_beta"]
+__all__ += [
+    "log_ratio",
+    "monotone",
+    "r_squared",
+    "rank_correlation",
+    "rank_of_settings",
+]
+__all__ += ["shared_start", "slope", "slope_ratio", "smallest", "steps_until", "value"]
 
 
 def value(found: float) -> float:
@@ -32,6 +38,16 @@ def smallest(*found: float) -> float:
 def difference(first: float, second: float) -> float:
     """Return the first minus the second."""
     return first - second
+
+
+def log_ratio(first: float, second: float) -> float:
+    """Return by how many decades the first is larger than the second."""
+    return np.log10(first / second)
+
+
+def count_above(*found: float, line: float) -> int:
+    """Return how many are above a line."""
+    return sum(each > line for each in found)
 
 
 def monotone(*found: float) -> float:
