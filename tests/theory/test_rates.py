@@ -37,7 +37,7 @@ def test_the_identity_behind_the_law_holds_on_average():
 
 
 def test_the_law_by_hand():
-    # cv² = 2, N = 10: 2/3 after the first, where κN = 1. With N' = 20, κ = 11/10 / 3 then,
+    # cv² = 2, N = 10: 2/3 after the first, where κN = 1. With N' = 20 then κ = 11/30,
     # κN' = 22/3, and the factor is 2 / (22/3 + 2) = 3/14.
     first, second = theory.rate_law([10, 20], 2)
     assert 10**first == pytest.approx(2 / 3)
