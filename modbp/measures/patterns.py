@@ -33,7 +33,9 @@ def fit(
     neuron, bias included, is on. The 2020 code takes :math:`E[y]` over all locations;
     with :math:`E_+[y]` as in equation 41 of :cite:t:`sixt2020lie` it is
     :math:`a = \operatorname{cov}_+[x] w / (w^\top \operatorname{cov}_+[x] w)`, equation
-    42 there. A neuron that is never on, or whose output does not vary, gets zeros.
+    42 there. Every :math:`w^\top a` is one, but where the denominator is zero: such a
+    neuron gets zeros. It is never on, or its output does not vary; or, with the code's
+    two means, the terms happen to cancel.
 
     Parameters
     ----------

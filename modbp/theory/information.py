@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 
 from modbp.errors import check_option
 from modbp.theory.arrays import as_chain, as_vector
-from modbp.theory.chains import SUM_TOLERANCE, differences, gauge
+from modbp.theory.chains import SUM_TOLERANCE, conserving, differences
 from modbp.theory.contraction import dobrushin
 
 __all__ = ["bits", "bits_bound"]
@@ -47,7 +47,7 @@ def bits(mats: Iterable[ArrayLike], prior: ArrayLike | None = None) -> float:
     """
     mats, p = _channel(mats, prior)
     mats[-1], p = mats[-1][:, p > 0], p[p > 0]
-    mats = gauge(mats)
+    mats = conserving(mats)
     Q = mats[0]
     for A in mats[1:]:
         Q = Q @ A
@@ -86,7 +86,7 @@ def bits_bound(mats: Iterable[ArrayLike], prior: ArrayLike | None = None) -> flo
     mats, p = _channel(mats, prior)
     mats[-1], p = mats[-1][:, p > 0], p[p > 0]
     entropy = float(-np.sum(p * np.log2(p)))
-    return max(entropy, 0.0) * float(np.prod([dobrushin(A) for A in gauge(mats)]))
+    return max(entropy, 0.0) * float(np.prod([dobrushin(A) for A in conserving(mats)]))
 
 
 def _channel(mats, prior):

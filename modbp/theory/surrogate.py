@@ -141,13 +141,14 @@ def gamma_layer(
     active = z > 0 if relu else np.ones(len(z), dtype=bool)
 
     # The side that γ strengthens keeps weight 1, the other one is damped by t. Where
-    # the strengthened side is empty the rule does not depend on γ, and t = 1 does for
-    # γ = ∞.
+    # the strengthened side is empty the rule does not depend on γ, and t = 1 says so.
+    # Empty is not the same as a sum of zero: inputs of both signs may cancel.
     follow_negative = split & (z < 0)
     strengthened = is_positive ^ follow_negative[:, None]
-    # Empty is not the same as a sum of zero: inputs of both signs may cancel.
-    empty = ~np.any(strengthened & (K != 0), axis=1)
-    t = np.where(empty & np.isinf(gamma), 1.0, 1 / (1 + gamma))
+    empty = ~strengthened.any(axis=1)
+    if gamma == np.inf:
+        empty = ~np.any(strengthened & (K != 0), axis=1)
+    t = np.where(empty, 1.0, 1 / (1 + gamma))
     weight = np.where(strengthened, 1.0, t[:, None])
     modified = weight * W
     terms = modified * h

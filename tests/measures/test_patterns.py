@@ -70,6 +70,26 @@ def test_by_hand_on_three_samples():
     assert eq41.tolist() == [[1, 0]]
 
 
+def test_where_the_codes_denominator_vanishes_there_is_no_pattern():
+    # One neuron w = (1, 0), bias 2.5: y = -1 four times and -2 four times, where it is
+    # on, and -3, where it is off. E₊[y²] = 5/2, E₊[y] = -3/2, E[y] = -5/3: the code's
+    # w·c is 5/2 - 3/2 · 5/3 = 0, and c = E₊[xy] - E₊[x] E[y] is not. With u = (8, 0,
+    # …, 0): E₊[u] = 1, E₊[uy] = -1, c = (0, -1 + 5/3). Row sums are zero, not one.
+    y = torch.tensor([-1.0] * 4 + [-2.0] * 4 + [-3.0], dtype=torch.float64)
+    u = torch.zeros_like(y)
+    u[0] = 8
+    layer = nn.Linear(2, 1).double()
+    with torch.no_grad():
+        layer.weight.copy_(torch.tensor([[1.0, 0.0]]))
+        layer.bias.fill_(2.5)
+    net, x = nn.Sequential(layer).eval(), torch.stack([y, u], 1)
+    code, eq41 = (patterns.fit(net, [x], estimator=entry)["0"] for entry in ESTIMATORS)
+    assert code.tolist() == [[0, 0]]
+    # With the mean where the neuron is on, w·c = 5/2 - 9/4 and the row sum is one.
+    assert eq41[0, 0].item() == pytest.approx(1)
+    assert "denominator is zero" in patterns.fit.__doc__
+
+
 @pytest.mark.parametrize("estimator", ESTIMATORS)
 def test_on_linear_data_the_pattern_is_the_direction_of_the_signal(estimator):
     # x = a s + d n with signal s and distractor n, uncorrelated in this very sample;

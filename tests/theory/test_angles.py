@@ -32,3 +32,17 @@ def test_the_exact_square_agrees_with_floating_point(M):
     exact = theory.min_cosine_squared(M.astype(int))
     assert isinstance(exact, Fraction)
     assert float(exact) == pytest.approx(theory.min_cosine(M) ** 2, abs=1e-14)
+
+
+def test_the_exact_square_knows_no_largest_number():
+    # F3 at n = 1100 has entries of 2^1100, beyond float64.
+    example = theory.COUNTEREXAMPLES["F3"]
+    M = theory.exact_products(example.exact_chain(1100))[-1]
+    assert theory.min_cosine_squared(M) == example.s_squared(1100)
+    small = [[Fraction(1, 2**1100), 1], [0, 1]]
+    assert theory.min_cosine_squared(small) == Fraction(1, 2)
+
+
+def test_floats_count_at_their_exact_value():
+    # Columns (1, 0) and (1/2, 1/2); nothing is rounded.
+    assert theory.min_cosine_squared([[1.0, 0.5], [0.0, 0.5]]) == Fraction(1, 2)

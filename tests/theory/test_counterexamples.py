@@ -64,6 +64,29 @@ def test_strictly_positive_factors_do_not_help():
     assert later == pytest.approx(s[-1], abs=1e-6)
 
 
+def test_six_units_without_any_column_that_one_might_exclude():
+    # F3 with every unit twice: columns (2, 2, 0, 0, 1, 1), (0, 0, 2, 2, 1, 1) and
+    # (0, 0, 0, 0, 1, 1), each twice. A power is that of F3 spread over 2 × 2 ones.
+    example = EXAMPLES["F13"]
+    A, F3 = example.term(1), EXAMPLES["F3"].term(1)
+    assert A.shape == (6, 6)
+    assert A[:, 0].tolist() == [2, 2, 0, 0, 1, 1]
+    assert bool(theory.mixing(A))
+    assert ((A > 0).sum(axis=0) > 1).all()
+    ones, power, small = exact_ones(2), A, F3
+    for n in range(2, 40):
+        power, small = power @ A, small @ F3
+        assert (power == 2 ** (n - 1) * np.kron(small, ones)).all()
+        assert theory.min_cosine_squared(power) == EXAMPLES["F3"].s_squared(n)
+    # s → 1/2 from below, and two columns stay on either side of it.
+    assert example.limit_squared == Fraction(1, 4)
+    assert Fraction(1, 4) - example.s_squared(40) < Fraction(1, 10**11)
+
+
+def exact_ones(size):
+    return theory.exact(np.ones((size, size), dtype=int))
+
+
 def test_one_limit_and_two_conclusions():
     # F2 and F7 share their limit; one converges and the other does not.
     f2, f7 = EXAMPLES["F2"], EXAMPLES["F7"]

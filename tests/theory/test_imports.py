@@ -17,7 +17,10 @@ from modbp import surrogate, theory
 A, F1 = [[2, 1], [1, 2]], theory.COUNTEREXAMPLES["F1"]
 mats = [np.array(A, dtype=float)] * 3
 calls = {
-    "active_chain": [mats], "alpha_beta_variants": [],
+    "active_chain": [mats], "alpha_beta_variants": [], "attained": [3, ["1/2"]],
+    "bits": [mats], "bits_bound": [mats], "contraction_law": [4, 1],
+    "criterion": [mats], "differences": [mats], "expectation_bound": [4, [0.1]],
+    "lyapunov_gap": [8], "rate": [A], "shared_mass": [mats], "sharp_bound": [mats],
     "backward_pass": [mats, np.eye(2)], "birkhoff": [A], "conserving": [mats],
     "contracting_gamma": [0.5], "cosines": [A], "critical_beta": [64],
     "cv_squared": [A], "cv_squared_alpha_beta": [1, 0], "dobrushin": [A],
@@ -36,7 +39,7 @@ theory.simulate.__kwdefaults__.update(widths=(3, 4, 5), repetitions=1)
 theory.simulate_learned.__kwdefaults__.update(repetitions=1)
 for name, arguments in calls.items():
     found = getattr(theory, name)(*arguments)
-    if name == "backward_pass":
+    if name in ("backward_pass", "differences"):
         list(found)
 step = theory.proof_step(A, [[2, 1], [1, 3]])
 step.case_1(0, 1), step.case_2(0, 1), step.eq21, theory.structure(A).condition_e

@@ -45,6 +45,31 @@ def test_two_is_the_least_size_for_the_angle_and_three_for_the_rank():
     assert theory.search_counterexample("published", 3, 2, "rank").sum() == 6
 
 
+def test_the_smallest_counterexample_depends_on_the_conclusion():
+    # What B and E claim is the angle. Against it sum 5 is enough, where the rank of the
+    # normalised product needs 6; column 1 grows like 2^n, and the others stay e_1.
+    A = theory.search_counterexample("published", 3, 2, "angle")
+    assert A.sum() == 5
+    assert theory.mixing(A)
+    known = np.array([[1, 1, 1], [0, 2, 0], [0, 0, 0]])
+    columns, whole = theory.high_power(known)
+    assert theory.min_cosine(columns) == pytest.approx(np.sqrt(0.5))
+    assert np.linalg.matrix_rank(whole) == 1
+
+
+def test_a_positive_left_perron_vector_needs_a_mixing_power():
+    # The identity has w = 1 > 0, and s = 0 for ever. Some power has to be mixing, as in
+    # F9, which is not mixing itself and converges.
+    identity, F9 = np.eye(3), theory.COUNTEREXAMPLES["F9"].matrix()
+    assert theory.left_perron(identity)[1].min() > 0
+    assert not theory.structure(identity).condition_e
+    assert theory.min_cosine(np.linalg.matrix_power(identity, 9)) == 0
+    assert not theory.mixing(F9)
+    assert theory.left_perron(F9)[1].min() > 0
+    assert theory.mixing(F9 @ F9)
+    assert theory.structure(F9).condition_e
+
+
 def test_without_basis_columns_the_angle_needs_size_three():
     strict = "published, no basis column"
     assert theory.search_counterexample(strict, 2, 5, "angle") is None

@@ -362,6 +362,48 @@ def test_contraction_is_that_of_z_plus_and_twice_the_largest_nu(seed, gamma):
         assert theory.dobrushin(near.backward[:, active]) < 1
 
 
+def test_a_cancelled_positive_part_is_not_an_empty_one():
+    # w = (1, 1, -1), h = (1, -1, -1): P = 1 - 1 = 0, though there are positive weights,
+    # and z = 1 = z^γ. B = h (w + γ w⁺) / z^γ = (1 + γ, -1 - γ, 1).
+    W, h = [[1, 1, -1]], [1, -1, -1]
+    for gamma in (0, 1, 3):
+        layer = surrogate.gamma_layer(W, h, gamma)
+        expected = [[1 + gamma], [-1 - gamma], [1]]
+        np.testing.assert_allclose(layer.backward, expected, rtol=1e-14)
+        # Forward (w + γ w⁺) c with c = 1; what goes forward is z.
+        np.testing.assert_allclose(layer.forward, [[1 + gamma, 1 + gamma, -1]])
+        assert layer.output == pytest.approx(1)
+        # No distribution over what adds up to nothing.
+        assert np.isnan(layer.p).all()
+        assert layer.n[:, 0].tolist() == [0, 0, 1]
+    # In the limit both entries grow without bound: a pole.
+    assert surrogate.gamma_layer(W, h, np.inf).pole.all()
+
+
+@pytest.mark.parametrize("gamma", [0, 1, 7])
+@pytest.mark.parametrize("split", [False, True])
+def test_the_rule_is_its_formula_for_inputs_of_any_sign(gamma, split):
+    # Small integers, so that sums cancel often.
+    rng = np.random.default_rng(gamma)
+    cancelled = 0
+    for _ in range(300):
+        w, h = rng.integers(-1, 2, 4), rng.choice([-1, 1], 4)
+        K = w * h
+        side = (K > 0) if split else (w > 0)
+        if split and K.sum() < 0:
+            side = K < 0
+        modified = w * np.where(side, 1 + gamma, 1)
+        denominator = (modified * h).sum()
+        cancelled += (K * side).sum() == 0 and (K * side).any()
+        if denominator and not (split and K.sum() == 0):
+            layer = surrogate.gamma_layer([w], h, gamma, split=split)
+            expected = modified * h / denominator
+            np.testing.assert_allclose(layer.backward[:, 0], expected, atol=1e-14)
+            expected = modified * K.sum() / denominator
+            np.testing.assert_allclose(layer.forward[0], expected, atol=1e-14)
+    assert (cancelled > 5) == (not split)
+
+
 def test_the_active_chain_conserves_and_theorem_b_bounds_its_explanations():
     mats, _, x = network(0, widths=[24] * 7)
     rule = surrogate.gamma_backward(mats, x, 30, relu=True)[:-1]

@@ -136,7 +136,8 @@ def patternattribution(
 
     Equation: ``r_in = (A ⊙ W)ᵀ r`` in convolutions and dense layers, the derivative
     elsewhere. Source: :cite:t:`kindermans2018learning`. Needs fitted
-    `patterns`. Not multiplied by the input.
+    `patterns`. Not multiplied by the input. Each linear layer conserves relevance, the
+    chain does not: a ReLU drops what arrives at units that are off.
 
     >>> fitted = {"fc1": torch.eye(2), "fc2": torch.ones(2, 2)}
     >>> method = modbp.methods.get("patternattribution", patterns=fitted)

@@ -142,7 +142,7 @@ def float32_floor() -> int:
 
 
 def measured_limit(width: int) -> float:
-    """Return the β from which square αβ-chains no longer converge."""
+    """Return the β from which square αβ-chains are too slow for twenty-four layers."""
     lines = theory.Protocol(True, True, False, np.median)
     betas = np.arange(1, 13, 0.5)
     curves = theory.simulate(
