@@ -33,7 +33,8 @@ def fit(
     neuron, bias included, is on. The 2020 code takes :math:`E[y]` over all locations;
     with :math:`E_+[y]` as in equation 41 of :cite:t:`sixt2020lie` it is
     :math:`a = \operatorname{cov}_+[x] w / (w^\top \operatorname{cov}_+[x] w)`, equation
-    42 there. A neuron that is never on, or whose output does not vary, gets zeros.
+    42 there. A neuron that is never on, or whose output does not vary, gets zeros; one
+    whose denominator vanishes for the code's estimator alone gets `c` as it is.
 
     Parameters
     ----------
@@ -129,7 +130,8 @@ class _Sums:
         y = self.y / self.count if estimator == "code" else self.y_on / on
         covariance = (self.xy_on - self.x_on * along(y)) / along(on)
         variance = (in_float64(self.weight) * covariance).flatten(1).sum(1)
-        # Without any, the covariance is zero too.
+        # By equation 41 the covariance is zero too. By the code it need not be, and no
+        # factor makes the row of A ⊙ W sum to one: it sums to zero.
         variance = torch.where(variance == 0, 1.0, variance)
         return (covariance / along(variance)).to(self.weight)
 
