@@ -10,11 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from places import BOOK, exists
 
-from modbp import data
+from modbp import data, theory
 from modbp.__main__ import parser
 from modbp.errors import DataError, UnknownName
 from modbp.study import ledger
-from modbp.study.ledger import reductions
+from modbp.study.ledger import matrices, reductions
 
 CLAIMS_TEXT = ledger.CLAIMS.read_text(encoding="utf-8")
 CLAIMS = ledger.read()
@@ -141,6 +141,26 @@ def test_print_gets_the_same_claims():
     starts = [f"* **{claim['number']}** {claim['claim']} " for claim in CLAIMS]
     lines = text.split("\n")
     assert all(map(str.startswith, lines, starts)) and len(lines) == len(CLAIMS)
+
+
+def test_what_one_claim_says_of_excluded_matrices_the_next_does_not_deny():
+    # F9 is excluded and converges: not all excluded matrices fail, and not only they.
+    for claim in CLAIMS[2:4]:
+        names = [n.get("arguments", {}).get("name") for n in claim["numbers"]]
+        assert "F9" in names and claim["verdict"] != "confirmed"
+    assert "mixing power" in CLAIMS[3]["because"]
+    # The identity has w = 1, and keeps its columns apart.
+    assert theory.left_perron(np.eye(2))[1].tolist() == [0.5, 0.5]
+    assert not theory.structure(np.eye(2)).condition_e
+
+
+def test_signed_chains_converge_at_the_rate_that_the_ledger_gives():
+    assert CLAIMS[8]["verdict"] == "refined" and "1/N" in CLAIMS[8]["because"]
+    # By hand for two neurons: ½ (ψ(1) − ψ(½)) = log 2 per layer.
+    assert matrices.signed_rate(2) == pytest.approx(1, abs=0.02)
+    # log₁₀ of ½ sin², with log sin = −10 log 2; chains scatter around the mean rate.
+    wanted = -20 * np.log10(2) - np.log10(2)
+    assert matrices.signed_decades(2, 10) == pytest.approx(wanted, abs=0.5)
 
 
 # Reading and writing ------------------------------------------------------------------

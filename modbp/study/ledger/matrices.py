@@ -5,15 +5,17 @@ from itertools import pairwise
 
 import numpy as np
 from scipy import stats
+from scipy.special import digamma
 
 from modbp import theory
 from modbp.theory import surrogate
 
 __all__ = ["blocks_apart", "conserved_by_gamma", "cosine_of", "distance_to_rank_one"]
-__all__ += ["excluded_cosine", "factor_cancels", "factor_share", "float32_floor"]
-__all__ += ["gap_of", "growth_of", "largest_fall", "measured_limit", "product_error"]
-__all__ += ["random_chain_gap", "random_growth", "rank_of", "robustness"]
-__all__ += ["surrogate_error", "without_absolute_value"]
+__all__ += ["excluded_cosine", "factor_cancels", "factor_share", "fails_condition_e"]
+__all__ += ["float32_floor", "gap_of", "growth_of", "largest_fall", "measured_limit"]
+__all__ += ["product_error", "random_chain_gap", "random_growth", "rank_of"]
+__all__ += ["robustness", "signed_decades", "signed_rate", "surrogate_error"]
+__all__ += ["without_absolute_value"]
 
 
 def largest_fall() -> float:
@@ -130,6 +132,15 @@ def product_error() -> float:
     return max(abs(s[0] * np.prod(s[1:] / s[:-1]) / s[-1] - 1) for s in _growths())
 
 
+def fails_condition_e() -> int:
+    """Return whether a small matrix with a mixing power and w > 0 keeps an angle."""
+
+    def condition(A):
+        return theory.structure(A).condition_e
+
+    return theory.search_counterexample([condition], conclusion="angle") is not None
+
+
 # Simulated chains, most of them shaped like VGG-16 ------------------------------------
 
 
@@ -143,6 +154,7 @@ def float32_floor() -> int:
 
 def measured_limit(width: int) -> float:
     """Return the β from which square αβ-chains are too slow for twenty-four layers."""
+    """Return the β from which square αβ-chains are too slow for 24 multiplications."""
     lines = theory.Protocol(True, True, False, np.median)
     betas = np.arange(1, 13, 0.5)
     curves = theory.simulate(
@@ -191,6 +203,31 @@ def without_absolute_value() -> float:
     chosen = {"positive": theory.VARIANTS["positive"]}
     found = theory.simulate(chosen, protocol=protocol, repetitions=1)
     return 1 - found["positive"][0, -1]
+
+
+def signed_rate(width: int) -> float:
+    """Return what a layer of signed normal weights takes off log sin, over theory's."""
+    layers, exact = 200, (digamma(width / 2) - digamma((width - 1) / 2)) / 2
+    return -_signed(width, layers).mean() / layers / exact
+
+
+def signed_decades(width: int, layers: int) -> float:
+    """Return log10 of 1 − |cos| after layers of signed normal weights, a mean."""
+    squares = np.exp(2 * _signed(width, layers))
+    return np.log10(squares / (1 + np.sqrt(1 - squares))).mean()
+
+
+def _signed(width, layers):
+    """Return log sin of the angle of two outputs, in a thousand signed chains.
+
+    It is followed as a cotangent in an orthonormal basis of their plane.
+    """
+    rng = np.random.default_rng(0)
+    Q, cotangent = np.eye(width, 2), np.zeros(1000)
+    for _ in range(layers):
+        Q, S = np.linalg.qr(rng.standard_normal((1000, width, width)) @ Q)
+        cotangent = (S[:, 0, 0] * cotangent + S[:, 0, 1]) / S[:, 1, 1]
+    return -np.log1p(cotangent**2) / 2
 
 
 # The γ-rule's surrogate, in random networks of five layers ----------------------------
