@@ -78,6 +78,17 @@ def test_what_a_result_lacks_is_missing_with_its_reason(monkeypatch):
     assert "gradient" not in found["shown"] and found["missing"] == {"gradient": None}
 
 
+def test_grids_leave_out_what_their_figures_say():
+    text = (BOOK / "cascade.md").read_text("utf-8")
+    found = {entry["figure"]: entry for entry in FIGURES}
+    for name, network in (("10a", "vgg16"), ("10b", "resnet50")):
+        call = re.search(rf'grids_or_curves\("{network}", 1(.*)\)', text)[1]
+        # Fitted to no image, they have neither patterns nor means of gradients.
+        left = {"smoothgrad", "patternnet", "patternattribution"}
+        left |= {*re.findall('"(.+?)"', call)}
+        assert found[name]["missing"].keys() == left - {*found[name]["but"]}
+
+
 def test_no_deviation_is_left_out():
     assert [entry["number"] for entry in DEVIATIONS] == list(range(1, 39))
 
