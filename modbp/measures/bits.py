@@ -41,7 +41,8 @@ class Bits:
 
     Examples
     --------
-    >>> modbp.bits(net, x, "lrp-a1b0").classes
+    >>> two = modbp.models.dense([[3, 1], [1, 3]])
+    >>> modbp.bits(two, torch.ones(1, 2), "lrp-a1b0").classes
     2
     """
 
@@ -64,8 +65,9 @@ class Bits:
 
         Examples
         --------
-        >>> modbp.bits(net, x, "lrp-a1b0").median()
-        {'input': 0.0}
+        >>> two = modbp.models.dense([[1, 0], [0, 1]])
+        >>> modbp.bits(two, torch.ones(1, 2), "lrp-a1b0").median()
+        {'input': 1.0}
         """
         return {layer: float(np.median(each)) for layer, each in self.left.items()}
 
@@ -78,8 +80,9 @@ class Bits:
 
         Examples
         --------
-        >>> modbp.bits(net, x, "lrp-a1b0").interval()
-        {'input': (0.0, 0.0)}
+        >>> two = modbp.models.dense([[1, 0], [0, 1]])
+        >>> modbp.bits(two, torch.ones(1, 2), "lrp-a1b0").interval()
+        {'input': (1.0, 1.0)}
         """
         groups = {layer: np.zeros(len(each)) for layer, each in self.left.items()}
         return {layer: nested(each, groups[layer]) for layer, each in self.left.items()}

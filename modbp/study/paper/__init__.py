@@ -96,8 +96,8 @@ def made() -> list[dict]:
     log of times.
 
     >>> from modbp.study import paper
-    >>> [entry["name"] for entry in paper.made()][:2]
-    ['architectures', 'bench/cifar10']
+    >>> "csc/cifar10" in [entry["name"] for entry in paper.made()]
+    True
     """
     return [_made(name) for name in sorted({*_names()})]
 
