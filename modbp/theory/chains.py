@@ -142,9 +142,9 @@ def gaps(
 
 def differences(mats):
     """Yield c, G, log ε with columns c + ε g_j of A_1 ⋯ A_n, whose sums are one."""
-    c, G, log_scale = np.zeros(len(mats[0])), np.eye(len(mats[0])), 0.0
+    c, G, log_scale = np.zeros(len(mats[0])), None, 0.0
     for A in mats:
-        G = G @ A
+        G = A if G is None else G @ A
         mean = G.mean(axis=1)
         c = c + np.exp(log_scale) * mean
         G, log_scale = _normalised(G - mean[:, None], log_scale)
