@@ -71,8 +71,9 @@ def bits_bound(mats: Iterable[ArrayLike], prior: ArrayLike | None = None) -> flo
     .. math:: I(\text{class};\text{pixel}) \le H(\text{class})\,\prod_k\delta(A'_k)
 
     with H the entropy of the prior in bits. Each layer, brought to column sums one by
-    `gauge`, is a channel, and a channel keeps at most the share δ of any information
-    (the strong data-processing inequality, Dobrushin 1956).
+    `gauge`, is a channel, and a channel keeps at most the share δ of any information: a
+    strong data-processing inequality (Y. Polyanskiy and Y. Wu, Strong data-processing
+    inequalities for channels and Bayesian networks, 2017).
 
     >>> modbp.theory.bits_bound([[[0.5, 0.25], [0.5, 0.75]]] * 3)
     0.015625
