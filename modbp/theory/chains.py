@@ -144,7 +144,6 @@ def differences(mats):
     """Yield c, G, log ε with columns c + ε g_j of A_1 ⋯ A_n, whose sums are one."""
     c, G, log_scale = np.zeros(len(mats[0])), None, 0.0
     for A in mats:
-        # No identity before the first, which may have a row for each pixel.
         G = A if G is None else G @ A
         mean = G.mean(axis=1)
         c = c + np.exp(log_scale) * mean
