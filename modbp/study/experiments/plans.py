@@ -97,7 +97,8 @@ PLANS["efficientnet_lite0"] = replace(
     PLANS["efficientnet_lite0"],
     methods=tuple(name for name in _CSC if name not in _PIXELS),
     maps=tuple(name for name in _MAPS if name not in _PIXELS),
-    bits=("lrp-a1b0",),
+    # What is added where a block ends has signs, and so have the usual shares of it.
+    bits=("lrp-a1b0:addition=alphabeta",),
 )
 
 
@@ -142,7 +143,7 @@ def automatic(net: nn.Module, x: torch.Tensor) -> Plan:
         stages=tuple(_even(weighted, _STAGES)),
         methods=_ANY,
         maps=tuple(name for name in _MAPS if name in (*_ANY, "smoothgrad")),
-        bits=("lrp-a1b0",),
+        bits=("lrp-a1b0:addition=alphabeta",),
     )
 
 
