@@ -97,8 +97,9 @@ PLANS["efficientnet_lite0"] = replace(
     PLANS["efficientnet_lite0"],
     methods=tuple(name for name in _CSC if name not in _PIXELS),
     maps=tuple(name for name in _MAPS if name not in _PIXELS),
-    # What is added where a block ends has signs, and so have the usual shares of it.
-    bits=("lrp-a1b0:addition=alphabeta",),
+    # What a block adds up has signs, and so have the usual shares of it; and where no ReLU
+    # follows, a bias may turn the sign of a denominator.
+    bits=("lrp-a1b0:addition=alphabeta,bias=ignore",),
 )
 
 
@@ -143,7 +144,7 @@ def automatic(net: nn.Module, x: torch.Tensor) -> Plan:
         stages=tuple(_even(weighted, _STAGES)),
         methods=_ANY,
         maps=tuple(name for name in _MAPS if name in (*_ANY, "smoothgrad")),
-        bits=("lrp-a1b0:addition=alphabeta",),
+        bits=("lrp-a1b0:addition=alphabeta,bias=ignore",),
     )
 
 

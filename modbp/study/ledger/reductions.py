@@ -10,14 +10,9 @@ import numpy as np
 from scipy import stats
 
 __all__ = ["bend", "count_above", "decades", "difference", "largest", "largest_beta"]
-__all__ += [
-    "log_ratio",
-    "monotone",
-    "r_squared",
-    "rank_correlation",
-    "rank_of_settings",
-]
-__all__ += ["shared_start", "slope", "slope_ratio", "smallest", "steps_until", "value"]
+__all__ += ["log_ratio", "middle", "monotone", "r_squared", "rank_correlation"]
+__all__ += ["rank_of_settings", "shared_start", "slope", "slope_ratio", "smallest"]
+__all__ += ["steps_until", "value"]
 
 
 def value(found: float) -> float:
@@ -33,6 +28,11 @@ def largest(*found: float) -> float:
 def smallest(*found: float) -> float:
     """Return the smallest of several."""
     return min(found)
+
+
+def middle(*found: float) -> float:
+    """Return the median of several."""
+    return float(np.median(found))
 
 
 def difference(first: float, second: float) -> float:
