@@ -97,8 +97,8 @@ PLANS["efficientnet_lite0"] = replace(
     PLANS["efficientnet_lite0"],
     methods=tuple(name for name in _CSC if name not in _PIXELS),
     maps=tuple(name for name in _MAPS if name not in _PIXELS),
-    # What a block adds up has signs, and so have the usual shares of it; and where no ReLU
-    # follows, a bias may turn the sign of a denominator.
+    # What a block adds up has signs, and so have the usual shares of it; and where no
+    # ReLU follows, a bias may turn the sign of a denominator.
     bits=("lrp-a1b0:addition=alphabeta,bias=ignore",),
 )
 
