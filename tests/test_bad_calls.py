@@ -160,6 +160,14 @@ def calls(tmp_path=None):
             modbp.csc,
             {**whole, "start": "3", "to": ["0"], "relevances": 3, **random},
         ),
+        "bits": (
+            modbp.bits,
+            {
+                **{**whole, "method": "lrp-a1b0"},
+                **{"classes": [0, 1], "to": ["input"], "over": "places"},
+                **{"part": "positive", "batch": 2},
+            },
+        ),
         "random_logit": (sanity.random_logit, {**whole, "target": 0, **random}),
         "cascade": (
             sanity.cascade,
@@ -298,7 +306,7 @@ def calls(tmp_path=None):
             theory.expectation_bound,
             {"rows": 4, "factors": [0.1, 0.2]},
         ),
-        "bits": (theory.bits, {"mats": CHAIN, "prior": [0.5, 0.5]}),
+        "theory.bits": (theory.bits, {"mats": CHAIN, "prior": [0.5, 0.5]}),
         "bits_bound": (theory.bits_bound, {"mats": CHAIN, "prior": [0.5, 0.5]}),
         "theorem_b": (theory.theorem_b_bound, {"mats": CHAIN, "norm": "euclidean"}),
         "theorem_c": (theory.theorem_c_bound, {"mats": CHAIN, "block": 1}),

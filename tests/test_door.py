@@ -21,7 +21,7 @@ NOUNS = {
         "models",
     ),
     *("data", "figures", "widgets", "theory", "surrogate", "similarity", "patterns"),
-    *("errors", "ModbpError", "Chain", "CSCResult", "__version__"),
+    *("errors", "ModbpError", "Chain", "CSCResult", "Bits", "bits", "__version__"),
 }
 
 

@@ -6,7 +6,6 @@ drop of relevance learns about the class is the mutual information of both.
 """
 
 from collections.abc import Sequence
-from copy import deepcopy
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,6 +18,7 @@ from modbp.backprop.methods import Method
 from modbp.errors import InputError, MethodError, check_option, check_whole
 from modbp.measures.channels import channel_dims, side_by_side
 from modbp.measures.interval import nested
+from modbp.measures.precision import in_float64, network_in_float64
 
 __all__ = ["Bits", "bits"]
 
@@ -147,9 +147,12 @@ def bits(
     check_option("over", over, OVER.__contains__, f"choose {' or '.join(OVER)}.")
     check_option("part", part, PARTS.__contains__, f"choose {' or '.join(PARTS)}.")
     check_whole("batch", batch, 1)
-    if any(each.dtype != torch.float64 for each in net.parameters()):
-        net = deepcopy(net).double()
-    chain = Chain(net, x.double(), method, fold=fold)
+    # What is neither network nor numbers is refused by name below.
+    if isinstance(net, nn.Module):
+        net = network_in_float64(net)
+    if isinstance(x, torch.Tensor) and x.is_floating_point():
+        x = in_float64(x)
+    chain = Chain(net, x, method, fold=fold)
     classes = _classes(chain, classes)
     to = [to] if isinstance(to, str) else list(to)
     shapes = [chain.output(layer).shape for layer in chain.layers]
@@ -159,7 +162,7 @@ def bits(
     for sample in range(len(x)):
         alone = chain
         if len(x) > 1:
-            alone = Chain(net, x[sample : sample + 1].double(), method, fold=fold)
+            alone = Chain(net, x[sample : sample + 1], method, fold=fold)
         maps = _maps(alone, classes, to, dims, over, batch)
         for layer, columns in maps.items():
             about = f"layer {layer!r}, sample {sample}"
@@ -182,10 +185,10 @@ def _classes(chain, classes):
 def _maps(chain, classes, to, dims, over, batch):
     """Return for each layer the relevance of all classes, a column for each one."""
     top = chain.layers[chain._pass.last]
-    unit = torch.eye(chain.logits.shape[1], dtype=torch.float64)[classes]
+    unit = torch.eye(chain.logits.shape[1])[classes].to(chain.logits)
     found = {layer: [] for layer in to}
     for rows in unit.split(batch):
-        r = rows.to(chain.logits).reshape(-1, *chain.output(top).shape)
+        r = rows.reshape(-1, *chain.output(top).shape)
         for layer, each in chain.pull(r, top, to).items():
             if over == "places":
                 each = side_by_side(each, dims[layer])

@@ -6,11 +6,12 @@ import sys
 from modbp.study.runs.store import read
 from modbp.zoo import models
 
-__all__ = ["FALLBACK", "glue", "live", "measured"]
+__all__ = ["FALLBACK", "glue", "live", "measured", "power"]
 
 # What a cell prints first that shows a stored result in place of its own; one counts
 # pages' cells by these words.
 FALLBACK = "Stored result:"
+_RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
 def glue(name, value, display=False):
@@ -27,6 +28,12 @@ def glue(name, value, display=False):
     except ImportError:
         return
     keep(name, value, display)
+
+
+def power(value, digits=1):
+    """Write a small or large number as people do, 3e-10 as 3·10⁻¹⁰."""
+    factor, exponent = f"{value:.{digits - 1}e}".split("e")
+    return f"{factor}·10{str(int(exponent)).translate(_RAISED)}"
 
 
 def live(network):

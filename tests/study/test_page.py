@@ -8,6 +8,8 @@ from pathlib import Path
 import chapters
 import pytest
 
+from modbp.study import page
+
 ROOT = Path(__file__).parents[2]
 
 WITHOUT = "import sys; sys.modules.update(myst_nb=None, sphinx=None"
@@ -70,3 +72,9 @@ def test_results_and_claims_are_found_from_an_empty_folder(tmp_path):
     stored, told = python(FROM_ANYWHERE, cwd=tmp_path).splitlines()
     assert stored == "200 of csc on cifar10" and int(told) > 2
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_power_of_ten_is_written_as_people_do():
+    assert page.power(3.18e-10) == "3·10⁻¹⁰"
+    assert page.power(3.18e-10, 2) == "3.2·10⁻¹⁰"
+    assert page.power(9.96e5, 2) == "1.0·10⁶"
