@@ -7,6 +7,7 @@ drop of relevance learns about the class is the mutual information of both.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from operator import index
 
 import numpy as np
 import torch
@@ -15,7 +16,13 @@ from torch import nn
 from modbp import theory
 from modbp.backprop.chain import Chain
 from modbp.backprop.methods import Method
-from modbp.errors import InputError, MethodError, check_option, check_whole
+from modbp.errors import (
+    InputError,
+    MethodError,
+    check_names,
+    check_option,
+    check_whole,
+)
 from modbp.measures.channels import channel_dims, side_by_side
 from modbp.measures.interval import nested
 from modbp.measures.precision import in_float64, network_in_float64
@@ -146,7 +153,7 @@ def bits(
     """
     check_option("over", over, OVER.__contains__, f"choose {' or '.join(OVER)}.")
     check_option("part", part, PARTS.__contains__, f"choose {' or '.join(PARTS)}.")
-    check_whole("batch", batch, 1)
+    check_whole("batch", batch, 1, 100_000)
     # What is neither network nor numbers is refused by name below.
     if isinstance(net, nn.Module):
         net = network_in_float64(net)
@@ -154,7 +161,8 @@ def bits(
         x = in_float64(x)
     chain = Chain(net, x, method, fold=fold)
     classes = _classes(chain, classes)
-    to = [to] if isinstance(to, str) else list(to)
+    remedy = "give names of layers, as in ['input']."
+    to = [to] if isinstance(to, str) else check_names("to", to, remedy)
     shapes = [chain.output(layer).shape for layer in chain.layers]
     dims = dict(zip(chain.layers, channel_dims(chain.calls, shapes), strict=True))
     left = {layer: np.empty(len(x)) for layer in to}
@@ -174,12 +182,18 @@ def bits(
 def _classes(chain, classes):
     """Return the numbers of the classes the choice is among."""
     count = chain.logits.shape[1]
-    classes = list(range(count) if classes is None else classes)
-    fits = len(classes) > 1 and len({*classes}) == len(classes)
-    fits = fits and all(0 <= each < count for each in classes)
+    if count < 2:
+        raise InputError("the network has a single logit, so there is no choice.")
+    if classes is None:
+        return list(range(count))
+
+    def fits(given):
+        numbers = {*map(index, given)}
+        return 1 < len(given) == len(numbers) and numbers <= {*range(count)}
+
     remedy = f"give two different ones at least of 0…{count - 1}."
-    check_option("classes", classes, lambda _: fits, remedy)
-    return classes
+    check_option("classes", classes, fits, remedy)
+    return [*map(index, classes)]
 
 
 def _maps(chain, classes, to, dims, over, batch):
