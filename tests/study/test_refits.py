@@ -15,7 +15,7 @@ from modbp.study.experiments.refits import quieted
 
 @pytest.fixture(scope="module")
 def about():
-    return experiments.subject("cifar10", count=2, folder="photographs")
+    return experiments.subject("cifar10", count=1, folder="photographs")
 
 
 def test_a_cell_is_what_fitting_and_csc_give(about, tmp_path):
