@@ -9,7 +9,7 @@ from conftest import SITE, long_but
 
 ROOT = Path(__file__).parents[2]
 DECKS = sorted(path.stem for path in (ROOT / "book/teaching/slides").glob("*.md"))
-DECKS = long_but("lecture".__eq__, DECKS)
+DECKS = long_but("seminar-2".__eq__, DECKS)
 if not (SITE / "lecture.html").exists():
     pytest.skip("needs the built book: noxfile.py book", allow_module_level=True)
 

@@ -571,6 +571,7 @@ def test_two_processes_give_the_same_file_as_one(tmp_path, whole):
     assert [len(log(tmp_path / "csc", rank)) for rank in (0, 1)] == [4, 4]
 
 
+@pytest.mark.long
 def test_the_batch_changes_nothing_beyond_rounding(tmp_path):
     medians = []
     for batch in (2, 3):

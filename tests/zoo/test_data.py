@@ -306,6 +306,7 @@ def test_photographs_are_images_and_repeat_with_other_crops():
     assert data.CLASSES[y[0]] == data.CLASSES[y[7]] == "cat"
 
 
+@pytest.mark.long
 def test_all_photographs_differ_and_are_squares_inside_the_picture():
     seen = {}
     for index in range(photographs.COUNT):
