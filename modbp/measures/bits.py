@@ -91,8 +91,7 @@ class Bits:
         >>> modbp.bits(two, torch.ones(1, 2), "lrp-a1b0").interval()
         {'input': (1.0, 1.0)}
         """
-        groups = {layer: np.zeros(len(each)) for layer, each in self.left.items()}
-        return {layer: nested(each, groups[layer]) for layer, each in self.left.items()}
+        return {layer: nested(each) for layer, each in self.left.items()}
 
     def __str__(self):
         part = "" if self.part == "all" else f", {self.part} part"
@@ -218,8 +217,9 @@ def _distributions(columns, classes, part, method, about):
     total, size = columns.sum(0), np.abs(columns).sum(0)
     if (silent := np.flatnonzero(size == 0)).size:
         raise InputError(
-            f"{about}: class {classes[silent[0]]} gets no relevance, so its map is no "
-            f"distribution. Leave {len(silent)} such classes out of `classes`."
+            f"{about}: no relevance for {len(silent)} of the classes, whose maps are "
+            f"no distributions: {[classes[each] for each in silent]}. Leave them out of "
+            "`classes`."
         )
     # What sums to less than nothing may be below zero as a whole.
     columns = columns * np.sign(total)
@@ -227,7 +227,10 @@ def _distributions(columns, classes, part, method, about):
         raise MethodError(
             f"{about}: relevance by method {method.name!r} has both signs, and what is "
             "below zero is no probability. Choose a method without minus signs, as "
-            "'lrp-a1b0' is, or part='positive', the bits of another map."
+            "'lrp-a1b0' is among ReLUs, or, where layers without one are added up, "
+            "modbp.methods.get('lrp-a1b0', bias='ignore', "
+            "addition=modbp.rules.AlphaBetaSplit(1, 0)); or part='positive', the bits "
+            "of another map."
         )
     columns = columns.clip(min=0)
     return columns / columns.sum(0)

@@ -5,7 +5,7 @@ import numpy as np
 __all__ = ["nested"]
 
 
-def nested(values, groups, seed=0, resamples=1000):
+def nested(values, groups=None, seed=0, resamples=1000):
     """Return the 95 % interval of a median of values that come in groups.
 
     Bootstrap in two steps: groups are drawn again, and values in each, so that what
@@ -15,13 +15,14 @@ def nested(values, groups, seed=0, resamples=1000):
     Parameters
     ----------
     values : ``[n]``; NaN where there is none
-    groups : ``[n]``, the number of each one's group
+    groups : ``[n]``, the number of each one's group; one for all if left out
 
     Returns
     -------
     tuple of two floats; NaN if there is no value
     """
     kept = ~np.isnan(values)
+    groups = np.zeros(len(kept)) if groups is None else groups
     values, groups = np.asarray(values, float)[kept], np.asarray(groups)[kept]
     if not values.size:
         return float("nan"), float("nan")

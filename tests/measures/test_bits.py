@@ -85,9 +85,32 @@ def test_signs_are_refused_and_the_positive_part_is_named_so():
     assert str(found).startswith("lrp-z, positive part: of 1.00 bits are left")
 
 
+class Bottleneck(nn.Module):
+    """What is added has signs, and no ReLU follows: as in an inverted residual."""
+
+    def __init__(self):
+        super().__init__()
+        self.expand, self.relu = nn.Linear(4, 8), nn.ReLU()
+        self.project, self.fc = nn.Linear(8, 4), nn.Linear(4, 3)
+
+    def forward(self, x):
+        return self.fc(x + self.project(self.relu(self.expand(x))))
+
+
+def test_where_signed_layers_are_added_up_the_advice_works():
+    torch.manual_seed(0)
+    net, x = Bottleneck().double().eval(), torch.randn(2, 4).double()
+    advice = r"bias='ignore', addition=modbp.rules.AlphaBetaSplit\(1, 0\)\)"
+    with pytest.raises(MethodError, match=advice):
+        modbp.bits(net, x, "lrp-a1b0")
+    split = modbp.rules.AlphaBetaSplit(1, 0)
+    method = modbp.methods.get("lrp-a1b0", bias="ignore", addition=split)
+    assert 0 < modbp.bits(net, x, method).median()["input"] < np.log2(3)
+
+
 def test_what_no_class_can_be_told_by_is_named():
     silent = models.dense([[1, 1], [0, 0], [1, 2]]).double()
-    with pytest.raises(InputError, match="class 1 gets no relevance.*Leave 1 such"):
+    with pytest.raises(InputError, match=r"1 of the classes.*\[1\]. Leave them"):
         modbp.bits(silent, ONES, "lrp-a1b0")
     assert modbp.bits(silent, ONES, "lrp-a1b0", [0, 2]).classes == 2
     for classes in ([0], [0, 0], [0, 3], []):

@@ -4,6 +4,7 @@ import numpy as np
 
 from modbp.measures import bits as measures
 from modbp.measures.interval import nested
+from modbp.study.experiments import plans
 from modbp.study.experiments.images import OnImages
 from modbp.study.runs.run import rounded
 
@@ -31,9 +32,7 @@ class Bits(OnImages):
     name = default = "bits"
 
     def _own_settings(self):
-        below = self.subject.chain(self.subject.read([0])[0], "gradient")
-        feeding = {*below.below(self.plan.starts[0])}
-        self.layers = [layer for layer in self.plan.layers if layer in feeding]
+        self.layers = plans.from_top(self.subject, self.plan)
         return {"layers": self.layers, "over": "places"}
 
     def _measure(self, method, places):
@@ -48,7 +47,7 @@ class Bits(OnImages):
             values = np.concatenate(list(column(layer)))
             layers[layer] = {
                 "median": rounded(np.median(values)),
-                "interval": [*map(rounded, nested(values, np.zeros(len(values))))],
+                "interval": [*map(rounded, nested(values))],
                 "values": [*map(rounded, values)],
             }
         return {"classes": int(next(iter(column("classes"))).item()), "layers": layers}

@@ -12,7 +12,7 @@ from modbp.errors import InputError, check_once, check_option, unknown_name
 from modbp.study.experiments import labels
 from modbp.study.experiments.subject import Subject
 
-__all__ = ["NAMES", "PLANS", "Plan", "automatic", "of"]
+__all__ = ["NAMES", "PLANS", "Plan", "automatic", "from_top", "of"]
 
 # What goes back through any network on any images.
 _ANY = ("gradient", "gradient-x-input", "guided-bp", "deconv", "rectgrad", "lrp-z")
@@ -122,6 +122,13 @@ def of(subject: Subject, plan: Plan | None = None) -> Plan:
     if found and {*found.starts, *found.layers} <= set(layers):
         return found
     return automatic(subject.net, x)
+
+
+def from_top(subject: Subject, plan: Plan) -> list[str]:
+    """Return the layers of a plan that relevance from its first start reaches."""
+    x, _ = subject.read([0])
+    feeding = {*subject.chain(x, "gradient").below(plan.starts[0])}
+    return [layer for layer in plan.layers if layer in feeding]
 
 
 @torch.no_grad()

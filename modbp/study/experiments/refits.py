@@ -4,7 +4,6 @@ import numpy as np
 
 from modbp.backprop import methods
 from modbp.errors import check_option, check_seed, check_whole
-from modbp.measures import patterns as measures
 from modbp.measures.csc import measure
 from modbp.study.experiments import labels, plans
 from modbp.study.experiments.images import CHUNK
@@ -58,18 +57,9 @@ class Refits(Experiment):
         check_seed(seed)
         remedy = f"choose {' or '.join(labels.PATTERNS)}."
         check_option("method", method, labels.PATTERNS.__contains__, remedy)
-        self.subject, self.size, self.seed, self.method = (
-            subject,
-            patterns,
-            seed,
-            method,
-        )
-        plan = plans.of(subject)
-        feeding = {
-            *subject.chain(subject.read([0])[0], "gradient").below(plan.starts[0])
-        }
-        self.start = plan.starts[0]
-        self.layers = [layer for layer in plan.layers if layer in feeding]
+        self.subject, self.size, self.seed = subject, patterns, seed
+        self.method, plan = method, plans.of(subject)
+        self.start, self.layers = plan.starts[0], plans.from_top(subject, plan)
         own = subject.training[:patterns]
         self.settings = {
             "experiment": self.name,
@@ -98,9 +88,7 @@ class Refits(Experiment):
 
     def _compute(self, part, unit):
         images, about = self._set(unit), self.subject
-        starts = range(0, len(images), CHUNK)
-        batches = (about.prepared(images[first : first + CHUNK]) for first in starts)
-        fitted = measures.fit(about.net, batches, estimator=part)
+        fitted = about.fit(images, CHUNK, part)
         x, quiet = about.prepared(about.images), quieted(fitted)
         cell = {
             "different": len({*images.indices}),

@@ -177,7 +177,7 @@ def _cell(values, draws=None):
         generator = np.random.default_rng(0)
         picks = generator.integers(kept.size, size=(_RESAMPLES, kept.size))
         band = np.percentile(np.median(kept[picks], axis=1), _BAND)
-        ends = nested(values, np.zeros(len(values)) if draws is None else draws)
+        ends = nested(values, draws)
         cell = {"median": rounded(np.median(kept)), "band": [*map(rounded, band)]}
         cell["interval"] = [*map(rounded, ends)]
     return {**cell, "values": [*map(rounded, values)]}

@@ -122,11 +122,13 @@ class Subject:
         check_whole("patterns", count, 1)
         return self.training.at(range(min(count, self.training.place.count)))
 
-    def fit(self, listing: data.Listing, batch: int) -> dict[str, torch.Tensor]:
+    def fit(
+        self, listing: data.Listing, batch: int, estimator: str = "code"
+    ) -> dict[str, torch.Tensor]:
         """Return patterns of the network, fitted to images, so many at a time."""
         starts = range(0, len(listing), batch)
         batches = (self.prepared(listing[first : first + batch]) for first in starts)
-        return patterns.fit(self.net, batches)
+        return patterns.fit(self.net, batches, estimator=estimator)
 
     def prepared(self, listing: data.Listing) -> torch.Tensor:
         """Read images, ``[N, 3, S, S]``, with their colours as the network wants."""

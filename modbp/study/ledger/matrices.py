@@ -5,7 +5,6 @@ from itertools import pairwise
 
 import numpy as np
 from scipy import stats
-from scipy.special import digamma
 
 from modbp import theory
 from modbp.theory import surrogate
@@ -207,8 +206,8 @@ def without_absolute_value() -> float:
 
 def signed_rate(width: int) -> float:
     """Return what a layer of signed normal weights takes off log sin, over theory's."""
-    layers, exact = 200, (digamma(width / 2) - digamma((width - 1) / 2)) / 2
-    return -_signed(width, layers).mean() / layers / exact
+    layers = 200
+    return -_signed(width, layers).mean() / layers / theory.lyapunov_gap(width)
 
 
 def signed_decades(width: int, layers: int) -> float:
