@@ -218,8 +218,8 @@ def _distributions(columns, classes, part, method, about):
     if (silent := np.flatnonzero(size == 0)).size:
         raise InputError(
             f"{about}: no relevance for {len(silent)} of the classes, whose maps are "
-            f"no distributions: {[classes[each] for each in silent]}. Leave them out of "
-            "`classes`."
+            f"no distributions: {[classes[each] for each in silent]}. Leave them out "
+            "of `classes`."
         )
     # What sums to less than nothing may be below zero as a whole.
     columns = columns * np.sign(total)
