@@ -216,7 +216,7 @@ def test_an_unknown_reduction_or_measurement_is_named(kind):
 @pytest.mark.parametrize("kind", ["reduction", "measurement"])
 def test_every_reduction_and_measurement_has_a_use(kind):
     cited = {n[kind] for claim in CLAIMS for n in claim["numbers"] if kind in n}
-    assert set(ledger.WAYS[kind]) == cited
+    assert set(ledger.ways(kind)) == cited
 
 
 def test_a_condition_may_have_one_side_or_two():

@@ -17,7 +17,7 @@ from modbp.measures import spectra
 from modbp.measures.csc import measure
 from modbp.measures.neurons import Seen, seen, taps
 from modbp.study.experiments.images import CHUNK
-from modbp.study.experiments.subject import Subject, check_subject
+from modbp.study.experiments.subjects import Subject, check_subject
 from modbp.study.runs.run import Experiment, rounded
 
 __all__ = ["ESTIMATORS", "KINDS", "Patterns", "backward", "packed", "sign_cell"]

@@ -10,9 +10,9 @@ from modbp.backprop.checks import check_input
 from modbp.backprop.trace import Trace
 from modbp.errors import InputError, check_once, check_option, unknown_name
 from modbp.study.experiments import labels
-from modbp.study.experiments.subject import Subject
+from modbp.study.experiments.subjects import Subject
 
-__all__ = ["NAMES", "PLANS", "Plan", "automatic", "from_top", "of"]
+__all__ = ["PLANS", "Plan", "automatic", "from_top", "of"]
 
 # What goes back through any network on any images.
 _ANY = ("gradient", "gradient-x-input", "guided-bp", "deconv", "rectgrad", "lrp-z")
@@ -52,8 +52,6 @@ class Plan:
                 check_once(name, value)
 
 
-# The networks of the book, as figures call them.
-NAMES = {"cifar10": "CIFAR-10 network", "vgg16": "VGG-16", "resnet50": "ResNet-50"}
 # Starts, layers and stages of each. The paper's layers of VGG-16 end with their ReLU, a
 # block of ResNet-50 with the third call of its own.
 _WRITTEN = {

@@ -8,7 +8,7 @@ from modbp.measures.csc import measure
 from modbp.study.experiments import labels, plans
 from modbp.study.experiments.images import CHUNK
 from modbp.study.experiments.patterns import ESTIMATORS, packed, unpacked
-from modbp.study.experiments.subject import Subject, check_subject
+from modbp.study.experiments.subjects import Subject, check_subject
 from modbp.study.runs.run import Experiment, rounded
 
 __all__ = ["Refits", "quieted"]

@@ -8,7 +8,7 @@ from modbp.errors import InputError, check_flag, check_once, check_whole
 from modbp.measures import sanity
 from modbp.measures.interval import nested
 from modbp.study.experiments.images import OnImages
-from modbp.study.experiments.subject import Subject
+from modbp.study.experiments.subjects import Subject
 from modbp.study.runs.run import rounded
 
 __all__ = ["Cascade", "RandomLogit"]

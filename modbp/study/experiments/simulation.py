@@ -8,7 +8,7 @@ from modbp import theory
 from modbp.errors import check_seed, check_whole
 from modbp.measures import neurons
 from modbp.study.experiments.images import CHUNK
-from modbp.study.experiments.subject import Subject, check_subject
+from modbp.study.experiments.subjects import Subject, check_subject
 from modbp.study.runs.run import Experiment, rounded
 
 __all__ = ["BETAS", "LEARNED", "Learned", "Simulation"]

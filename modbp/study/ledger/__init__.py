@@ -7,19 +7,19 @@ reduction, or the measurement, that gives it again.
 
 import json
 from collections.abc import Iterable
-from functools import lru_cache
+from functools import cache, lru_cache
+from importlib import import_module
 from pathlib import Path
 
 from modbp.errors import DataError, check_option, is_number, unknown_name
 from modbp.files import read_json, write_bytes
-from modbp.study.ledger import matrices, networks, reductions
 from modbp.study.ledger.page import VERDICTS, Decided, Table
 from modbp.study.ledger.reductions import decades
 from modbp.study.runs.store import as_path
 from modbp.study.runs.store import read as read_result
 
 __all__ = ["CLAIMS", "ORIGINS", "VERDICTS", "cited", "decades", "decided_in", "holds"]
-__all__ += ["Table", "read", "refresh"]
+__all__ += ["Table", "read", "refresh", "ways"]
 
 # Where a claim is from: the appendix and the notes that we have; what people remember
 # of the paper's main part, which we have not; its code; or a question of ours.
@@ -29,11 +29,14 @@ ORIGINS += ("main part, wording unverified",)
 # The book's own.
 CLAIMS = Path(__file__).with_name("claims.json")
 # What a number may cite, by kind and name.
-_ROOMS = {"measurement": (matrices, networks), "reduction": (reductions,)}
-WAYS = {
-    kind: {name: getattr(room, name) for room in rooms for name in room.__all__}
-    for kind, rooms in _ROOMS.items()
-}
+_ROOMS = {"measurement": ("matrices", "networks"), "reduction": ("reductions",)}
+
+
+@cache
+def ways(kind: str) -> dict[str, object]:
+    """Return what numbers may be made by; only measurements need torch."""
+    rooms = [import_module(f"{__name__}.{room}") for room in _ROOMS[kind]]
+    return {name: getattr(room, name) for room in rooms for name in room.__all__}
 
 
 def read(path: str | Path | None = None) -> list[dict]:
@@ -92,7 +95,7 @@ def cited(number: dict) -> float:
     which starts from nothing. ``arguments`` go to either.
     """
     kind = "measurement" if "measurement" in number else "reduction"
-    name, known = number[kind], WAYS[kind]
+    name, known = number[kind], ways(kind)
     if name not in known:
         raise unknown_name(kind, name, known)
     found = map(_at, number.get("from", ()))

@@ -152,7 +152,6 @@ def float32_floor() -> int:
 
 
 def measured_limit(width: int) -> float:
-    """Return the β from which square αβ-chains are too slow for twenty-four layers."""
     """Return the β from which square αβ-chains are too slow for 24 multiplications."""
     lines = theory.Protocol(True, True, False, np.median)
     betas = np.arange(1, 13, 0.5)
@@ -217,16 +216,10 @@ def signed_decades(width: int, layers: int) -> float:
 
 
 def _signed(width, layers):
-    """Return log sin of the angle of two outputs, in a thousand signed chains.
-
-    It is followed as a cotangent in an orthonormal basis of their plane.
-    """
+    """Return log sin of the angle of two outputs, in a thousand signed chains."""
     rng = np.random.default_rng(0)
-    Q, cotangent = np.eye(width, 2), np.zeros(1000)
-    for _ in range(layers):
-        Q, S = np.linalg.qr(rng.standard_normal((1000, width, width)) @ Q)
-        cotangent = (S[:, 0, 0] * cotangent + S[:, 0, 1]) / S[:, 1, 1]
-    return -np.log1p(cotangent**2) / 2
+    mats = (rng.standard_normal((1000, width, width)) for _ in range(layers))
+    return theory.log_sines(mats)[-1]
 
 
 # The γ-rule's surrogate, in random networks of five layers ----------------------------
