@@ -17,7 +17,7 @@ _EXPERIMENTS = {
     "simulation": ("Simulation", "repetitions seed"),
     "learned": ("Learned", "repetitions seed patterns"),
     "accuracy": ("Accuracy", "batch"),
-    "patterns": ("Patterns", "patterns"),
+    "patterns": ("Patterns", "patterns seed"),
     "refits": ("Refits", "patterns refits seed method"),
 }
 # Options of what an experiment is about.
@@ -159,7 +159,8 @@ def _subject(experiments, options, worker):
         count = 20
     about = experiments.subject(options.network, count=count, folder=folder, **given)
     if worker.first and "patterns" in options and "device" not in options:
-        print(f"patterns are fitted to {about.fitting(options.patterns)}")
+        draw = [options.seed] if options.experiment == "patterns" else []
+        print(f"patterns are fitted to {about.fitting(options.patterns, draw)}")
     if worker.first and options.experiment != "learned":
         explained = "explained: " if options.experiment == "patterns" else ""
         print(f"{explained}{about.images}")

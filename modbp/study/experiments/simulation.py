@@ -162,4 +162,5 @@ def _curve(values):
     some = ~np.isnan(values).all(axis=0)
     median = np.full(values.shape[1], np.nan)
     median[some] = np.nanmedian(values[:, some], axis=0)
-    return {"median": [*map(rounded, median)], "first": [*map(rounded, values[0])]}
+    each = [[*map(rounded, row)] for row in values]
+    return {"median": [*map(rounded, median)], "values": each}

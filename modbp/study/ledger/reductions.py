@@ -1,7 +1,6 @@
 """One number out of stored curves, tables and medians.
 
-A *curve* is one minus the similarity by number of multiplications; a *table* has
-methods with their results.
+A *curve* is one minus the similarity by number of multiplications.
 """
 
 from collections.abc import Sequence
@@ -11,7 +10,7 @@ from scipy import stats
 
 __all__ = ["bend", "count_above", "decades", "difference", "largest", "largest_beta"]
 __all__ += ["log_ratio", "middle", "monotone", "r_squared", "rank_correlation"]
-__all__ += ["rank_of_settings", "shared_start", "slope", "slope_ratio", "smallest"]
+__all__ += ["shared_start", "slope", "slope_ratio", "smallest"]
 __all__ += ["steps_until", "value"]
 
 
@@ -84,13 +83,9 @@ def steps_until(*curves: Sequence[float], below: float) -> int:
     return max(int(np.flatnonzero(np.array(curve) < below)[0]) for curve in curves)
 
 
-def largest_beta(variants: dict, below: float) -> float:
-    """Return the largest β of variants such as "α=5, β=4" whose curve ends below."""
-    return max(
-        float(label.partition("β=")[2])
-        for label, entry in variants.items()
-        if "β=" in label and entry["median"][-1] < below
-    )
+def largest_beta(*ends: float, betas: Sequence[float], below: float) -> float:
+    """Return the largest β whose curve ends below a line."""
+    return max(beta for beta, end in zip(betas, ends, strict=True) if end < below)
 
 
 def shared_start(found: float, dimensions: int) -> float:
@@ -113,20 +108,6 @@ def decades(above: float, below: float, layers: int = 1) -> float:
     return np.log10((1 - above) / (1 - below)) / layers
 
 
-def rank_correlation(table: dict, other: dict, start: str, layer: str) -> float:
-    """Return Spearman's correlation between the median CSC that both tables have."""
-    both = [name for name in table if name in other]
-    medians = (
-        [found[name][start][layer]["median"] for name in both]
-        for found in (table, other)
-    )
-    return stats.spearmanr(*medians).statistic
-
-
-def rank_of_settings(table: dict) -> float:
-    """Return Spearman's correlation between both settings of SSIM, over methods."""
-    medians = (
-        [entry["stages"]["random logit"][kind]["median"] for entry in table.values()]
-        for kind in ("ssim", "corrected")
-    )
-    return stats.spearmanr(*medians).statistic
+def rank_correlation(*medians: float) -> float:
+    """Return Spearman's correlation between the first half of medians and the other."""
+    return stats.spearmanr(*np.split(np.array(medians), 2)).statistic

@@ -25,6 +25,7 @@ from modbp.study.training import recipes
 from modbp.study.training.accuracy import check_labels, evaluate, ranked
 from modbp.study.training.recipes import RECIPES, Recipe
 from modbp.zoo import data, models
+from modbp.zoo.named import find_network
 
 __all__ = ["RECIPES", "Recipe", "evaluate", "ranked", "train"]
 
@@ -74,7 +75,9 @@ def train(
 
     Parameters
     ----------
-    name : "cifar10", "vgg16" or "resnet50".
+    name
+        "cifar10", "vgg16" or "resnet50"; or ``file.py:function``, where the function
+        returns a model with random weights, which takes colours in [0, 1].
     output : Folder for ``checkpoint.pt``, ``<name>.safetensors`` and ``<name>.json``.
     resume : Go on from the checkpoint in `output`.
     seed : Seed of weights, order, augmentation and dropout.
@@ -110,8 +113,8 @@ def train(
     if limit is not None:
         check_whole("limit", limit, 1)
     device = check_device(device or Worker().device)
-    net = models.build(name, seed, training=True)
     check_seed(seed)
+    net, stem = _fresh(name, seed)
     check_flag("resume", resume)
     output = as_path("output", output)
     checkpoint = output / "checkpoint.pt"
@@ -144,7 +147,7 @@ def train(
                 state["schedule"] = cycle(epoch)
             log.append(_epoch(net, x, y, recipe, state, seed, epoch))
             _store(checkpoint, identity, state, log)
-        net = models.finished(name, net)
+        net = models.finished(name, net) if name == stem else net.cpu().eval()
         # What is shipped is rounded to float16, so that is what is measured.
         net.load_state_dict(models.rounded(net.state_dict()))
         history = facts(
@@ -160,8 +163,17 @@ def train(
             **evaluate(net, test_x, test_y),
         )
         save = partial(models.save, net)
-        written(save, output / f"{name}.safetensors", kept=output, **history)
+        written(save, output / f"{stem}.safetensors", kept=output, **history)
         return history
+
+
+def _fresh(name, seed):
+    """Return a network with random weights, and the name of the file of its own."""
+    if ".py:" not in name:
+        return models.build(name, seed, training=True), name
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return find_network(name).net, name.rpartition(":")[2]
 
 
 def _refuse_unasked(checkpoint, resume):

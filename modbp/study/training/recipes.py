@@ -57,10 +57,10 @@ _FITS = {
 
 
 def chosen(name: str, changes: dict) -> Recipe:
-    """Return a network's recipe, changed."""
-    if name not in list(RECIPES):
-        raise unknown_name("network", name, RECIPES)
-    settings = asdict(RECIPES[name])
+    """Return a network's recipe, changed; the default one for a network of a file."""
+    if name not in list(RECIPES) and ".py:" not in str(name):
+        raise unknown_name("network", name, [*RECIPES, "FILE.py:FUNCTION"])
+    settings = asdict(RECIPES.get(name, Recipe()))
     for key in changes.keys() - settings.keys():
         raise unknown_name("setting", key, settings)
     if "epochs" in changes:
