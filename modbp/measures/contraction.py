@@ -9,7 +9,7 @@ from torch import nn
 from modbp import theory
 from modbp.backprop.chain import Chain
 from modbp.backprop.methods import Method
-from modbp.errors import MethodError
+from modbp.errors import InputError, MethodError
 from modbp.measures.precision import in_float64, network_in_float64
 from modbp.measures.spectra import complement
 
@@ -47,7 +47,9 @@ class Passed:
 
 def layers(chain: Chain) -> list[str]:
     """Return the layers that do something to relevance, from the top down."""
-    return [call.name for call in chain.calls[:0:-1] if call.kind not in _PLAIN]
+    *passed, _ = chain.below(chain.top)
+    kinds = {call.name: call.kind for call in chain.calls}
+    return [layer for layer in passed if kinds[layer] not in _PLAIN]
 
 
 @torch.no_grad()
@@ -67,16 +69,23 @@ def contraction(
 
     Raises
     ------
-    MethodError: if columns do not sum to one.
+    InputError, MethodError
+        If there are branches; if columns do not sum to one.
     """
     chain = Chain(network_in_float64(net), in_float64(x), method, fold=fold)
+    for call in chain.calls[1:]:
+        if len(call.sources) > 1:
+            raise InputError(
+                f"layer {call.name!r} has {len(call.sources)} inputs; layers have to "
+                "follow each other in one line."
+            )
     named, classes = layers(chain), chain.logits.shape[1]
     reached = np.ones(classes, dtype=bool)
     # What all classes have in common, and what each has besides: of sum zero.
     common = np.full(classes, 1 / classes)
     apart = np.eye(classes) - common
     draw, out = np.random.default_rng(0), []
-    for layer in chain.layers[:0:-1]:
+    for layer in chain.below(chain.top)[:-1]:
         operator = chain.operator(layer, 0)
         sums = operator.column_sums().flatten().numpy()[reached]
         if np.abs(sums - 1).max() > _ROUNDING:
