@@ -61,7 +61,9 @@ def contraction(
     Only units count that relevance can reach; silent ones have no column. Columns have
     to sum to one there, as they do for LRP with ``bias="ignore"``. Then
     :math:`\tan\frac\theta2 \le \sqrt{m/2}\,\prod\delta`, and the same with σ, with m
-    the units below the layer. It is computed in float64.
+    the units below the layer. It is computed in float64, as far down as columns sum to
+    one: not through a neuron to whose output nothing contributes with a minus sign,
+    where a rule divides what does.
 
     Parameters
     ----------
@@ -70,7 +72,7 @@ def contraction(
     Raises
     ------
     InputError, MethodError
-        If there are branches; if columns do not sum to one.
+        If there are branches; if not even the top layer has columns that sum to one.
     """
     chain = Chain(network_in_float64(net), in_float64(x), method, fold=fold)
     for call in chain.calls[1:]:
@@ -89,6 +91,8 @@ def contraction(
         operator = chain.operator(layer, 0)
         sums = operator.column_sums().flatten().numpy()[reached]
         if np.abs(sums - 1).max() > _ROUNDING:
+            if out:
+                break
             raise MethodError(
                 f"layer {layer!r} does not conserve relevance: columns sum to "
                 f"{sums.min():.3g} … {sums.max():.3g}. Give LRP the option "

@@ -102,6 +102,13 @@ def test_what_does_not_conserve_is_refused():
         contraction(net, x, "gradient")
 
 
+def test_it_ends_where_a_column_does_not_sum_to_one():
+    # Nothing contributes to the lower neurons with a minus sign: α alone, 2.
+    net = models.dense([[1, 1], [2, 1]], [[3, -1], [-1, 3]]).double()
+    rows = contraction(net, torch.ones(1, 2), conserving("lrp-a2b1"))
+    assert [row.layer for row in rows] == ["fc2"]
+
+
 class Skip(nn.Module):
     def __init__(self):
         super().__init__()

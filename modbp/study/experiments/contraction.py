@@ -43,7 +43,10 @@ class Contraction(OnImages):
         for place in places:
             x, _ = about.read([place])
             rows = measures.contraction(about.net, x, method, about.fold)
-            found.append([[asdict(row)[key] for row in rows] for key in _KEYS])
+            # Nothing is known below the first layer that does not conserve relevance.
+            lacking = [np.nan] * (len(self.settings["layers"]) - len(rows))
+            each = [[asdict(row)[key] for row in rows] + lacking for key in _KEYS]
+            found.append(each)
         return dict(zip(_KEYS, np.array(found, float).swapaxes(0, 1), strict=True))
 
     def _summary(self, part, column, keys):
