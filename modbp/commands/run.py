@@ -13,6 +13,7 @@ _EXPERIMENTS = {
     "csc": ("CSC", "methods relevances lower seed batch patterns"),
     "random-logit": ("RandomLogit", "methods seed batch patterns"),
     "bits": ("Bits", "methods seed batch patterns"),
+    "contraction": ("Contraction", "methods seed batch patterns"),
     "cascade": ("Cascade", "methods stages own stale draws seed batch patterns"),
     "simulation": ("Simulation", "repetitions seed"),
     "learned": ("Learned", "repetitions seed patterns"),
@@ -38,6 +39,9 @@ def add(verbs: argparse._SubParsersAction) -> None:
     _on_images(kinds, "random-logit", "maps of one logit beside maps of another")
 
     _on_images(kinds, "bits", "how much of the choice among classes maps still tell")
+
+    about = "how much each layer narrows the angles between classes"
+    _on_images(kinds, "contraction", about)
 
     about = "maps while weights are randomised from the top down"
     cascade = _on_images(kinds, "cascade", about)

@@ -5,6 +5,8 @@ page. Every map is scaled on its own, so that colours compare places in one map,
 sizes between maps. Figures are drawn for a page and for a phone.
 """
 
+from typing import TYPE_CHECKING
+
 import lazy_loader as _lazy
 
 from modbp.figures import widgets
@@ -13,6 +15,19 @@ from modbp.figures.drawing import Drawing, drawn, legend, note
 from modbp.figures.labels import name_ends
 
 # Figures of maps and of measurements on networks need torch, those above do not.
+if TYPE_CHECKING:
+    from modbp.figures.convergence import csc_curves as csc_curves
+    from modbp.figures.convergence import csc_histogram as csc_histogram
+    from modbp.figures.convergence import csc_table as csc_table
+    from modbp.figures.convergence import style as style
+    from modbp.figures.maps import difference as difference
+    from modbp.figures.maps import gallery as gallery
+    from modbp.figures.maps import heatmaps as heatmaps
+    from modbp.figures.maps import normalise as normalise
+    from modbp.figures.maps import reduce as reduce
+    from modbp.figures.stability import similarity_boxes as similarity_boxes
+    from modbp.figures.stability import similarity_curves as similarity_curves
+
 __getattr__, _, __all__ = _lazy.attach(
     __name__,
     submod_attrs={

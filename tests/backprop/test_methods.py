@@ -12,7 +12,7 @@ from torch import nn
 import modbp
 from modbp import methods, rules
 from modbp.backprop.methods import Method
-from modbp.backprop.methods.named import Name
+from modbp.backprop.names import Name
 from modbp.errors import InputError, UnknownName
 
 NAMES = """

@@ -14,6 +14,7 @@ _late, _, __all__ = _lazy.attach(
     submod_attrs={
         "accuracy": ["Accuracy"],
         "bits": ["Bits"],
+        "contraction": ["Contraction"],
         "csc": ["CSC"],
         "labels": ["method", "needs_patterns"],
         "patterns": ["Patterns"],

@@ -45,6 +45,10 @@ class Plan:
     maps: tuple = _MAPS
     # Those that conserve relevance without minus signs, so that it is a distribution.
     bits: tuple = ("lrp-a1b0", "dtd", "excitation-bp")
+    # Those whose columns sum to one, with signs or without, by this convention.
+    conserving: tuple = tuple(
+        f"{name}:bias=ignore" for name in ("lrp-a1b0", "lrp-gamma", "lrp-a2b1", "lrp-z")
+    )
 
     def __post_init__(self):
         for name, value in vars(self).items():
