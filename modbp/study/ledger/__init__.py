@@ -12,7 +12,7 @@ from pathlib import Path
 
 from modbp.errors import DataError, check_option, is_number, unknown_name
 from modbp.files import read_json, write_bytes
-from modbp.study.ledger import matrices, networks, reductions
+from modbp.study.ledger import controls, matrices, networks, reductions
 from modbp.study.ledger.page import VERDICTS, Decided, Table
 from modbp.study.ledger.reductions import decades
 from modbp.study.runs.store import as_path
@@ -29,7 +29,7 @@ ORIGINS += ("main part, wording unverified",)
 # The book's own.
 CLAIMS = Path(__file__).with_name("claims.json")
 # What a number may cite, by kind and name.
-_ROOMS = {"measurement": (matrices, networks), "reduction": (reductions,)}
+_ROOMS = {"measurement": (matrices, networks, controls), "reduction": (reductions,)}
 WAYS = {
     kind: {name: getattr(room, name) for room in rooms for name in room.__all__}
     for kind, rooms in _ROOMS.items()
@@ -57,7 +57,7 @@ def read(path: str | Path | None = None) -> list[dict]:
     --------
     >>> claims = modbp.study.ledger.read()
     >>> len(claims), claims[0]["verdict"]
-    (55, 'confirmed')
+    (58, 'confirmed')
     """
     path = CLAIMS if path is None else as_path("path", path)
     try:
