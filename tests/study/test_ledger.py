@@ -33,7 +33,7 @@ def name(claim):
 
 
 def test_all_claims_are_there_in_order():
-    assert [claim["number"] for claim in CLAIMS] == list(range(1, 59))
+    assert [claim["number"] for claim in CLAIMS] == list(range(1, 62))
 
 
 @pytest.mark.parametrize("claim", CLAIMS, ids=name)
@@ -247,6 +247,19 @@ def test_reductions_by_hand():
     table = {f"α={b + 1}, β={b}": {"median": [1, 10.0 ** (b - 5)]} for b in (1, 2, 3)}
     table["positive"] = {"median": [0]}
     assert reductions.largest_beta(table, below=5e-3) == 2
+
+
+def test_half_of_the_way_by_hand():
+    # Levels 0, 0.25, 0.75, 1 at γ/(1 + γ) = 0, 1/2, 2/3, 3/4: half-way at 7/12 = 1.4/2.4.
+    levels, at = [[0.0, 0], [0.25, 1], [0.75, 0], [1, 1]], [0, 1, 2, 3]
+    found = reductions.halfway(*levels, at=at, each=True)
+    # The second goes up and down: it counts from where it stays, 17/24 = 17/7 / (24/7).
+    assert found == pytest.approx([7 / 5, 17 / 7])
+    assert reductions.halfway(*levels, at=at) == pytest.approx((7 / 5 + 17 / 7) / 2)
+    falling = [[1e0], [1e-1], [1e-3], [1e-4]]
+    assert reductions.halfway(*falling, at=at, log=True) == pytest.approx(7 / 5)
+    ends = [reductions.halfway(*levels, at=at, end=end) for end in ("low", "high")]
+    assert ends == pytest.approx([7 / 5, 17 / 7])
 
 
 def test_the_expectation_in_three_dimensions_is_a_half():

@@ -57,7 +57,7 @@ def read(path: str | Path | None = None) -> list[dict]:
     --------
     >>> claims = modbp.study.ledger.read()
     >>> len(claims), claims[0]["verdict"]
-    (58, 'confirmed')
+    (61, 'confirmed')
     """
     path = CLAIMS if path is None else as_path("path", path)
     try:

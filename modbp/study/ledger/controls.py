@@ -5,13 +5,17 @@ import torch
 from torch.nn.functional import cosine_similarity
 
 from modbp.backprop import methods
+from modbp.backprop.chain import Chain
 from modbp.backprop.explain import explain, reduce
 from modbp.measures.interval import nested
 from modbp.measures.similarity import ssim
 from modbp.study import debate, scenes
+from modbp.theory import contracting_gamma, dobrushin
+from modbp.theory.surrogate import gamma_layer
 from modbp.zoo import data, models
 
-__all__ = ["deletion_by_another_class", "noise_likeness", "question_likeness"]
+__all__ = ["contrast_that_is_common", "deletion_by_another_class", "guaranteed_gamma"]
+__all__ += ["noise_likeness", "question_likeness"]
 
 _COUNT = 50
 
@@ -58,3 +62,31 @@ def question_likeness(method: str, early: bool, end: str | None = None) -> float
     )
     one, two = (each.sum(1).flatten(1) for each in (one, two))
     return _read(cosine_similarity(one, two).numpy(), end)
+
+
+def contrast_that_is_common(
+    bias: str, network: str = "cifar10", end: str | None = None
+) -> float:
+    """Return the cosine, without sign, of contrastive LRP's map with LRP-α1β0's."""
+    net, x = getattr(models, network)().double(), data.images(_COUNT).x.double()
+    target = net(x).argmax(1)
+    one, two = (
+        explain(net, x, methods.get(name, bias=bias), target).flatten(1)
+        for name in ("lrp-a1b0", "contrastive-lrp")
+    )
+    return _read(cosine_similarity(one, two).abs().numpy(), end)
+
+
+def guaranteed_gamma(layer: str, end: str | None = None) -> float:
+    """Return from which γ on LRP-γ must contract in a dense layer, biases left out.
+
+    Equation: ``2 / (1 − δ)`` with Dobrushin's δ of the z⁺ matrix of active neurons.
+    """
+    net, x = models.cifar10().double(), data.images(10).x.double()
+    chain, weight = Chain(net, x, "gradient"), getattr(net, layer).weight.detach()
+    below = chain.layers[chain.layers.index(layer) - 1]
+    found = []
+    for h in chain.output(below):
+        plus = gamma_layer(weight.numpy(), h.numpy(), np.inf, relu=True)
+        found.append(contracting_gamma(dobrushin(plus.backward[:, plus.active])))
+    return _read(found, end)

@@ -9,10 +9,48 @@ from collections.abc import Sequence
 import numpy as np
 from scipy import stats
 
-__all__ = ["bend", "count_above", "decades", "difference", "largest", "largest_beta"]
-__all__ += ["log_ratio", "middle", "monotone", "r_squared", "rank_correlation"]
+from modbp.measures.interval import nested
+
+__all__ = ["bend", "count_above", "decades", "difference", "halfway", "largest"]
+__all__ += [
+    "largest_beta",
+    "log_ratio",
+    "middle",
+    "monotone",
+    "r_squared",
+    "rank_correlation",
+]
 __all__ += ["rank_of_settings", "shared_start", "slope", "slope_ratio", "smallest"]
 __all__ += ["steps_until", "value"]
+
+
+def halfway(
+    *levels: Sequence[float], at: Sequence[float], log: bool = False,
+    end: str | None = None, each: bool = False,
+) -> float:  # fmt: skip
+    """Return where a level is half-way between the first and the last for good.
+
+    Between two places in steps of ``at / (1 + at)``; the median over images, or an end
+    of its 95 % interval, or `each` of them.
+
+    Parameters
+    ----------
+    levels : for every place a value per image
+    at : the places, such as γ of LRP-γ
+    log : whether what goes half of its way is the logarithm
+    """
+    table = np.array(levels, float)
+    table = np.log(table) if log else table
+    share = (table - table[0]) / (table[-1] - table[0])
+    steps, found = np.array(at) / (1 + np.array(at)), []
+    for image in share.T:
+        low = np.flatnonzero(image < 0.5)[-1]
+        part = (0.5 - image[low]) / (image[low + 1] - image[low])
+        step = steps[low] + part * (steps[low + 1] - steps[low])
+        found.append(step / (1 - step))
+    if each:
+        return np.array(found)
+    return nested(np.array(found))[end == "high"] if end else float(np.median(found))
 
 
 def value(found: float) -> float:
