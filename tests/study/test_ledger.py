@@ -250,7 +250,7 @@ def test_reductions_by_hand():
 
 
 def test_half_of_the_way_by_hand():
-    # Levels 0, 0.25, 0.75, 1 at γ/(1 + γ) = 0, 1/2, 2/3, 3/4: half-way at 7/12 = 1.4/2.4.
+    # Levels 0, 1/4, 3/4, 1 at γ/(1 + γ) = 0, 1/2, 2/3, 3/4: half-way at 7/12, γ = 7/5.
     levels, at = [[0.0, 0], [0.25, 1], [0.75, 0], [1, 1]], [0, 1, 2, 3]
     found = reductions.halfway(*levels, at=at, each=True)
     # The second goes up and down: it counts from where it stays, 17/24 = 17/7 / (24/7).

@@ -1,5 +1,7 @@
 """Measurements that the critics of sanity checks ask for."""
 
+from functools import cache
+
 import numpy as np
 import torch
 from torch.nn.functional import cosine_similarity
@@ -17,7 +19,8 @@ from modbp.zoo import data, models
 __all__ = ["contrast_that_is_common", "deletion_by_another_class", "guaranteed_gamma"]
 __all__ += ["noise_likeness", "question_likeness"]
 
-_COUNT = 50
+_COUNT = 40
+_answering = cache(scenes.trained)
 
 
 def _read(values, end):
@@ -38,6 +41,11 @@ def deletion_by_another_class(method: str, end: str | None = None) -> float:
 
     Relevance starts from one: a negative logit would turn the map around.
     """
+    return _read(_deleted(method), end)
+
+
+@cache
+def _deleted(method):
     net, x = models.cifar10(), data.images(_COUNT).x
     method = methods.get(method, **{"output": "one"} if "lrp" in method else {})
     shown = net(x).argmax(1)
@@ -45,16 +53,15 @@ def deletion_by_another_class(method: str, end: str | None = None) -> float:
         debate.blurred_away(net, x, reduce(explain(net, x, method, k), method), shown)
         for k in (shown, (shown + 1) % 10)
     )
-    return _read((other - own).numpy(), end)
+    return (other - own).numpy()
 
 
 def question_likeness(method: str, early: bool, end: str | None = None) -> float:
     """Return the cosine of the maps for two questions about the same scene.
 
-    The first of the networks that :func:`modbp.study.scenes.trained` gives; pictures
-    without any positive relevance are left out.
+    By the first of the networks that :func:`modbp.study.scenes.trained` gives.
     """
-    net, method = scenes.trained(early), methods.get(method, output="one")
+    net, method = _answering(early), methods.get(method, output="one")
     x, question, answer, _ = scenes.scenes(100, seed=100)
     one, two = (
         explain(net, scenes.asked(x, (question + step) % 3), method, answer)[:, :3]
@@ -82,7 +89,7 @@ def guaranteed_gamma(layer: str, end: str | None = None) -> float:
 
     Equation: ``2 / (1 − δ)`` with Dobrushin's δ of the z⁺ matrix of active neurons.
     """
-    net, x = models.cifar10().double(), data.images(10).x.double()
+    net, x = models.cifar10().double(), data.images(5).x.double()
     chain, weight = Chain(net, x, "gradient"), getattr(net, layer).weight.detach()
     below = chain.layers[chain.layers.index(layer) - 1]
     found = []
