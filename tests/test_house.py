@@ -31,7 +31,7 @@ ROOMS = {
     ],
     "study": [
         {"runs"},
-        {"experiments", "page", "training"},
+        {"experiments", "page", "training", "debate", "scenes"},
         {"answers", "ledger"},
         {"paper"},
     ],

@@ -34,7 +34,7 @@ def name(claim):
 
 
 def test_all_claims_are_there_in_order():
-    assert [claim["number"] for claim in CLAIMS] == list(range(1, 56))
+    assert [claim["number"] for claim in CLAIMS] == list(range(1, 62))
 
 
 @pytest.mark.parametrize("claim", CLAIMS, ids=name)
@@ -266,6 +266,9 @@ def test_a_condition_may_have_one_side_or_two():
     assert ledger.holds({"value": 1.0, "at_least": 1})
     assert not ledger.holds({"value": 1.0, "at_most": 0.5})
     assert not ledger.holds({"value": float("nan"), "at_least": 0, "at_most": 1})
+    wide = {"value": 1.0, "interval": [0.8, 1.2], "at_least": 0.9, "at_most": 1.1}
+    assert ledger.holds(wide) and not ledger.holds(wide | {"throughout": True})
+    assert ledger.holds(wide | {"throughout": True, "at_least": 0.8, "at_most": 1.2})
 
 
 # Reductions ---------------------------------------------------------------------------
@@ -289,6 +292,17 @@ def test_reductions_by_hand():
     assert reductions.largest_beta(1e-4, 1e-3, 1e-2, betas=[1, 2, 3], below=5e-3) == 2
     # Two of three exchanged: 1 − 6 (0 + 1 + 1) / (3 · 8) = 1/2.
     assert reductions.rank_correlation(9, 5, 4, 8, 1, 2) == pytest.approx(1 / 2)
+
+
+def test_half_of_the_way_by_hand():
+    # Levels 0, 1/4, 3/4, 1 at γ/(1 + γ) = 0, 1/2, 2/3, 3/4: half-way at 7/12, γ = 7/5.
+    levels, at = [[0.0, 0], [0.25, 1], [0.75, 0], [1, 1]], [0, 1, 2, 3]
+    found = reductions.halfway(*levels, at=at, each=True)
+    # The second goes up and down: it counts from where it stays, 17/24 = 17/7 / (24/7).
+    assert found == pytest.approx([7 / 5, 17 / 7])
+    assert reductions.halfway(*levels, at=at) == pytest.approx((7 / 5 + 17 / 7) / 2)
+    falling = [[1e0], [1e-1], [1e-3], [1e-4]]
+    assert reductions.halfway(*falling, at=at, log=True) == pytest.approx(7 / 5)
 
 
 def test_the_expectation_in_three_dimensions_is_a_half():

@@ -29,7 +29,8 @@ ORIGINS += ("main part, wording unverified",)
 # The book's own.
 CLAIMS = Path(__file__).with_name("claims.json")
 # What a number may cite, by kind and name.
-_ROOMS = {"measurement": ("matrices", "networks"), "reduction": ("reductions",)}
+_ROOMS = {"measurement": ("matrices", "networks", "controls")}
+_ROOMS["reduction"] = ("reductions",)
 
 
 @cache
@@ -60,7 +61,7 @@ def read(path: str | Path | None = None) -> list[dict]:
     --------
     >>> claims = modbp.study.ledger.read()
     >>> len(claims), claims[0]["verdict"]
-    (55, 'confirmed')
+    (61, 'confirmed')
     """
     path = CLAIMS if path is None else as_path("path", path)
     try:
@@ -136,8 +137,9 @@ def _short(value):
 def holds(number: dict) -> bool:
     """Say whether a number satisfies the condition on which its verdict rests."""
     low, high = number.get("at_least"), number.get("at_most")
-    value = number["value"]
-    return (low is None or value >= low) and (high is None or value <= high)
+    # Some conditions are about all of the interval.
+    ends = number["interval"] if number.get("throughout") else [number["value"]] * 2
+    return (low is None or ends[0] >= low) and (high is None or ends[1] <= high)
 
 
 def refresh(

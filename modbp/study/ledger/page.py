@@ -151,6 +151,8 @@ def _condition(number):
     said = [f"{words[key]} {number[key]:g}" for key in words if key in number]
     if not said:
         return ""
+    if number.get("throughout"):
+        said[-1] += " throughout the interval"
     missed = "; <b>missed</b>" if number.get("missed") else ""
     return f"; {' and '.join(said)}, {_SET[number['set']]}{missed}"
 

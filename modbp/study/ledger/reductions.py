@@ -8,10 +8,40 @@ from collections.abc import Sequence
 import numpy as np
 from scipy import stats
 
-__all__ = ["bend", "count_above", "decades", "difference", "largest", "largest_beta"]
-__all__ += ["log_ratio", "middle", "monotone", "r_squared", "rank_correlation"]
-__all__ += ["shared_start", "slope", "slope_ratio", "smallest"]
+__all__ = ["bend", "count_above", "decades", "difference", "halfway", "largest"]
+__all__ += ["largest_beta", "log_ratio", "middle", "monotone", "r_squared"]
+__all__ += ["rank_correlation", "shared_start", "slope", "slope_ratio", "smallest"]
 __all__ += ["steps_until", "value"]
+
+
+def halfway(
+    *levels: Sequence[float],
+    at: Sequence[float],
+    log: bool = False,
+    each: bool = False,
+) -> float:
+    """Return where a level is half-way between the first and the last for good.
+
+    Between two places in steps of ``at / (1 + at)``; the median over images, or `each`
+    of them.
+
+    Parameters
+    ----------
+    levels : for every place a value per image
+    at : the places, such as γ of LRP-γ
+    log : whether what goes half of its way is the logarithm
+    """
+    table = np.array(levels, float)
+    table = np.log(table) if log else table
+    share = (table - table[0]) / (table[-1] - table[0])
+    steps = np.array(at) / (1 + np.array(at))
+    images = np.arange(table.shape[1])
+    low = len(at) - 1 - (share[::-1] < 0.5).argmax(0)
+    below, above = share[low, images], share[low + 1, images]
+    part = (0.5 - below) / (above - below)
+    step = steps[low] + part * (steps[low + 1] - steps[low])
+    found = step / (1 - step)
+    return found if each else float(np.median(found))
 
 
 def value(found: float) -> float:

@@ -84,7 +84,7 @@ def of_places(
         for each, place in zip(drawn, places, strict=True)
     )
     with np.errstate(divide="ignore", invalid="ignore"):
-        found = [float(way(*values)) for values in zip(*columns, strict=True)]
+        found = [float(way(*each)) for each in zip(*columns, strict=True)]
     low, high = np.nanpercentile(found, LEVEL)
     return (float(low), float(high)), over
 
@@ -117,11 +117,15 @@ def _resampled(place):
         picks = np.array(_picks(about, len(sets)))
         return sets[picks][:, int(keys[1])], f"{len(sets)} sets of fitting images"
     cell = nodes[-2]
-    if keys[-1] != "median" or not {"images", "values"} & {*cell}:
+    kept = cell.get("images") or cell.get("values")
+    if keys[-1] not in ("median", "images", "values") or not kept:
         return None
-    values = np.array(cell.get("images") or cell["values"], dtype=float)
+    values = np.array(kept, dtype=float)
     groups, told = _groups(config, len(values))
-    drawn = _medians(values, _picks(about, len(values), groups))
+    picks = _picks(about, len(values), groups)
+    if keys[-1] != "median":
+        return [values[pick] for pick in picks], told
+    drawn = _medians(values, picks)
     if "images" in cell:
         # Medians of the images' medians; the cell's own is that of all pairs together.
         own, middle = 1 - cell["median"], np.nanmedian(values)
