@@ -77,4 +77,4 @@ def leaves_region(layer: nn.Linear, a: torch.Tensor) -> tuple[float, float]:
     switched = (layer(a * (1 - share[:, None] * positive)) > 0) != (z > 0)
     switched[torch.arange(len(on)), on] = False
     counts = switched.sum(1)
-    return (counts == 0).double().mean().item(), counts.double().median().item()
+    return (counts == 0).float().mean().item(), counts.float().median().item()

@@ -66,14 +66,15 @@ for name, fc, conv, unrelated in (
     ("deconv", 0.9, 0.7, 0.5),
 ):
     cells = {
-        stage: {"median": v, "band": [v - 0.1, v + 0.1], "values": [v, None]}
+        stage: {"median": v, "band": [v - 0.1, v + 0.1], "values": [v] * 19 + [None]}
         for stage, v in (("fc", fc), ("conv", conv))
     }
     STORED[name] = {
         "stages": {key: {"ssim": c, "corrected": c} for key, c in cells.items()},
         "floor": dict.fromkeys(("ssim", "corrected"), {"median": unrelated}),
     }
-    table, floors = np.array([[fc, np.nan], [conv, np.nan]]), np.full(2, unrelated)
+    table = np.array([[v] * 19 + [np.nan] for v in (fc, conv)])
+    floors = np.full(20, unrelated)
     LIVE[name] = Sanity(name, ("fc", "conv"), table, table, floors, floors)
 each = pytest.mark.parametrize("results", [STORED, LIVE], ids=["file", "live"])
 

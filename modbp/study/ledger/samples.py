@@ -19,7 +19,6 @@ SEEDS = 5
 
 # A ledger cites the same few results again and again.
 _stored = lru_cache(maxsize=8)(read)
-forget = _stored.cache_clear
 
 
 @dataclass(frozen=True)
@@ -38,6 +37,11 @@ class Sampled:
         drawn = picks(self.values.shape[-1])
         found = [self.statistic(self.values[..., pick]) for pick in drawn]
         return tuple(map(float, np.percentile(found, LEVEL)))
+
+
+def forget() -> None:
+    """Read results anew, which may have been written since."""
+    _stored.cache_clear()
 
 
 def at(place: str) -> object:
