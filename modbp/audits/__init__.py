@@ -1,0 +1,3 @@
+"""Audits: which explanation methods look at a network's decision, and which do not."""
+
+__all__ = []
