@@ -85,6 +85,10 @@ class Verdict:
     def __str__(self):
         return f"{self.kind} {self.below} and below" if self.below else self.kind
 
+    def told(self):
+        """Return it in plain JSON values."""
+        return {"kind": self.kind, "below": self.below, "why": self.why}
+
 
 def judge(
     other: Reading,
@@ -108,6 +112,12 @@ def judge(
         than by the stages.
     """
     names, readings = list(stages), list(stages.values())
+    if not readings:
+        return Verdict(
+            UNTOLD,
+            "It does not explain the network once weights are random, so that it "
+            "cannot be seen whether they matter.",
+        )
     free = next((n for n, each in enumerate(readings) if not each.exact), len(names))
     if other.exact and free == len(names):
         return Verdict(

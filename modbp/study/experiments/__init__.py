@@ -1,6 +1,7 @@
 """Run the book's experiments, so that they survive, and read what they found."""
 
 from modbp.study.experiments.accuracy import Accuracy
+from modbp.study.experiments.audit import Audit
 from modbp.study.experiments.bits import Bits
 from modbp.study.experiments.csc import CSC
 from modbp.study.experiments.labels import method, needs_patterns
@@ -14,8 +15,16 @@ from modbp.study.runs.run import run, status
 from modbp.study.runs.store import Result, read
 from modbp.study.runs.workers import Worker, worker
 
-__all__ = ["BETAS", "CSC", "NAMES", "PLANS", "Accuracy", "Bits", "Cascade", "Learned"]
-__all__ += ["Patterns", "Plan", "RandomLogit", "Refits", "Result", "Simulation"]
+__all__ = ["BETAS", "CSC", "NAMES", "PLANS", "Accuracy", "Audit", "Bits", "Cascade"]
+__all__ += [
+    "Learned",
+    "Patterns",
+    "Plan",
+    "RandomLogit",
+    "Refits",
+    "Result",
+    "Simulation",
+]
 __all__ += ["Subject", "Worker", "automatic", "method", "needs_patterns", "read", "run"]
 __all__ += ["status", "stored", "subject", "worker"]
 
