@@ -1,5 +1,6 @@
 """A method that is audited: one of modbp's, or any function that gives maps."""
 
+import copy
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -89,7 +90,9 @@ class Candidate:
         who = f"method {self.label!r}"
         try:
             with torch.enable_grad():
-                found = self.function(net, x.clone(), target.clone())
+                # Of copies, into which it may write.
+                given = copy.deepcopy(net), x.clone(), target.clone()
+                found = self.function(*given)
         except Exception as error:  # anything may happen in code of the user's
             told = " ".join(str(error).split())[:300]
             raise MethodError(

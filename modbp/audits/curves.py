@@ -58,6 +58,7 @@ def _draw_classes(ax, methods, looks):
     ax.set_yticks(range(len(methods)), [*methods])
     ax.set(ylim=(len(methods) - 0.4, -0.6), xlabel="change when another class is meant")
     ax.set_xlim(-0.05, None)
+    ax.yaxis.tick_right()  # where the names of the lines below are
     ax.tick_params(axis="y", length=0)
     ax.grid(axis="x")
 

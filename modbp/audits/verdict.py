@@ -1,6 +1,7 @@
 """What is said of a method, and the rules by which it is said: all of them are here.
 
-They were written down before any method was judged by them. Every reading is a change
+They were written down before any method was judged by them; CHANGELOG.md says what was
+changed since. Every reading is a change
 of maps in units of one that surely is large: how far the maps of other pictures are
 away. So 0 is the same map, and 1 is a map as different as another picture's. A reading
 is taken by two likenesses, the cosine of all relevance and SSIM of the maps as they are
@@ -119,11 +120,16 @@ def judge(
             "cannot be seen whether they matter.",
         )
     free = next((n for n, each in enumerate(readings) if not each.exact), len(names))
-    if other.exact and free == len(names):
+    if free == len(names):
+        hint = (
+            ""
+            if other.exact
+            else " If it has a network of its own, let it explain the one it is given."
+        )
         return Verdict(
             NOT,
-            "Its maps are the same, to the last bit, for other classes and when every "
-            "weight of the network is random.",
+            "Its maps are the same, to the last bit, when every weight of the network "
+            f"is random.{hint}",
         )
     if len(other.same) < PICTURES:
         return Verdict(

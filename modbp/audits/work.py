@@ -17,7 +17,7 @@ from torch import nn
 from modbp.audits.candidate import candidates
 from modbp.audits.likeness import LIKENESSES, changes, complexity
 from modbp.audits.summary import png, summary
-from modbp.audits.verdict import PICTURES
+from modbp.audits.verdict import CHANGE, FLOOR, PICTURES
 from modbp.backprop.chain import Chain
 from modbp.backprop.checks import check_input, check_target
 from modbp.backprop.trace import Trace
@@ -165,11 +165,13 @@ class Work:
             "stages": self.stages,
             "seed": self.seed,
             "targets": self.targets.tolist(),
+            "others": self.others.T.tolist(),
             "predicted": bool((self.targets == self.predicted).all()),
             "picture": png(pixels),
             "explained": explained,
             "names": [names[n] if n < len(names) else f"class {n}" for n in explained],
             "notes": self._notes(),
+            "rules": {"change": CHANGE, "pictures": PICTURES, "floor": FLOOR},
         }
 
     def _notes(self):

@@ -29,12 +29,16 @@ def nested(values, groups=None, seed=0, resamples=1000):
     _, place, sizes = np.unique(groups, return_inverse=True, return_counts=True)
     order, first = np.argsort(place, kind="stable"), np.cumsum(sizes) - sizes
     generator = np.random.default_rng(seed)
-    medians = []
-    for _ in range(resamples):
-        drawn = generator.integers(len(sizes), size=len(sizes))
-        ends = sizes[drawn]
-        within = generator.random(ends.sum()) * np.repeat(ends, ends)
-        picks = np.repeat(first[drawn], ends) + within.astype(int)
-        medians.append(np.median(values[order[picks]]))
+    if len(sizes) == 1:  # the same draws, all at once
+        picks = (generator.random((resamples, len(values))) * len(values)).astype(int)
+        medians = np.median(values[picks], axis=1)
+    else:
+        medians = []
+        for _ in range(resamples):
+            drawn = generator.integers(len(sizes), size=len(sizes))
+            ends = sizes[drawn]
+            within = generator.random(ends.sum()) * np.repeat(ends, ends)
+            picks = np.repeat(first[drawn], ends) + within.astype(int)
+            medians.append(np.median(values[order[picks]]))
     low, high = np.percentile(medians, [2.5, 97.5])
     return float(low), float(high)
