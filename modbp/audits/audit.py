@@ -57,7 +57,7 @@ def audit(
     Examples
     --------
     >>> x = modbp.data.images(6, folder="photographs").x
-    >>> found = modbp.audit(modbp.models.cifar10(), x, ["gradient", "lrp-a1b0"])
+    >>> found = modbp.audit(modbp.models.cifar10(), x, ["gradient"])
     audit: ...
     >>> found.advised
     'gradient'

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from modbp.audits.result import most
 from modbp.audits.verdict import CHANGE
+from modbp.audits.words import most
 from modbp.figures import Drawing, drawn, name_ends, style
 from modbp.figures.labels import room
 

@@ -10,9 +10,9 @@ import numpy as np
 from PIL import Image
 
 from modbp.audits.likeness import LIKENESSES
-from modbp.audits.result import sentence, share, told
 from modbp.audits.summary import png
 from modbp.audits.verdict import CHANGE, FLOOR, KINDS, PICTURES
+from modbp.audits.words import sentence, share, told
 from modbp.audits.work import CHUNK, COPIES, NOISE, OTHERS, RELEVANCES
 
 __all__ = ["page", "table"]

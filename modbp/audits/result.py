@@ -8,12 +8,11 @@ from html import escape
 from os import PathLike
 from pathlib import Path
 
-from modbp.audits.verdict import KINDS
+from modbp.audits.words import advised, sentence, share, told
 from modbp.errors import InputError, ResultError
 from modbp.files import read_json, write_bytes
 
-__all__ = ["AuditResult", "advised", "assembled", "most", "report_path", "sentence"]
-__all__ += ["share", "told"]
+__all__ = ["AuditResult", "assembled", "report_path"]
 
 _FORMAT = "modbp audit 1"
 
@@ -29,11 +28,12 @@ class AuditResult:
 
     Examples
     --------
-    >>> x = modbp.data.images(6, folder="photographs").x
-    >>> found = modbp.audit(modbp.models.cifar10(), x, ["gradient", "lrp-a1b0"])
+    >>> net = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(75, 4)).eval()
+    >>> x = modbp.data.images(2, folder="photographs", size=5).x
+    >>> found = modbp.audit(net, x, {"mine": lambda net, x, target: x})
     audit: ...
     >>> found.verdicts
-    {'gradient': 'looks', 'lrp-a1b0': 'does not look'}
+    {'mine': 'does not look'}
     """
 
     content: dict
@@ -74,8 +74,9 @@ class AuditResult:
 
         Examples
         --------
-        >>> x = modbp.data.images(2, folder="photographs").x
-        >>> found = modbp.audit(modbp.models.cifar10(), x, ["gradient"])
+        >>> net = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(75, 4)).eval()
+        >>> x = modbp.data.images(2, folder="photographs", size=5).x
+        >>> found = modbp.audit(net, x, ["gradient"])
         audit: ...
         >>> len(found.figure().axes)
         2
@@ -93,8 +94,9 @@ class AuditResult:
 
         Examples
         --------
-        >>> x = modbp.data.images(2, folder="photographs").x
-        >>> found = modbp.audit(modbp.models.cifar10(), x, ["gradient"])
+        >>> net = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(75, 4)).eval()
+        >>> x = modbp.data.images(2, folder="photographs", size=5).x
+        >>> found = modbp.audit(net, x, ["gradient"])
         audit: ...
         >>> found.to_json()[:28]
         '{"format": "modbp audit 1", '
@@ -119,8 +121,9 @@ class AuditResult:
 
         Examples
         --------
-        >>> x = modbp.data.images(2, folder="photographs").x
-        >>> found = modbp.audit(modbp.models.cifar10(), x, ["gradient"])
+        >>> net = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(75, 4)).eval()
+        >>> x = modbp.data.images(2, folder="photographs", size=5).x
+        >>> found = modbp.audit(net, x, ["gradient"])
         audit: ...
         >>> found.report("report.html").name
         'report.html'
@@ -158,8 +161,9 @@ class AuditResult:
 
         Examples
         --------
-        >>> x = modbp.data.images(2, folder="photographs").x
-        >>> found = modbp.audit(modbp.models.cifar10(), x, ["gradient"])
+        >>> net = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(75, 4)).eval()
+        >>> x = modbp.data.images(2, folder="photographs", size=5).x
+        >>> found = modbp.audit(net, x, ["gradient"])
         audit: ...
         >>> _ = found.report("report.html")
         >>> str(modbp.audits.AuditResult.read("report.json")) == str(found)
@@ -197,66 +201,3 @@ def assembled(about: Mapping, methods: Mapping, left_out: Mapping) -> AuditResul
         "advised": advised(methods),
     }
     return AuditResult(json.loads(json.dumps(content, allow_nan=False)))
-
-
-def advised(methods: Mapping) -> str | None:
-    """Return the method that looks and changes most surely with the class."""
-    lows = {
-        label: max(each["class"][key]["interval"][0] or 0 for key in ("cosine", "ssim"))
-        for label, each in methods.items()
-        if each["verdict"]["kind"] == KINDS[0]
-    }
-    return max(lows, key=lows.get, default=None)
-
-
-def sentence(content: Mapping) -> str:
-    """Return the answer in a sentence."""
-    methods = content["methods"]
-    by_kind = {kind: [] for kind in KINDS}
-    for label, each in methods.items():
-        by_kind[each["verdict"]["kind"]].append(label)
-    looks, only, nothing, untold = by_kind.values()
-    count = f"Of {len(methods)} methods" if len(methods) > 1 else "Of one method"
-    parts = [
-        f"{len(looks)} {_plural(looks, 'looks', 'look')} at this network's decision",
-        f"{len(nothing)} {_plural(nothing, 'does', 'do')} not" if nothing else "",
-        f"{len(only)} {_plural(only, 'looks', 'look')} only at its lower layers"
-        if only
-        else "",
-        f"of {len(untold)} these pictures do not tell" if untold else "",
-    ]
-    text = f"{count}, {_listed([part for part in parts if part])}."
-    if content["advised"]:
-        text += f" Where one does not look, use {content['advised']}, which does."
-    return text
-
-
-def told(record: Mapping) -> str:
-    """Return a verdict in words."""
-    verdict = record["verdict"]
-    below = verdict["below"]
-    return f"{verdict['kind']} {below} and below" if below else verdict["kind"]
-
-
-def most(reading: Mapping) -> dict | None:
-    """Return the likeness of a reading that sees most of the change, None if none."""
-    seen = (reading[key] for key in ("cosine", "ssim") if key in reading)
-    seen = [each for each in seen if each["median"] is not None]
-    return max(seen, key=lambda each: each["median"], default=None)
-
-
-def share(reading: Mapping) -> str:
-    """Return a change in words, with its interval."""
-    if (found := most(reading) if isinstance(reading, Mapping) else None) is None:
-        return "-"
-    low, high = found["interval"]
-    return f"{found['median']:.2f} ({low:.2f} … {high:.2f})"
-
-
-def _plural(entries, one, many):
-    return one if len(entries) == 1 else many
-
-
-def _listed(parts):
-    *first, last = parts
-    return f"{', '.join(first)}, and {last}" if first else last

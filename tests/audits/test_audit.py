@@ -13,7 +13,7 @@ from torch import nn
 
 import modbp
 from modbp.audits import AuditResult, Work
-from modbp.audits.result import sentence
+from modbp.audits.words import sentence
 from modbp.errors import InputError, MethodError, ModbpError, ResultError, TraceError
 from modbp.zoo.data.sources import imagenet
 from modbp.zoo.named import find_network
