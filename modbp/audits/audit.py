@@ -10,6 +10,7 @@ from tqdm import tqdm
 from modbp.audits.result import AuditResult, assembled
 from modbp.audits.work import Work
 from modbp.backprop.methods import Averaged, Method
+from modbp.errors import check_names
 
 __all__ = ["audit", "forecast", "versions"]
 
@@ -62,6 +63,8 @@ def audit(
     >>> found.advised
     'gradient'
     """
+    remedy = "give the names of the classes in a list, class 0 first."
+    classes = check_names("classes", classes, remedy)
     work = Work(net, x, methods, target, seed)
     todo = {label: work.units(label) for label in work.candidates}
     print(forecast(work, todo), flush=True)
@@ -77,7 +80,7 @@ def audit(
     about = {
         "network": type(net).__name__,
         "images": f"{len(x)} pictures",
-        **work.about(list(classes)),
+        **work.about(classes),
         "command": "",
         "versions": versions(),
     }

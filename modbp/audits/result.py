@@ -7,10 +7,14 @@ from dataclasses import dataclass
 from html import escape
 from os import PathLike
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from modbp.audits.words import advised, sentence, share, told
 from modbp.errors import InputError, ResultError
 from modbp.files import read_json, write_bytes
+
+if TYPE_CHECKING:
+    from modbp.figures import Drawing
 
 __all__ = ["AuditResult", "assembled", "report_path"]
 
@@ -65,7 +69,7 @@ class AuditResult:
         told = escape(sentence(self.content))
         return f'<div class="modbp-audit"><p>{told}</p>{table(self.content)}</div>'
 
-    def figure(self):
+    def figure(self) -> "Drawing":
         """Draw how maps change with the class, and with weights from the top down.
 
         Returns

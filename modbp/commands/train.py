@@ -10,7 +10,11 @@ __all__ = ["add", "run"]
 def add(verbs: argparse._SubParsersAction) -> None:
     """Describe the verb to a parser."""
     parser = words.new(verbs, "train", "train a network of the book")
-    parser.add_argument("network", help="one of the book's")
+    parser.add_argument(
+        "network",
+        help="one of the book's, or of torchvision's for "
+        "32 pixels: resnet18, vgg11_bn, squeezenet1_1, mobilenet_v2",
+    )
     parser.add_argument("--output", help="folder to write [runs/NETWORK]")
     parser.add_argument("--resume", action="store_true", help="from the checkpoint")
     parser.add_argument("--seed", type=int, default=0)

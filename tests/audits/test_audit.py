@@ -8,13 +8,14 @@ from importlib import resources
 import numpy as np
 import pytest
 import torch
-from audits import planted, small
+from audits import guests, planted, small
 from torch import nn
 
 import modbp
 from modbp.audits import AuditResult, Work
 from modbp.audits.words import sentence
 from modbp.errors import InputError, MethodError, ModbpError, ResultError, TraceError
+from modbp.study.training import RECIPES
 from modbp.zoo.data.sources import imagenet
 from modbp.zoo.named import find_network
 
@@ -85,6 +86,39 @@ def test_planted_truths_on_the_networks_of_the_book(network):
     blind = {"summed": planted.summed, "edges": planted.edges}
     blind |= {name: name for name in BLIND if name in truths}
     found = planted.verdicts(half, x, blind)
+    assert {each["kind"] for each in found.values()} == {planted.NOT}
+
+
+# Of each a layer in the middle.
+GUESTS = {
+    "resnet18": "layer2",
+    "vgg11_bn": "features.14",
+    "squeezenet1_1": "features.6",
+    "mobilenet_v2": "features.9",
+}
+
+
+@pytest.mark.parametrize("name", GUESTS)
+def test_guests_are_networks_for_small_pictures(name):
+    net = guests.guest(name)
+    assert net(torch.rand(2, 3, 32, 32)).shape == (2, 10)
+    assert name in RECIPES and net.get_submodule(GUESTS[name])
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("name", GUESTS)
+def test_planted_truths_on_networks_that_the_book_did_not_make(name):
+    if not guests.weights(name).is_file():
+        pytest.skip(f"needs python -m modbp train {name}, and MODBP_RUNS")
+    net, _, _ = guests.network(name)
+    assert modbp.models.provenance(guests.weights(name))["test_accuracy"] >= 0.7
+    x = modbp.data.images(20).x
+    truths = planted.truths(GUESTS[name])
+    given = {label: method for label, (method, _) in truths.items()}
+    verdicts = planted.verdicts(net, x, given)
+    assert not wrong(verdicts, truths)
+    blind = {"summed": planted.summed, "edges": planted.edges}
+    found = planted.verdicts(planted.half_random(net, x), x, blind)
     assert {each["kind"] for each in found.values()} == {planted.NOT}
 
 

@@ -21,7 +21,7 @@ from modbp.files import fingerprint, hold, write_bytes
 from modbp.study.runs.provenance import facts
 from modbp.study.runs.store import as_path, written
 from modbp.study.runs.workers import Worker, check_device
-from modbp.study.training import recipes
+from modbp.study.training import guests, recipes
 from modbp.study.training.accuracy import check_labels, evaluate, ranked
 from modbp.study.training.recipes import RECIPES, Recipe
 from modbp.zoo import data, models
@@ -74,7 +74,9 @@ def train(
 
     Parameters
     ----------
-    name : "cifar10", "vgg16" or "resnet50".
+    name
+        "cifar10", "vgg16" or "resnet50"; or a network of torchvision's, made for 32
+        pixels: "resnet18", "vgg11_bn", "squeezenet1_1" or "mobilenet_v2".
     output : Folder for ``checkpoint.pt``, ``<name>.safetensors`` and ``<name>.json``.
     resume : Go on from the checkpoint in `output`.
     seed : Seed of weights, order, augmentation and dropout.
@@ -110,8 +112,9 @@ def train(
     if limit is not None:
         check_whole("limit", limit, 1)
     device = check_device(device or Worker().device)
-    net = models.build(name, seed, training=True)
     check_seed(seed)
+    ours = name not in guests.GUESTS
+    net = models.build(name, seed, training=True) if ours else guests.guest(name, seed)
     check_flag("resume", resume)
     output = as_path("output", output)
     checkpoint = output / "checkpoint.pt"
@@ -144,7 +147,7 @@ def train(
                 state["schedule"] = cycle(epoch)
             log.append(_epoch(net, x, y, recipe, state, seed, epoch))
             _store(checkpoint, identity, state, log)
-        net = models.finished(name, net)
+        net = (models if ours else guests).finished(name, net)
         # What is shipped is rounded to float16, so that is what is measured.
         net.load_state_dict(models.rounded(net.state_dict()))
         history = facts(
