@@ -153,7 +153,9 @@ class Work:
 
     def about(self, names: Sequence[str] = ()) -> dict:
         """Return what was measured on, in plain JSON values, and the first picture."""
-        shown = self.x[0].expand(3, -1, -1) if self.x.shape[1] == 1 else self.x[0, :3]
+        shown = self.x[0]
+        if len(shown) != 3:
+            shown = shown.mean(0).expand(3, -1, -1)
         low, high = shown.aminmax()
         colours = (shown - low) / (high - low).clamp(min=1e-30) * 255
         pixels = colours.round().byte().permute(1, 2, 0).cpu().numpy()

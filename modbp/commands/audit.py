@@ -57,9 +57,12 @@ def run(options: argparse.Namespace) -> None:
     parts = page.with_suffix(".parts")
     if os.path.lexists(page) and not parts.is_dir():
         raise InputError(f"{page}: is there already. Give another name with --output.")
-    methods = options.methods and _methods(options.methods)
+    methods, made_by = None, {}
+    if options.methods:
+        methods, made_by = _methods(options.methods)
     try:
-        experiment = experiments.Audit(_subject(options), methods, seed=options.seed)
+        given = {"seed": options.seed, "made_by": made_by}
+        experiment = experiments.Audit(_subject(options), methods, **given)
         print(f"{experiment.subject.images}; {experiment.subject.preprocessing}")
         for label, why in experiment.work.left_out.items():
             print(f"left out: {label}: {why}")
@@ -73,19 +76,24 @@ def run(options: argparse.Namespace) -> None:
 
 
 def _methods(labels):
-    """Return methods by label, those of a file made by its function."""
+    """Return methods by label, those of a file made by its function, and the files."""
+    from modbp.files import fingerprint
     from modbp.study.experiments import method
     from modbp.zoo import script
 
     check_once("methods", labels)
-    found = {}
+    found, made_by = {}, {}
     for label in labels:
         path, _, function = label.rpartition(":")
         if path.endswith(".py"):
-            found[label], _ = script.call(path, function)
+            found[label], files = script.call(path, function)
+            told = (
+                f"{file.name} has the SHA-256 {fingerprint(file)}" for file in files
+            )
+            made_by[label] = "\n".join(told)
         else:
             found[label] = method(label)
-    return found
+    return found, made_by
 
 
 def _subject(options):

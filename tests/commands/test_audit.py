@@ -1,8 +1,12 @@
 """The verb ``audit``: stopped and gone on with, refused, and its page in a browser."""
 
+import os
+import signal
+import time
 from pathlib import Path
 
 import pytest
+from commands.shell import shell, start
 
 from modbp.__main__ import main, parser
 from modbp.audits import AuditResult, Work
@@ -125,6 +129,36 @@ def test_another_network_under_the_same_name_is_refused(here, capsys):
     assert main(line.split()) == 2
     assert "was made with another weights" in capsys.readouterr().err
     assert Path("a.html").read_bytes() == before
+
+
+@pytest.mark.long
+def test_killed_and_started_again_it_is_the_same_report(tmp_path):
+    line = f"{LINE}{METHODS} smoothgrad:samples=20".split()
+    for folder in ("whole", "killed"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "own.py").write_text(FILE)
+    assert shell(tmp_path / "whole", *line)[0] == 0
+    here = tmp_path / "killed"
+    process = start(here, *line)
+    while process.poll() is None and len([*here.rglob("*.safetensors")]) < 2:
+        time.sleep(0.01)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.communicate()
+    assert not (here / "report.html").exists()
+    assert shell(here, *line)[0] == 0
+    for name in ("report.html", "report.json"):
+        other = (tmp_path / "whole" / name).read_bytes()
+        assert (here / name).read_bytes() == other
+
+
+def test_a_method_of_a_changed_file_is_audited_again(here, capsys):
+    line = f"{LINE} --methods own.py:edges".split()
+    assert main(line) == 0
+    first = AuditResult.read("report.json").content["methods"]["own.py:edges"]
+    (here / "own.py").write_text(FILE.replace("roll(1, 2)", "roll(1, 1)"))
+    assert main(line) == 0
+    again = AuditResult.read("report.json").content["methods"]["own.py:edges"]
+    assert first["maps"] != again["maps"]
 
 
 def test_a_folder_gives_pictures_of_all_its_classes(here):

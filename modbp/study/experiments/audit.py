@@ -4,8 +4,10 @@ import io
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+import torch
 
 from modbp.audits import AuditResult, Work, assembled, forecast
+from modbp.audits.work import CHUNK
 from modbp.study.experiments.subject import Subject, check_subject
 from modbp.study.runs.run import Experiment
 from modbp.study.runs.store import Result
@@ -20,6 +22,7 @@ class Audit(Experiment):
     ----------
     subject : The network and the pictures.
     methods, seed : As for :func:`modbp.audit`.
+    made_by : What a method depends on besides its name, by label, such as a file.
 
     Examples
     --------
@@ -37,13 +40,19 @@ class Audit(Experiment):
         methods: Sequence | Mapping | None = None,
         *,
         seed: int = 0,
+        made_by: Mapping[str, str] | None = None,
     ):
         check_subject(subject)
         self.subject = subject
-        x, y = subject.read(range(len(subject.images)))
+        places = np.arange(len(subject.images))
+        # A few at a time: whoever predicts their classes keeps all that layers give.
+        read = [subject.read(some) for some in np.split(places, places[CHUNK::CHUNK])]
+        x, y = (torch.cat(parts) for parts in zip(*read, strict=True))
         self.work = Work(subject.net, x, methods, y, seed)
         self._units = {label: self.work.units(label) for label in self.work.candidates}
         self.parts = {n: each.table for n, each in self.work.candidates.items()}
+        for label in self.parts.keys() & (made_by or {}).keys():
+            self.parts[label] += f"\n{made_by[label]}"
         self.counts = {label: len(units) for label, units in self._units.items()}
         self.settings = {
             "experiment": self.name,
