@@ -76,7 +76,7 @@ class Work:
             self.calls, _, _ = trace.run(x[:1])
             outputs = [trace.run(self._pictures(n))[1][-1] for n in self._numbers]
         logits = torch.cat(outputs)
-        self.predicted = logits.argmax(1)
+        self.predicted = check_target(None, logits)[:, 0]
         self.targets = check_target(target, logits)[:, 0]
         self.classes = logits.shape[1]
         if self.classes < 2:

@@ -273,6 +273,13 @@ def test_two_opposite_logits_are_two_classes():
     assert [*found.verdicts.values()] == [planted.LOOKS, planted.LOOKS, planted.NOT]
 
 
+class Single(nn.Module):
+    """A network whose answer is a number without a dimension of its own."""
+
+    def forward(self, x):
+        return x.flatten(1).sum(1)
+
+
 NONE_LEFT = "methods is \\[\\]"
 
 
@@ -285,6 +292,13 @@ NONE_LEFT = "methods is \\[\\]"
         (small.network(), small.pictures(2)[:, 0], None, ModbpError, "dimension|shape"),
         (small.network(), small.pictures(2)[..., :9], None, ModbpError, "9|stopped"),
         (small.network(1), small.pictures(2), None, InputError, "has one output"),
+        (
+            Single().eval(),
+            small.pictures(2),
+            None,
+            InputError,
+            "instead of \\[N, classes",
+        ),
         (
             nn.Flatten().eval(),
             small.pictures(2),
