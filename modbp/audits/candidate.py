@@ -8,6 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from modbp.audits.likeness import changes
 from modbp.backprop import methods
 from modbp.backprop.explain import explain_each, reduce, supported
 from modbp.backprop.methods import Averaged, Method
@@ -54,6 +55,18 @@ class Candidate:
         """Whether the sign of what goes in at the top is known, and divided out."""
         return self.method is not None
 
+    @property
+    def starts_at_logit(self):
+        """Whether a logit goes in at the top, so that of a zero nothing is told."""
+        base = getattr(self.method, "method", self.method)
+        return base is not None and base.output != "one"
+
+    def changes(self, one, two, signed=None):
+        """Return how far explanations are apart: relevance and maps of each."""
+        signed = self.signed if signed is None else signed
+        maps, empty = (one[1], two[1]), not self.starts_at_logit
+        return changes(one[0], two[0], maps, signed, empty)
+
     def relevance(self, net: nn.Module, x: torch.Tensor, targets) -> torch.Tensor:
         """Explain the classes of each of `targets`, ``[K, N]``: ``[K, N, …]``.
 
@@ -70,8 +83,7 @@ class Candidate:
             return targets
 
         r = explain_each(Trace(net), x, self.method, choose)
-        base = getattr(self.method, "method", self.method)
-        if base.output == "one":
+        if not self.starts_at_logit:
             return r
         signs = torch.stack([seen["logits"].gather(1, t[:, None]) for t in targets])
         return r * (1 - 2 * (signs < 0).to(r)).reshape(*r.shape[:2], 1, 1, 1)

@@ -13,22 +13,25 @@ _LEAST, _BINS = 5, 100
 
 
 def changes(
-    one: torch.Tensor, two: torch.Tensor, maps: tuple, signed: bool
+    one: torch.Tensor, two: torch.Tensor, maps: tuple, signed: bool, empty: bool = True
 ) -> dict[str, np.ndarray]:
     """Return one minus each likeness of relevance ``[N, …]``, and whether it is equal.
 
     `signed` says that opposite relevance is not alike. `maps` are both as drawn; their
-    SSIM never sees the sign.
+    SSIM never sees the sign. Where one is zero throughout, nothing is left in common,
+    if `empty`; or else there is nothing to compare.
     """
     found = cosine(one.flatten(1), two.flatten(1))
     found = found if signed else found.abs()
     drawn = np.full(len(one), np.nan)
     if min(maps[0].shape[1:]) >= _LEAST:
         drawn = ssim(*maps, paper=False)
+    there = [(each != 0).flatten(1).any(1).cpu().numpy() for each in (one, two)]
+    lost = there[0] != there[1]
     return {
         "same": (one == two).flatten(1).all(1).cpu().numpy(),
-        "cosine": 1 - found.cpu().numpy(),
-        "ssim": 1 - drawn,
+        "cosine": np.where(lost, 1.0 if empty else np.nan, 1 - found.cpu().numpy()),
+        "ssim": np.where(lost, 1.0 if empty else np.nan, 1 - drawn),
     }
 
 

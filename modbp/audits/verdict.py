@@ -43,9 +43,9 @@ class Reading:
     _found: dict = field(default_factory=dict, repr=False)
 
     def median(self, likeness):
-        """Return the median over pictures, NaN if it is there for less than half."""
+        """Return the median over pictures, NaN if it is there for too few of them."""
         values = self.shares[likeness]
-        enough = 2 * np.count_nonzero(~np.isnan(values)) > len(values)
+        enough = np.count_nonzero(~np.isnan(values)) >= min(PICTURES, len(values))
         return float(np.nanmedian(values)) if enough else float("nan")
 
     def interval(self, likeness):

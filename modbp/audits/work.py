@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from modbp.audits.candidate import candidates
-from modbp.audits.likeness import LIKENESSES, changes, complexity
+from modbp.audits.likeness import LIKENESSES, complexity
 from modbp.audits.summary import png, summary
 from modbp.audits.verdict import CHANGE, FLOOR, PICTURES
 from modbp.backprop.chain import Chain
@@ -96,7 +96,7 @@ class Work:
         for _ in twins(net, self.calls, self.stages, seed, True):
             pass
         self.layers = [*self.stages, "input"]
-        self.others = self._draw_others(min(OTHERS, self.classes - 1))
+        self.others = self._draw_others(logits)
         found, self.left_out = candidates(net, x, methods)
         self.candidates = {each.label: each for each in found}
 
@@ -107,15 +107,21 @@ class Work:
     def _pictures(self, chunk):
         return self.x[self.chunks[chunk]]
 
-    def _draw_others(self, count):
-        """Draw for each picture so many classes that are not its own."""
-        found = []
-        for own, label in zip(
-            per_image(self.x, self.seed, "logit"), self.targets, strict=True
+    def _draw_others(self, logits):
+        """Draw for each picture a few classes that are not its own.
+
+        Where some logits are zero, as behind a ReLU, from the others first: of a zero
+        nothing is explained by methods that start with it.
+        """
+        found, count = [], min(OTHERS, self.classes - 1)
+        for own, label, row in zip(
+            per_image(self.x, self.seed, "logit"), self.targets, logits, strict=True
         ):
-            draws = torch.randperm(self.classes - 1, generator=own)[:count]
-            found.append(draws + (draws >= label.item()).long())
-        return torch.stack(found, 1).to(self.targets.device)
+            draws = torch.randperm(self.classes, generator=own).to(row.device)
+            draws = draws[draws != label]
+            zero = row[draws] == 0
+            found.append(torch.cat([draws[~zero], draws[zero]])[:count])
+        return torch.stack(found, 1)
 
     def units(self, label: str) -> list[tuple[str, int]]:
         """Return the units of a method: a measure and the number of some pictures."""
@@ -188,10 +194,9 @@ class Work:
     # The measures.
 
     def _explained(self, candidate, net, x, targets):
-        """Return relevance ``[K, N, …]``, and maps ``[K, N, H, W]``."""
-        r = candidate.relevance(net, x, targets)
-        size = x.shape[2:]
-        return r, torch.stack([candidate.maps(each, size) for each in r])
+        """Return for each of `targets` relevance ``[N, …]`` and maps ``[N, H, W]``."""
+        found = candidate.relevance(net, x, targets)
+        return [(r, candidate.maps(r, x.shape[2:])) for r in found]
 
     def _twins(self, chunk, stages):
         # No seed that weights of the network may have been drawn with.
@@ -202,42 +207,43 @@ class Work:
         """Other classes of the same pictures, and other pictures."""
         x, places = self._pictures(chunk), self.chunks[chunk]
         targets = [self.targets[places], *self.others[:, places]]
-        r, maps = self._explained(candidate, self.net, x, targets)
+        own, *rest = self._explained(candidate, self.net, x, targets)
         # Two classes may have opposite logits, and so opposite explanations.
         signed = candidate.signed or self.classes == 2
-        found = [
-            changes(r[0], each, (maps[0], other), signed)
-            for each, other in zip(r[1:], maps[1:], strict=True)
-        ]
-        result = {key: np.mean([f[key] for f in found], 0) for key in LIKENESSES}
+        found = [candidate.changes(own, each, signed) for each in rest]
+        result = {key: _mean([f[key] for f in found]) for key in LIKENESSES}
         result["same"] = np.all([each["same"] for each in found], 0)
-        unrelated = changes(
-            r[0], r[0].roll(-1, 0), (maps[0], maps[0].roll(-1, 0)), candidate.signed
-        )
-        result |= {f"floor {key}": unrelated[key] for key in LIKENESSES}
+        result |= self._floor(candidate, own)
         if candidate.method is None:
-            again, drawn = self._explained(candidate, self.net, x, targets[:1])
-            twice = changes(r[0], again[0], (maps[0], drawn[0]), True)
+            (again,) = self._explained(candidate, self.net, x, targets[:1])
+            twice = candidate.changes(own, again, True)
             result |= {f"again {key}": value for key, value in twice.items()}
         if chunk == 0:
-            result["maps"] = _shown(maps[:, 0])
+            result["maps"] = _shown(
+                torch.stack([drawn[0] for _, drawn in (own, *rest)])
+            )
         return result
+
+    def _floor(self, candidate, own):
+        """Return how far each explanation is from the next picture's."""
+        found = candidate.changes(own, tuple(each.roll(-1, 0) for each in own))
+        return {f"floor {key}": found[key] for key in LIKENESSES}
 
     def _cascade(self, candidate, chunk):
         """Random weights from the top down."""
         x, target = self._pictures(chunk), self.targets[self.chunks[chunk]]
         explain = partial(self._explained, candidate, x=x, targets=[target])
-        r, maps = explain(self.net)
-        rows, last = [], maps
+        (own,) = explain(self.net)
+        rows = []
         for _, twin in self._twins(chunk, self.stages):
-            changed, last = explain(twin)
-            rows.append(changes(r[0], changed[0], (maps[0], last[0]), candidate.signed))
+            (last,) = explain(twin)
+            rows.append(candidate.changes(own, last))
         result = {key: np.stack([row[key] for row in rows]) for key in rows[0]}
-        result["complexity"] = np.stack([complexity(m[0]) for m in (maps, last)])
+        result["complexity"] = np.stack([complexity(maps) for _, maps in (own, last)])
 
         def same(layer):
             ((_, twin),) = self._twins(chunk, [layer])
-            return bool((explain(twin)[0] == r).all())
+            return bool((explain(twin)[0][0] == own[0]).all())
 
         result["highest"] = np.full(1, self._highest(result["same"].all(1), same))
         return result
@@ -292,14 +298,11 @@ class Work:
             r = r.unflatten(0, (len(x), COPIES)).mean(1)
             return r, candidate.maps(r, x.shape[2:])
 
-        r, maps = averaged(self.net)
-        rows = []
-        for _, twin in self._twins(chunk, self.ends):
-            changed, drawn = averaged(twin)
-            rows.append(changes(r, changed, (maps, drawn), candidate.signed))
-        others = changes(r, r.roll(-1, 0), (maps, maps.roll(-1, 0)), candidate.signed)
+        own = averaged(self.net)
+        twins = self._twins(chunk, self.ends)
+        rows = [candidate.changes(own, averaged(twin)) for _, twin in twins]
         result = {key: np.stack([row[key] for row in rows]) for key in rows[0]}
-        return result | {f"floor {key}": others[key] for key in LIKENESSES}
+        return result | self._floor(candidate, own)
 
     @property
     def ends(self) -> list[str]:
@@ -334,11 +337,8 @@ class Work:
         def explain():
             found[:] = self._explained(candidate, self.net, x, [target])
 
-        def compare():
-            r, maps = found[0][0], found[1][0]
-            changes(r, r.roll(-1, 0), (maps, maps.roll(-1, 0)), True)
-
-        single, compared = _time(explain), _time(compare)
+        single = _time(explain)
+        compared = _time(lambda: self._floor(candidate, found[0]))
         pictures = min(BITS_PICTURES, len(self.x))
         each = {
             "class": _time(lambda: self._class(candidate, 0)),
@@ -349,6 +349,13 @@ class Work:
             each["csc"] = len(x) * _time(lambda: self._converged(candidate, x[0]))
             each["bits"] = pictures * _time(lambda: self._bits(candidate, 0, 1))
         return each
+
+
+def _mean(rows):
+    """Return the mean of what is there of rows ``[K, N]``, NaN where nothing is."""
+    there = ~np.isnan(rows)
+    total, count = np.where(there, rows, 0).sum(0), there.sum(0)
+    return np.where(count > 0, total / np.maximum(count, 1), np.nan)
 
 
 def _time(do):

@@ -253,6 +253,39 @@ def test_negative_logits_turn_no_map():
     assert (r.sum((2, 3, 4)) > 0).all()
 
 
+class Rectified(nn.Module):
+    """A network with a ReLU behind its logits, as SqueezeNet has one."""
+
+    def __init__(self):
+        super().__init__()
+        self.net = small.network(classes=8)
+        x = small.pictures(8)
+        with torch.no_grad():
+            self.net[6].bias -= self.net(x).median(0).values
+
+    def forward(self, x):
+        return self.net(x).relu()
+
+
+def test_logits_that_are_zero_are_no_evidence():
+    """Of a zero, LRP tells nothing: an empty map is then no change."""
+    net, x = Rectified().eval(), small.pictures(8)
+    work = Work(net, x, ["gradient", "lrp-a1b0"])
+    logits = net(x)
+    assert (logits == 0).any(1).all()
+    told = logits.gather(1, work.others.T)
+    assert (told > 0).all() or ((logits > 0).sum(1) < 3).any()
+    zero = torch.stack([row.argmin() for row in logits])
+    for label, empty in {"gradient": 1.0, "lrp-a1b0": np.nan}.items():
+        candidate = work.candidates[label]
+        explained = candidate.relevance(net, x, [work.targets, zero])
+        assert not explained[1].any()
+        own, nothing = ((r, candidate.maps(r, (12, 12))) for r in explained)
+        found = candidate.changes(own, nothing)
+        for key in ("cosine", "ssim"):
+            np.testing.assert_equal(found[key], np.full(8, empty))
+
+
 def test_two_opposite_logits_are_two_classes():
     """The gradients of z and −z are opposite: their magnitudes are the same."""
 

@@ -92,12 +92,12 @@ def test_the_threshold_is_where_it_is_said(share):
     assert verdict(LARGE, reading(share)).kind == kind
 
 
-def test_a_median_that_half_of_the_pictures_lack_is_none():
-    values = np.array([1.0, 1, 1, 1, np.nan, np.nan, np.nan, np.nan])
-    half = Reading(np.zeros(8, bool), {"cosine": values})
-    assert not half.changed and not half.unchanged
-    more = Reading(np.zeros(7, bool), {"cosine": values[:7]})
-    assert more.changed
+def test_a_median_that_too_many_pictures_lack_is_none():
+    values = np.array([np.nan, np.nan, np.nan, 1.0, 1, 1, 1, 1, 1])
+    few = Reading(np.zeros(8, bool), {"cosine": values[:8]})
+    assert not few.changed and not few.unchanged
+    enough = Reading(np.zeros(9, bool), {"cosine": values})
+    assert enough.changed
 
 
 def test_draws_of_weights_count_as_well():
