@@ -30,7 +30,8 @@ ROOMS = {
         {"explain"},
     ],
     "audits": [
-        {"verdict", "likeness", "candidate"},
+        {"verdict", "likeness"},
+        {"candidate"},
         {"summary", "words"},
         {"work", "curves"},
         {"page"},

@@ -51,19 +51,16 @@ class Candidate:
         return not isinstance(self.method, Averaged)
 
     @property
-    def signed(self):
-        """Whether the sign of what goes in at the top is known, and divided out."""
-        return self.method is not None
-
-    @property
     def starts_at_logit(self):
         """Whether a logit goes in at the top, so that of a zero nothing is told."""
         base = getattr(self.method, "method", self.method)
         return base is not None and base.output != "one"
 
-    def changes(self, one, two, signed=None):
-        """Return how far explanations are apart: relevance and maps of each."""
-        signed = self.signed if signed is None else signed
+    def changes(self, one, two, signed=False):
+        """Return how far explanations are apart: relevance and maps of each.
+
+        An opposite map is alike, unless `signed`: it has everything in the same places.
+        """
         maps, empty = (one[1], two[1]), not self.starts_at_logit
         return changes(one[0], two[0], maps, signed, empty)
 

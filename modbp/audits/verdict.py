@@ -1,11 +1,11 @@
 """What is said of a method, and the rules by which it is said: all of them are here.
 
 They were written down before any method was judged by them; CHANGELOG.md says what was
-changed since. Every reading is a change
-of maps in units of one that surely is large: how far the maps of other pictures are
-away. So 0 is the same map, and 1 is a map as different as another picture's. A reading
-is taken by two likenesses, the cosine of all relevance and SSIM of the maps as they are
-drawn. To be called changed, one of them has to see it, to be called unchanged, neither.
+changed since. Every reading is a change of maps in units of one that surely is large:
+how far the maps of other pictures are away. So 0 is the same map, and 1 is a map as
+different as another picture's. A reading is taken by two likenesses, the cosine of all
+relevance and SSIM of the maps as they are drawn; to both an opposite map is alike. To
+be called changed, one of them has to see it, to be called unchanged, neither.
 
 `CHANGE`, a tenth: less than that nobody would see between two maps. `PICTURES`, six: of
 fewer, all on one side of a threshold is no evidence that the median is (0.5 to the

@@ -208,8 +208,9 @@ class Work:
         x, places = self._pictures(chunk), self.chunks[chunk]
         targets = [self.targets[places], *self.others[:, places]]
         own, *rest = self._explained(candidate, self.net, x, targets)
-        # Two classes may have opposite logits, and so opposite explanations.
-        signed = candidate.signed or self.classes == 2
+        # Two classes may have opposite logits, and so opposite explanations; of more
+        # classes an opposite map says no more than the same one.
+        signed = self.classes == 2
         found = [candidate.changes(own, each, signed) for each in rest]
         result = {key: _mean([f[key] for f in found]) for key in LIKENESSES}
         result["same"] = np.all([each["same"] for each in found], 0)

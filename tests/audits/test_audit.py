@@ -192,18 +192,19 @@ def test_what_does_not_apply_says_why(found):
 
 def test_numbers_are_those_of_the_measures(found):
     """The parts are those that others of modbp's measure: by replication."""
+
+    def apart(one, two):
+        return 1 - torch.cosine_similarity(one.flatten(1), two.flatten(1)).abs()
+
     net, x = small.network(), small.pictures(8)
     about, record = found.content["about"], found.content["methods"]["gradient"]
     r = modbp.explain(net, x, "gradient")
-    floor = 1 - torch.cosine_similarity(r[:4].flatten(1), r[:4].roll(-1, 0).flatten(1))
-    other = 1 - torch.cosine_similarity(r[4:].flatten(1), r[4:].roll(-1, 0).flatten(1))
+    floor = apart(r[:4], r[:4].roll(-1, 0))
+    other = apart(r[4:], r[4:].roll(-1, 0))
     median = torch.cat([floor, other]).double().numpy()
     assert record["floor"]["cosine"] == pytest.approx(np.median(median), rel=1e-3)
     changed = [
-        1
-        - torch.cosine_similarity(
-            r.flatten(1), modbp.explain(net, x, "gradient", each).flatten(1)
-        )
+        apart(r, modbp.explain(net, x, "gradient", each))
         for each in np.array(about["others"]).T.tolist()
     ]
     values = torch.stack(changed).mean(0) / record["floor"]["cosine"]
