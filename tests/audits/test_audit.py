@@ -13,6 +13,7 @@ from torch import nn
 
 import modbp
 from modbp.audits import AuditResult, Work
+from modbp.audits.page import page as html
 from modbp.audits.words import sentence
 from modbp.errors import InputError, MethodError, ModbpError, ResultError, TraceError
 from modbp.study.training import RECIPES
@@ -425,3 +426,19 @@ def test_the_cost_is_told_first(capsys):
     modbp.audit(small.network(), small.pictures(6), ["gradient"])
     out = capsys.readouterr().out
     assert re.match(r"audit: 1 method on 6 pictures, from 6 .*: about \d+ seconds", out)
+
+
+def test_a_page_shows_names_as_they_are():
+    """Whatever they hold: no label, class or message becomes an element."""
+    bad = "<script>alert(1)</script>"
+    found = modbp.audit(
+        small.network(), small.pictures(6), {bad: planted.edges}, classes=[bad] * 4
+    )
+    content = copy.deepcopy(found.content)
+    content["about"] |= {"network": bad, "images": bad, "command": bad, "notes": [bad]}
+    content["left_out"] = {bad: bad}
+    content["methods"][bad]["verdict"] |= {"why": bad, "below": bad}
+    content["methods"][bad]["csc"] = {"why": bad}
+    page = AuditResult(content)
+    for text in (page._repr_html_(), html(page.content)):
+        assert bad not in text and "&lt;script&gt;" in text
