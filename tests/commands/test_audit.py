@@ -199,7 +199,9 @@ def test_the_page_asks_nobody_and_is_for_everyone(here, browser):
     wide = "document.documentElement.scrollWidth"
     assert page.evaluate(wide) <= 390
     assert page.locator(".maps img").count() == 9
-    page.emulate_media(media="print")
+    page.emulate_media(media="print", color_scheme="dark")
+    paper = "getComputedStyle(document.body).backgroundColor"
+    assert page.evaluate(paper) == "rgb(255, 255, 255)"
     page.evaluate("document.querySelectorAll('details').forEach(d => d.open = false)")
     assert page.locator("details dl").first.is_visible()
     page.close()
