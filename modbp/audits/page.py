@@ -226,12 +226,14 @@ def _how(content):
         f"{_own(about)}, for up to {OTHERS} others drawn at random, and after the "
         f"weights were drawn anew from the top down to each of {stages}. Each "
         f"{CHUNK} pictures share a draw. Two likenesses compare explanations: the "
-        "cosine of all relevance, and SSIM of the maps as they are drawn. A change is "
+        "cosine of all relevance, and SSIM of the maps as they are drawn; to both an "
+        "opposite map is alike, but where a network has two classes. A change is "
         "one minus the likeness, divided by the same for the map of another picture: "
         "that is the floor.</p>"
     )
     yield (
-        "<p>The rules were written down before any method was judged by them. "
+        "<p>The rules were written down before any method was judged by them; the "
+        "changelog of modbp says what was changed since. "
         f"A method looks if its maps change by more than {CHANGE:g} both for other "
         "classes and when the last layer is random, with the interval of one likeness "
         f"above it. It does not look if the intervals of both are below {CHANGE:g} for "
