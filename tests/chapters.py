@@ -23,10 +23,15 @@ def sources(chapter):
     return [cell.source for cell in cells if cell.cell_type == "code"]
 
 
-def run(chapter, until=""):
-    """Run cells, up to the first with some text; return what each printed and shows."""
+def run(chapter, until="", before=""):
+    """Run cells, up to the first with some text; return what each printed and shows.
+
+    Up to the one `until` includes that cell, up to the one `before` does not.
+    """
     space, told = {"__name__": "__main__"}, []
     for source in sources(chapter):
+        if before and before in source:
+            break
         *body, last = ast.parse(source).body
         shows = isinstance(last, ast.Expr)
         printed, value = io.StringIO(), None

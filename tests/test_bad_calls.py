@@ -295,6 +295,7 @@ def calls(tmp_path=None):
         "products": (theory.products, {"mats": CHAIN}),
         "gauge": (theory.gauge, {"mats": CHAIN}),
         "gaps": (theory.gaps, {"mats": CHAIN, "backward": 2, "statistic": np.max}),
+        "log_sines": (theory.log_sines, {"mats": CHAIN}),
         "active_chain": (theory.active_chain, {"mats": CHAIN}),
         "dobrushin": (theory.dobrushin, {"A": MATRIX}),
         "birkhoff": (theory.birkhoff, {"A": MATRIX}),

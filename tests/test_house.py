@@ -20,7 +20,7 @@ WINGS = [
 # Inside a wing, from the ground up.
 ROOMS = {
     "backprop": [
-        {"checks"},
+        {"checks", "names"},
         {"trace"},
         {"operator"},
         {"rules"},
@@ -40,7 +40,7 @@ ROOMS = {
     ],
     "study": [
         {"runs"},
-        {"experiments", "page", "training"},
+        {"experiments", "page", "training", "debate", "scenes"},
         {"answers", "ledger"},
         {"paper"},
     ],

@@ -54,7 +54,7 @@ class Candidate:
     def starts_at_logit(self):
         """Whether a logit goes in at the top, so that of a zero nothing is told."""
         base = getattr(self.method, "method", self.method)
-        return base is not None and base.output != "one"
+        return base is not None and base.output in ("logit", "contrast")
 
     def changes(self, one, two, signed=False):
         """Return how far explanations are apart: relevance and maps of each.

@@ -226,6 +226,8 @@ class Chain:
         ``[N, C]``, the network's output.
     calls, layers : list
         The calls, input first, and their names.
+    top : str
+        The layer whose output the logits are, where relevance of a class enters.
 
     Examples
     --------
@@ -245,6 +247,7 @@ class Chain:
         self.logits = self._pass.logits
         self.calls = self._pass.calls
         self.layers = [call.name for call in self.calls]
+        self.top = self.layers[self._pass.last]
 
     def output(self, layer: str) -> torch.Tensor:
         """Return what a layer gave in the forward pass, to be read and not written.

@@ -13,11 +13,12 @@ _EXPERIMENTS = {
     "csc": ("CSC", "methods relevances lower seed batch patterns"),
     "random-logit": ("RandomLogit", "methods seed batch patterns"),
     "bits": ("Bits", "methods seed batch patterns"),
+    "contraction": ("Contraction", "methods seed batch patterns"),
     "cascade": ("Cascade", "methods stages own stale draws seed batch patterns"),
     "simulation": ("Simulation", "repetitions seed"),
     "learned": ("Learned", "repetitions seed patterns"),
     "accuracy": ("Accuracy", "batch"),
-    "patterns": ("Patterns", "patterns"),
+    "patterns": ("Patterns", "patterns seed"),
     "refits": ("Refits", "patterns refits seed method"),
 }
 # Options of what an experiment is about.
@@ -38,6 +39,9 @@ def add(verbs: argparse._SubParsersAction) -> None:
     _on_images(kinds, "random-logit", "maps of one logit beside maps of another")
 
     _on_images(kinds, "bits", "how much of the choice among classes maps still tell")
+
+    about = "how much each layer narrows the angles between classes"
+    _on_images(kinds, "contraction", about)
 
     about = "maps while weights are randomised from the top down"
     cascade = _on_images(kinds, "cascade", about)
@@ -159,7 +163,8 @@ def _subject(experiments, options, worker):
         count = 20
     about = experiments.subject(options.network, count=count, folder=folder, **given)
     if worker.first and "patterns" in options and "device" not in options:
-        print(f"patterns are fitted to {about.fitting(options.patterns)}")
+        draw = [options.seed] if options.experiment == "patterns" else []
+        print(f"patterns are fitted to {about.fitting(options.patterns, draw)}")
     if worker.first and options.experiment != "learned":
         explained = "explained: " if options.experiment == "patterns" else ""
         print(f"{explained}{about.images}")

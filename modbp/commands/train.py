@@ -1,4 +1,4 @@
-"""The verb ``train``: weights for a network of the book."""
+"""The verb ``train``: weights for a network of the book, or of a file."""
 
 import argparse
 
@@ -9,12 +9,8 @@ __all__ = ["add", "run"]
 
 def add(verbs: argparse._SubParsersAction) -> None:
     """Describe the verb to a parser."""
-    parser = words.new(verbs, "train", "train a network of the book")
-    parser.add_argument(
-        "network",
-        help="one of the book's, or of torchvision's for "
-        "32 pixels: resnet18, vgg11_bn, squeezenet1_1, mobilenet_v2",
-    )
+    parser = words.new(verbs, "train", "train a network on CIFAR-10, or on a folder")
+    parser.add_argument("network", help="one of the book's, or FILE.py:FUNCTION")
     parser.add_argument("--output", help="folder to write [runs/NETWORK]")
     parser.add_argument("--resume", action="store_true", help="from the checkpoint")
     parser.add_argument("--seed", type=int, default=0)
@@ -33,7 +29,7 @@ def run(options: argparse.Namespace) -> None:
 
     output = options.output
     if output is None:
-        output = f"runs/{options.network}"
+        output = f"runs/{options.network.rpartition(':')[2]}"
     keys = "resume seed epochs batch limit device download command".split()
     given = {key: getattr(options, key) for key in keys}
     given = {key: value for key, value in given.items() if value is not None}

@@ -57,6 +57,8 @@ def csc_curves(
 ) -> Drawing:  # fmt: skip
     """Draw the median CSC of several methods against the layers below the start.
 
+    Shaded is the 95 % interval of a median over images, where a file stores one.
+
     Parameters
     ----------
     results, names
@@ -99,7 +101,13 @@ def csc_curves(
             values = np.array([found[layer]["median"] for layer in layers], float)
             shown = np.maximum(1 - values, least) if log else values
             ends.append(shown.min())
-            ax.plot(layers, shown, **style(name))
+            look = style(name)
+            ax.plot(layers, shown, **look)
+            # Distances to one, over images and their draws of relevance.
+            band = np.array([found[k].get("interval", (np.nan,) * 2) for k in layers])
+            band = np.maximum(band, least) if log else 1 - band.astype(float)
+            shade = {"color": look["color"], "alpha": 0.2, "linewidth": 0}
+            ax.fill_between(range(len(layers)), *band.T, **shade)
         if not log:
             ax.plot(layers, floor, ":", color=_GREY, label="random")
             ax.set_ylim(-0.05, 1.05)

@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from matplotlib import colormaps
 
+from modbp.backprop.explain import reduce
 from modbp.errors import (
     InputError,
     check_names,
@@ -16,7 +17,7 @@ from modbp.errors import (
 from modbp.figures.drawing import NARROW, WIDE, Drawing, drawn, note
 from modbp.figures.labels import wrapped
 
-__all__ = ["difference", "gallery", "heatmaps", "normalise"]
+__all__ = ["difference", "gallery", "heatmaps", "normalise", "reduce"]
 
 # Of maps; pictures have colours of their own.
 _LINE, _CHAR = 0.15, 0.07  # inches, a line of text and a letter

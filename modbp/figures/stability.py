@@ -8,6 +8,7 @@ from modbp.errors import check_option
 from modbp.figures.convergence import stored, style
 from modbp.figures.drawing import Drawing, drawn, legend, note
 from modbp.figures.labels import name_ends, room
+from modbp.measures.interval import enough
 from modbp.measures.sanity import Sanity
 
 __all__ = ["similarity_boxes", "similarity_curves"]
@@ -62,7 +63,8 @@ def similarity_boxes(
                 each["stages"][stage][kind]["values"] for each in results.values()
             ]
             # A map of one value has no SSIM: None in a file, NaN in a measurement.
-            values = [[v for v in row if v is not None and v == v] for row in values]
+            whole = [np.array(row, dtype=float) for row in values]
+            values = [row[~np.isnan(row)] if enough(row) else [] for row in whole]
             boxes = ax.boxplot(
                 values, orientation="horizontal", positions=rows + 0.19 * side,
                 widths=0.32, patch_artist=True, manage_ticks=False,
@@ -71,6 +73,10 @@ def similarity_boxes(
                 medianprops={"color": "black", "linewidth": 1.4}, sym="",
             )  # fmt: skip
             _outliers(ax, values, boxes["whiskers"], rows + 0.19 * side)
+            for y, row in zip(rows + 0.19 * side, whole, strict=True):
+                if missing := int(np.isnan(row).sum()):
+                    told = f"{missing} of {len(row)} maps have none"
+                    ax.text(0, y, told, fontsize=7, va="center")
             options = {"marker": "X", "s": 24, "zorder": 3, "edgecolor": "black"}
             options |= {"linewidth": 0.5}
             ax.scatter(

@@ -197,12 +197,11 @@ def _classes(chain, classes):
 
 def _maps(chain, classes, to, dims, over, batch):
     """Return for each layer the relevance of all classes, a column for each one."""
-    top = chain.layers[chain._pass.last]
     unit = torch.eye(chain.logits.shape[1])[classes].to(chain.logits)
     found = {layer: [] for layer in to}
     for rows in unit.split(batch):
-        r = rows.reshape(-1, *chain.output(top).shape)
-        for layer, each in chain.pull(r, top, to).items():
+        r = rows.reshape(-1, *chain.output(chain.top).shape)
+        for layer, each in chain.pull(r, chain.top, to).items():
             if over == "places":
                 each = side_by_side(each, dims[layer])
                 each = each.sum(2) if each[0, 0, 0].numel() > 1 else each

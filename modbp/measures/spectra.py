@@ -15,7 +15,7 @@ from modbp.backprop.operator import Operator
 from modbp.errors import InputError, check_option, check_whole
 from modbp.measures.neurons import Seen
 
-__all__ = ["Step", "between", "leading", "power_step", "ratio"]
+__all__ = ["Step", "between", "complement", "leading", "power_step", "ratio"]
 
 # Up to this size decompositions are exact: Lanczos wants fewer vectors than there are.
 _SMALL = 64
@@ -176,6 +176,32 @@ def between(left, right):
     _, s, v = np.linalg.svd(left, full_matrices=False)
     u, t, _ = np.linalg.svd(right, full_matrices=False)
     return ratio(np.sqrt(s)[:, None] * (v @ u) * np.sqrt(t))
+
+
+def complement(operator, columns):
+    r"""Return the most by which one sample's layer stretches a vector of sum zero.
+
+    .. math:: \sigma = \|M (I - \tfrac1N \mathbf 1 \mathbf 1^\top)\|_2
+
+    over the N columns that are given. It is `theory.euclidean` of a matrix that need
+    not be written out.
+    """
+    rows, size = operator.shape
+    linear = _linear(operator)
+
+    def down(v):
+        full = np.zeros(size)
+        full[columns] = v.ravel() - v.mean()
+        return linear.matvec(full)
+
+    def up(u):
+        found = linear.rmatvec(u)[columns]
+        return found - found.mean()
+
+    if len(columns) < 2:
+        return 0.0
+    centred = LinearOperator((rows, len(columns)), down, up, dtype=np.float64)
+    return float(_lanczos(centred, 1, return_singular_vectors=False)[0])
 
 
 def _linear(operator):

@@ -4,7 +4,6 @@ import json
 import sys
 
 from modbp.study.runs.store import read
-from modbp.zoo import models
 
 __all__ = ["FALLBACK", "glue", "live", "measured", "power"]
 
@@ -38,6 +37,9 @@ def power(value, digits=1):
 
 def live(network):
     """Return whether a cell can use a trained network; if not, say what is shown."""
+    # Only here, for chapters without a network run without torch.
+    from modbp.zoo import models
+
     if models.available(network):
         return True
     print(

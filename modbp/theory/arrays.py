@@ -7,8 +7,8 @@ import numpy as np
 
 from modbp.errors import InputError, check_option
 
-__all__ = ["as_chain", "as_exact", "as_list", "as_matrix", "as_vector", "directions"]
-__all__ += ["is_exact", "one_hots", "rescaled"]
+__all__ = ["as_chain", "as_exact", "as_list", "as_matrix", "as_stack", "as_vector"]
+__all__ += ["directions", "is_exact", "one_hots", "rescaled"]
 
 
 def as_matrix(
@@ -18,7 +18,7 @@ def as_matrix(
 
     Torch tensors without gradient are taken too. Not a copy where none is needed.
     """
-    A = _finite(value, name, dimensions=2)
+    A = _finite(value, name, 2)
     if nonnegative and A.min() < 0:
         raise InputError(
             f"{name} has {np.sum(A < 0)} negative entries (the smallest is "
@@ -75,7 +75,12 @@ def as_exact(value, name="A", **required):
 
 def as_vector(value, name="x"):
     """Return `value` as a finite float64 vector ``[size]``, or refuse it."""
-    return _finite(value, name, dimensions=1)
+    return _finite(value, name, 1)
+
+
+def as_stack(value, name="A"):
+    """Return a matrix, or one for each of many chains ``[chains, rows, columns]``."""
+    return _finite(value, name, 2, 3)
 
 
 def as_chain(mats, name="A", read=as_matrix, **required):
@@ -133,7 +138,7 @@ def one_hots(vectors, outputs):
     return np.eye(outputs, vectors)
 
 
-def _finite(value, name, dimensions):
+def _finite(value, name, *dimensions):
     try:
         if np.iscomplexobj(value):
             raise TypeError("its numbers are complex")
@@ -144,9 +149,10 @@ def _finite(value, name, dimensions):
             f"{name} is not an array of real numbers ({error}). Give a list, a numpy "
             "array or a detached tensor."
         ) from error
-    if array.ndim != dimensions or not array.size:
+    if array.ndim not in dimensions or not array.size:
+        wanted = " or ".join(map(str, dimensions))
         raise InputError(
-            f"{name} has shape {list(array.shape)}, but {dimensions} dimensions are "
+            f"{name} has shape {list(array.shape)}, but {wanted} dimensions are "
             "needed, none of them empty."
         )
     if not np.isfinite(array).all():

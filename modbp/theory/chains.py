@@ -1,6 +1,6 @@
 """Products M_n = A_1 A_2 … A_n: rescaled, in a gauge, and where they nearly agree."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from itertools import accumulate
 from numbers import Integral
 
@@ -8,9 +8,10 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from modbp.errors import InputError, check_option
-from modbp.theory.arrays import as_chain, one_hots, rescaled
+from modbp.theory.arrays import as_chain, as_list, as_stack, one_hots, rescaled
 
-__all__ = ["active_chain", "conserving", "differences", "gaps", "gauge", "products"]
+__all__ = ["active_chain", "conserving", "differences", "gaps", "gauge", "log_sines"]
+__all__ += ["products"]
 
 # Columns that were divided by their sums in float64 miss one by far less than this;
 # columns that were never normalised miss it by far more.
@@ -138,6 +139,54 @@ def gaps(
             start = one_hots(backward, outputs=mats[-1].shape[1])
         steps = _backward_steps(mats, start)
     return np.array([statistic(_pairs(*step)) for step in steps])
+
+
+def log_sines(mats: Iterable[ArrayLike]) -> np.ndarray:
+    r"""Return log sin of the angle between the lines of two outputs, layer by layer.
+
+    .. math:: \log\sin\angle(B_n\cdots B_1e_1,\;B_n\cdots B_1e_2)
+
+    An orthonormal basis q, p of the plane of both vectors goes through the layers, with
+    q along the first, and in it the cotangent of the second one's angle. For
+    :math:`Bq = \alpha q'` and :math:`Bp = \beta q' + \gamma p'` it becomes
+    :math:`(\alpha\cot\theta+\beta)/\gamma`, so that nothing cancels, whatever the
+    signs, down to angles of 1e-308.
+
+    >>> round(float(modbp.theory.log_sines([[[2, 1], [1, 2]]] * 600)[-1]), 3)
+    -658.474
+
+    Parameters
+    ----------
+    mats : iterable of array_like
+        B_1, B_2, …, any signs, in the order in which a backward pass applies them, the
+        one at the outputs first: ``[rows, columns]``, of at least two rows and columns,
+        or ``[chains, rows, columns]`` for many chains at once.
+
+    Returns
+    -------
+    numpy.ndarray
+        ``[layers]`` or ``[layers, chains]``, at most 0; -inf from where both lines are
+        one, and NaN from where nothing is left of them.
+    """
+    # Many chains may come layer by layer, where all of them do not fit in memory.
+    mats = mats if isinstance(mats, Iterator) else as_list(mats, "a chain")
+    Q, cotangent, out = None, 0.0, []
+    for k, B in enumerate(mats, 1):
+        B = as_stack(B, f"B_{k}")
+        Q = np.eye(B.shape[-1], 2) if Q is None else Q
+        fits = min(B.shape[-2:]) > 1 and B.shape[-1] == Q.shape[-2]
+        remedy = (
+            "every two lines need two rows and columns at least, and a layer as many "
+            "columns as the one above it has rows."
+        )
+        check_option(f"B_{k}", B.shape, lambda _, fits=fits: fits, remedy)
+        Q, S = np.linalg.qr(B @ Q)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            cotangent = (S[..., 0, 0] * cotangent + S[..., 0, 1]) / S[..., 1, 1]
+            out.append(-np.logaddexp(0, 2 * np.log(np.abs(cotangent))) / 2)
+    if not out:
+        raise InputError("the chain is empty. Give at least one matrix: [B_1, …].")
+    return np.array(out)
 
 
 def differences(mats):

@@ -12,6 +12,7 @@ from pathlib import Path
 from torch import nn
 
 from modbp.errors import InputError, ModbpError, unknown_name
+from modbp.zoo.vision import load_torchvision
 
 __all__ = ["call"]
 
@@ -22,6 +23,7 @@ _running = threading.RLock()
 def call(path, function):
     """Return what a function in a file returns, and the files that were run for it."""
     name, path, files = f"{path}:{function}", Path(path).resolve(), set()
+    load_torchvision()  # a file that imports it may be the first to
     places = [path.parent]
     if package := _package(path):
         places.append(path.parents[len(package) - 1])

@@ -16,7 +16,6 @@ from modbp.audits import AuditResult, Work
 from modbp.audits.page import page as html
 from modbp.audits.words import sentence
 from modbp.errors import InputError, MethodError, ModbpError, ResultError, TraceError
-from modbp.study.training import RECIPES
 from modbp.zoo.data.sources import imagenet
 from modbp.zoo.named import find_network
 
@@ -101,17 +100,17 @@ GUESTS = {
 
 @pytest.mark.parametrize("name", GUESTS)
 def test_guests_are_networks_for_small_pictures(name):
-    net = guests.guest(name)
+    net = getattr(guests, name)()
     assert net(torch.rand(2, 3, 32, 32)).shape == (2, 10)
-    assert name in RECIPES and net.get_submodule(GUESTS[name])
+    assert net.get_submodule(GUESTS[name])
 
 
 @pytest.mark.long
 @pytest.mark.parametrize("name", GUESTS)
 def test_planted_truths_on_networks_that_the_book_did_not_make(name):
     if not guests.weights(name).is_file():
-        pytest.skip(f"needs python -m modbp train {name}, and MODBP_RUNS")
-    net, _, _ = guests.network(name)
+        pytest.skip(f"needs python -m modbp train {guests.__file__}:{name}")
+    net, _, _ = guests.trained(name)
     assert modbp.models.provenance(guests.weights(name))["test_accuracy"] >= 0.7
     x = modbp.data.images(20).x
     truths = planted.truths(GUESTS[name])

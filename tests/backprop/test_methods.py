@@ -12,7 +12,7 @@ from torch import nn
 import modbp
 from modbp import methods, rules
 from modbp.backprop.methods import Method
-from modbp.backprop.methods.named import Name
+from modbp.backprop.names import Name
 from modbp.errors import InputError, UnknownName
 
 NAMES = """
@@ -157,6 +157,21 @@ def test_the_start_is_the_logit_or_one_or_sets_equal_shares_against_it():
         assert found.tolist() == [expected]
 
 
+def test_the_softmax_start_is_the_derivative_of_a_probability_even_where_it_is_one():
+    # Probabilities 1/2, 1/4, 1/4: p (1 − p) = 1/4 at the first, −1/2 · 1/4 elsewhere.
+    logits = torch.tensor([[2.0, 1.0, 1.0]], dtype=torch.float64).log()
+    softmax = methods.get("lrp-a1b0", output="softmax")
+    found = softmax.begin(logits, torch.tensor([[0]]))
+    torch.testing.assert_close(found, logits.new_tensor([[2, -1, -1]]) / 8)
+    logits = uniform(-3, 3, 5).requires_grad_()
+    logits.softmax(1)[:, 3].sum().backward()
+    found = softmax.begin(logits.detach(), torch.full((len(logits), 1), 3))
+    torch.testing.assert_close(found, logits.grad)
+    # Sure to all digits of float32, and still a start whose sum is zero.
+    found = softmax.begin(torch.tensor([[40.0, 0.0, 0.0]]), torch.tensor([[0]]))[0]
+    assert found[0] > 0 and found.sum() == 0
+
+
 def test_contrastive_lrp_is_the_difference_of_two_explanations():
     net, x = mlp(4, 6, 3), uniform(1, 2, 4)
     logit = net(x).detach()[:, :1]
@@ -166,9 +181,11 @@ def test_contrastive_lrp_is_the_difference_of_two_explanations():
     torch.testing.assert_close(found, logit * (one - two / 2 - three / 2))
 
 
-def test_a_contrast_needs_another_class():
+@pytest.mark.parametrize("output", ["contrast", "softmax"])
+def test_a_contrast_needs_another_class(output):
+    method = methods.get("contrastive-lrp", output=output)
     with pytest.raises(InputError, match="'contrastive-lrp'.*single logit.*'logit'"):
-        modbp.explain(mlp(2, 3, 1), uniform(0, 1, 2), "contrastive-lrp", 0)
+        modbp.explain(mlp(2, 3, 1), uniform(0, 1, 2), method, 0)
 
 
 @pytest.mark.parametrize("name", COMPOSITES)

@@ -46,7 +46,7 @@ def labels():
 
 
 def test_every_chapter_with_code_of_its_own_has_a_box():
-    parts = ("The finding", "Theory", "Methods", "Experiments")
+    parts = ("The finding", "Theory", "Methods", "Experiments", "Beyond")
     assert {page for part in parts for page in PARTS[part]} <= BOXES.keys()
 
 

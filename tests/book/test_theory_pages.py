@@ -151,25 +151,6 @@ def test_the_share_of_the_constant_vector_does_not_stay_zero():
     assert abs(space["found"] / space["exact"] - 1) < 0.1
 
 
-def test_signed_chains_of_two_neurons_lose_log_two_per_layer():
-    # ψ(1) − ψ(½) = 2 log 2.
-    space = after("speed", "def follow")
-    draw = np.random.default_rng(0)
-    layers = (draw.standard_normal((2000, 2, 2)) for _ in range(100))
-    last = space["follow"](layers, 2)[-1] / 100
-    error = last.std() / np.sqrt(len(last))
-    assert abs(last.mean() + np.log(2)) < 4 * error < 0.05
-
-
-def test_following_a_plane_is_multiplying():
-    draw = np.random.default_rng(1)
-    mats = draw.standard_normal((6, 5, 5))
-    found = after("speed", "def follow")["follow"](mats, 5)
-    u, v = np.linalg.multi_dot([*mats[::-1], np.eye(5, 2)]).T
-    cosine = u @ v / np.sqrt((u @ u) * (v @ v))
-    assert found[-1] == pytest.approx(np.log1p(-(cosine**2)) / 2)
-
-
 def test_the_gradient_on_the_page_is_the_networks():
     mats = after("speed", "def gradient")["gradient"](4, 3, np.random.default_rng(2))
     draw = np.random.default_rng(2)

@@ -125,3 +125,22 @@ def test_every_named_method_has_a_style_of_its_own():
 def test_what_cannot_be_drawn_is_refused_by_name(call, message):
     with pytest.raises(modbp.ModbpError, match=message):
         call()
+
+
+def test_maps_without_a_similarity_are_counted_and_no_box_is_made_of_the_rest():
+    def entry(*values):
+        cell = {"values": values, "median": 0.5, "band": None}
+        return {
+            "stages": {"random logit": dict.fromkeys(("ssim", "corrected"), cell)},
+            "floor": dict.fromkeys(("ssim", "corrected"), {"median": 0.1}),
+        }
+
+    many, few = entry(*[None] * 2, *[0.5] * 18), entry(None, *[0.5] * 19)
+    drawing = figures.similarity_boxes({"gradient": many, "lrp-z": few})
+    (ax,) = drawing.axes
+    told = [text.get_text() for text in ax.texts]
+    assert told.count("2 of 20 maps have none") == 2
+    assert told.count("1 of 20 maps have none") == 2
+    # Boxes of the second method alone: the first stands at 0, the second at 1.
+    drawn = [y for line in ax.lines for x, y in line.get_xydata() if np.isfinite(x)]
+    assert min(drawn) > 0.5

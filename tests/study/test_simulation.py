@@ -47,7 +47,7 @@ def test_a_small_run_is_written_and_read(tmp_path, monkeypatch):
     variants = theory.VARIANTS | theory.alpha_beta_variants(experiments.BETAS)
     curves = theory.simulate(variants, repetitions=2)
     for label, entry in found["results"]["code"].items():
-        np.testing.assert_allclose(entry["first"], curves[label][0], rtol=1e-4)
+        np.testing.assert_allclose(entry["values"], curves[label], rtol=1e-4)
         middle = np.median(curves[label], axis=0)
         np.testing.assert_allclose(entry["median"], middle, rtol=1e-4)
 
@@ -73,7 +73,7 @@ def curves(trained, mats, relu):
 
 
 def kept(trained, reading, label):
-    values = trained["results"][reading][label]["first"]
+    values = trained["results"][reading][label]["values"][0]
     return [np.nan if value is None else value for value in values]
 
 

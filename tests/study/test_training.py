@@ -9,6 +9,7 @@ from dataclasses import asdict
 
 import numpy as np
 import pytest
+import safetensors.torch
 import torch
 from commands.shell import shell, start
 from PIL import Image
@@ -148,6 +149,36 @@ def test_another_seed_gives_other_weights(folder, tmp_path):
     assert one["data_sha256"] == two["data_sha256"]
     assert one["log"][0]["loss"] != two["log"][0]["loss"]
     assert weights(tmp_path / "1") != weights(tmp_path / "2")
+
+
+OWN = """
+import torch
+from torchvision.ops import StochasticDepth
+
+
+def net():
+    layers = torch.nn.Flatten(), StochasticDepth(0.5, "row"), torch.nn.Linear(3072, 14)
+    return torch.nn.Sequential(*layers)
+"""
+
+
+def test_a_network_of_a_file_is_trained_and_its_weights_fit(
+    folder, tmp_path, capsys, monkeypatch
+):
+    (tmp_path / "own.py").write_text(OWN, encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    small = ["--epochs", "1", "--limit", "4", "--batch", "4", "--folder", str(folder)]
+    for seed in ("0", "0", "1"):
+        output = ["--output", f"runs/{seed}", "--seed", seed]
+        resume = ["--resume"] * (tmp_path / "runs" / seed).exists()
+        main(["train", "own.py:net", *small, *output, *resume])
+    assert "runs/1: test accuracy" in capsys.readouterr().out
+    found = [safetensors.torch.load_file(f"runs/{k}/net.safetensors") for k in "01"]
+    assert {key: value.shape for key, value in found[0].items()} == {
+        "2.weight": (14, 3072),
+        "2.bias": (14,),
+    }
+    assert not found[0]["2.weight"].equal(found[1]["2.weight"])
 
 
 # Refusals -----------------------------------------------------------------------------

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from theory.strategies import SIGNED, chains, holds_for, stochastic
 
 from modbp import surrogate, theory
+from modbp.errors import InputError
 
 F3 = theory.COUNTEREXAMPLES["F3"]
 
@@ -219,3 +220,60 @@ def test_taking_inactive_units_out_of_a_chain_leaves_its_product_alone(mats, dat
     np.testing.assert_allclose(
         reduce(np.matmul, kept), reduce(np.matmul, mats), atol=1e-12
     )
+
+
+# Lines --------------------------------------------------------------------------------
+
+
+def test_log_sines_by_hand():
+    # The columns (2, 1) and (1, 2) have the cosine 4/5, the next, (5, 4), 40/41.
+    found = theory.log_sines([[[2, 1], [1, 2]]] * 2)
+    assert np.exp(found) == pytest.approx([3 / 5, 9 / 41])
+    # By a sign the lines stay the same; a shear by 3 leaves sin = 1/√10.
+    turned = theory.log_sines([[[-2, 1], [-1, 2]], [[2, 1], [1, 2]]])
+    assert turned == pytest.approx(found)
+    assert theory.log_sines([[[1, 3], [0, 1]]]) == pytest.approx([-np.log(10) / 2])
+
+
+@holds_for(st.integers(0, 10**6), st.integers(2, 5))
+def test_log_sines_are_those_of_the_product(seed, size):
+    draw = np.random.default_rng(seed)
+    mats = draw.standard_normal((4, size, size))
+    found, M = theory.log_sines(mats), np.eye(size, 2)
+    for B, log_sine in zip(mats, found, strict=True):
+        M = B @ M
+        areas = np.linalg.det(M.T @ M) / np.prod(np.sum(M**2, axis=0))
+        assert np.exp(2 * log_sine) == pytest.approx(areas, rel=1e-6, abs=1e-9)
+
+
+def test_log_sines_below_rounding_agree_with_gaps():
+    mats = np.random.default_rng(0).random((40, 3, 3))
+    # 1 - cos is sin² / 2 where the angle is small.
+    gaps = theory.gaps(mats[::-1], backward=2) * np.log(10)
+    found = theory.log_sines(mats)
+    assert gaps[-1] < -40
+    assert 2 * found[-1] - np.log(2) == pytest.approx(gaps[-1], rel=1e-9)
+
+
+def test_log_sines_of_many_chains_are_those_of_each():
+    mats = np.random.default_rng(1).standard_normal((5, 7, 3, 3))
+    together = theory.log_sines(layer for layer in mats)
+    assert together.shape == (5, 7)
+    for n in range(7):
+        assert theory.log_sines(mats[:, n]) == pytest.approx(together[:, n])
+
+
+def test_lines_that_meet_and_lines_that_vanish():
+    one, nothing = np.ones((2, 2)), np.zeros((2, 2))
+    assert theory.log_sines([[[1.0, 1], [0, 0]]])[0] == -np.inf
+    assert theory.log_sines([one])[0] < -30
+    for lost in (nothing, np.diag([1.0, 0])):
+        assert np.isnan(theory.log_sines([lost])[0])
+
+
+@pytest.mark.parametrize(
+    "mats", [3, [], [[[1, 2]]], [[[1], [2]]], [np.eye(3), np.eye(2)], [np.ones(2)]]
+)
+def test_what_has_no_two_lines_is_refused(mats):
+    with pytest.raises(InputError, match="chain|B_"):
+        theory.log_sines(mats)

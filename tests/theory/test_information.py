@@ -132,6 +132,9 @@ def worst_share(count):
         # Differences of column entries are 1e-16; their squares are the bits.
         fine = bound > 1e-6
         assert (found[fine] <= bound[fine] * (1 + 1e-9)).all()
+        # From the bottom up: what is lost above does not come back below.
+        left = [batch_bits(mats[k:]) for k in range(len(mats))]
+        assert (np.diff(left, axis=0) >= -1e-12).all()
         worst, seen = max(worst, np.max(found[fine] / bound[fine])), seen + fine.sum()
         one = [A[fine][0] for A in mats]
         assert theory.bits(one) == pytest.approx(found[fine][0], abs=1e-13)

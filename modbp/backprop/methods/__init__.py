@@ -9,7 +9,7 @@ from modbp.backprop.methods.deeplift import *
 from modbp.backprop.methods.gradients import *
 from modbp.backprop.methods.lrp import *
 from modbp.backprop.methods.method import Method
-from modbp.backprop.methods.named import Name
+from modbp.backprop.names import Name
 from modbp.errors import InputError, unknown_name
 
 # Every named method is a function here: an underscore for each hyphen.

@@ -91,9 +91,10 @@ class Method:
         A layer goes by its name in the chain; ``("conv1", "conv3")`` is the range of
         all layers with weights from the one to the other, in order of execution.
     first : The rule of linear layers that read the network's input.
-    output : {"logit", "one", "contrast"}
+    output : {"logit", "one", "contrast", "softmax"}
         The relevance of the explained logit: its value, or one; or its value against
-        equal shares of minus it at all others.
+        equal shares of minus it at all others; or the derivative of its probability
+        with respect to all logits.
     times_input : Whether the result at the input is multiplied by the input.
     reduction : {"sum", "max-abs"}
         How figures make one number of a pixel's colour channels.
@@ -153,7 +154,7 @@ class Method:
         if self.output == "one":
             value = torch.ones_like(value)
         r = torch.zeros_like(logits)
-        if self.output == "contrast":
+        if self.output in ("contrast", "softmax"):
             others = logits.shape[1] - 1
             if not others:
                 raise InputError(
@@ -161,6 +162,11 @@ class Method:
                     "network has a single logit. Choose output='logit'."
                 )
             r = r - value / others
+        if self.output == "softmax":
+            share = logits.softmax(1)
+            r = -share.gather(1, target) * share
+            # Not p (1 − p), which is zero where a network is sure.
+            value = -r.scatter(1, target, 0).sum(1, keepdim=True)
         return r.scatter(1, target, value)
 
     def __str__(self):

@@ -9,7 +9,7 @@ from modbp.errors import check_option
 
 __all__ = ["BIAS"]
 
-Output = Literal["logit", "one", "contrast"]
+Output = Literal["logit", "one", "contrast", "softmax"]
 Bias = Literal["denominator", "unit", "ignore"]
 Rule = Callable
 First = str | Rule | None
@@ -21,8 +21,9 @@ BIAS = "denominator"
 _WORDS = {
     "alpha": "With ``alpha − beta = 1``.",
     "beta": "At least 0.",
-    "output": "Relevance of the explained logit: its value, 'logit'; 'one'; or, by "
-    "'contrast', the value against equal shares of minus it at all others.",
+    "output": "Relevance of the explained logit: its value, 'logit'; 'one'; by "
+    "'contrast' the value against equal shares of minus it at all others; or by "
+    "'softmax' the derivative of its probability with respect to all logits.",
     "bias": 'What becomes of the bias: in the "denominator", a "unit" of its own, or '
     '"ignore"; see :class:`modbp.rules.AlphaBeta`.',
     "epsilon": "The ε of the ε-rule: at least 0, in units of `z`.",

@@ -1,32 +1,43 @@
 """Run the book's experiments, so that they survive, and read what they found."""
 
-from modbp.study.experiments.accuracy import Accuracy
-from modbp.study.experiments.audit import Audit
-from modbp.study.experiments.bits import Bits
-from modbp.study.experiments.csc import CSC
-from modbp.study.experiments.labels import method, needs_patterns
-from modbp.study.experiments.patterns import Patterns
-from modbp.study.experiments.plans import NAMES, PLANS, Plan, automatic
-from modbp.study.experiments.refits import Refits
-from modbp.study.experiments.sanity import Cascade, RandomLogit
-from modbp.study.experiments.simulation import BETAS, Learned, Simulation
-from modbp.study.experiments.subject import Subject, subject
-from modbp.study.runs.run import run, status
-from modbp.study.runs.store import Result, read
-from modbp.study.runs.workers import Worker, worker
+from importlib import import_module
 
-__all__ = ["BETAS", "CSC", "NAMES", "PLANS", "Accuracy", "Audit", "Bits", "Cascade"]
-__all__ += [
-    "Learned",
-    "Patterns",
-    "Plan",
-    "RandomLogit",
-    "Refits",
-    "Result",
-    "Simulation",
-]
-__all__ += ["Subject", "Worker", "automatic", "method", "needs_patterns", "read", "run"]
-__all__ += ["status", "stored", "subject", "worker"]
+import lazy_loader as _lazy
+
+from modbp.study.experiments.names import NAMES
+from modbp.study.runs.store import Result, read
+
+# What is stored is read without torch.
+
+_late, _, __all__ = _lazy.attach(
+    __name__,
+    submod_attrs={
+        "accuracy": ["Accuracy"],
+        "audit": ["Audit"],
+        "bits": ["Bits"],
+        "contraction": ["Contraction"],
+        "csc": ["CSC"],
+        "labels": ["method", "needs_patterns"],
+        "patterns": ["Patterns"],
+        "plans": ["PLANS", "Plan", "automatic"],
+        "refits": ["Refits"],
+        "sanity": ["Cascade", "RandomLogit"],
+        "simulation": ["BETAS", "Learned", "Simulation"],
+        "subjects": ["Subject", "subject"],
+    },
+)
+_RUNS = {"run": "run", "status": "run", "Worker": "workers", "worker": "workers"}
+__all__ += ["NAMES", "Result", "read", "stored", *_RUNS]
+
+
+def __getattr__(name: str) -> object:
+    if name in _RUNS:
+        return getattr(import_module(f"modbp.study.runs.{_RUNS[name]}"), name)
+    return _late(name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
 
 
 def stored(experiment: str) -> dict[str, Result]:

@@ -5,7 +5,7 @@ import torch
 
 from modbp.errors import InputError, check_whole
 from modbp.measures import accuracy as measures
-from modbp.study.experiments.subject import Subject, check_subject
+from modbp.study.experiments.subjects import Subject, check_subject
 from modbp.study.runs.run import Experiment, rounded
 
 __all__ = ["Accuracy"]

@@ -8,7 +8,7 @@ import torch
 
 from modbp.audits import AuditResult, Work, assembled, forecast
 from modbp.audits.work import CHUNK
-from modbp.study.experiments.subject import Subject, check_subject
+from modbp.study.experiments.subjects import Subject, check_subject
 from modbp.study.runs.run import Experiment
 from modbp.study.runs.store import Result
 

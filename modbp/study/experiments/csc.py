@@ -8,7 +8,7 @@ from modbp.errors import check_whole
 from modbp.measures import csc
 from modbp.measures.csc import BINS, PERCENTILES, CSCResult, median
 from modbp.study.experiments.images import OnImages
-from modbp.study.experiments.subject import Subject
+from modbp.study.experiments.subjects import Subject
 from modbp.study.runs.run import rounded
 
 __all__ = ["CSC"]

@@ -5,7 +5,7 @@ from functools import cached_property, partial
 
 from modbp.errors import check_once, check_seed, check_whole
 from modbp.study.experiments import labels, plans
-from modbp.study.experiments.subject import Subject, check_subject
+from modbp.study.experiments.subjects import Subject, check_subject
 from modbp.study.runs.run import Experiment
 
 __all__ = ["CHUNK", "OnImages"]

@@ -11,13 +11,13 @@ from torch import nn
 
 from modbp.backprop import methods
 from modbp.backprop.chain import Chain
-from modbp.errors import InputError, check_whole
+from modbp.errors import InputError, check_seed, check_whole
 from modbp.measures import patterns as measures
 from modbp.measures import spectra
 from modbp.measures.csc import measure
 from modbp.measures.neurons import Seen, seen, taps
 from modbp.study.experiments.images import CHUNK
-from modbp.study.experiments.subject import Subject, check_subject
+from modbp.study.experiments.subjects import Subject, check_subject
 from modbp.study.runs.run import Experiment, rounded
 
 __all__ = ["ESTIMATORS", "KINDS", "Patterns", "backward", "packed", "sign_cell"]
@@ -41,6 +41,7 @@ class Patterns(Experiment):
     subject : The network, and the images that are explained.
     patterns : How many training images patterns are fitted to.
     neurons : How many neurons of a layer get a covariance of their own.
+    seed : Of the training images; those that are first in their order if 0.
 
     Examples
     --------
@@ -52,11 +53,19 @@ class Patterns(Experiment):
 
     name = "patterns"
 
-    def __init__(self, subject: Subject, *, patterns: int = 2000, neurons: int = 8):
+    def __init__(
+        self,
+        subject: Subject,
+        *,
+        patterns: int = 2000,
+        neurons: int = 8,
+        seed: int = 0,
+    ):
         check_subject(subject)
         check_whole("neurons", neurons, 1)
+        check_seed(seed)
         self.subject, self.neurons = subject, neurons
-        self.images = subject.fitting(patterns)
+        self.images = subject.fitting(patterns, [seed])
         about, names = subject.settings(), self.images.names
         self.settings = {
             "experiment": self.name,
@@ -70,6 +79,7 @@ class Patterns(Experiment):
             "tested": about["images"],
             "tested_names": about["image_names"],
             "tested_pixels_sha256": about["pixels_sha256"],
+            **({"seed": seed} if seed else {}),
             "neurons": neurons,
             "kinds": list(KINDS),
         }

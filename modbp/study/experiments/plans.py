@@ -11,9 +11,9 @@ from modbp.backprop.checks import check_input
 from modbp.backprop.trace import Trace
 from modbp.errors import InputError, check_once, check_option, unknown_name
 from modbp.study.experiments import labels
-from modbp.study.experiments.subject import Subject
+from modbp.study.experiments.subjects import Subject
 
-__all__ = ["NAMES", "PLANS", "Plan", "automatic", "from_top", "of"]
+__all__ = ["PLANS", "Plan", "automatic", "from_top", "of"]
 
 # What goes back through any network on any images.
 _ANY = ("gradient", "gradient-x-input", "guided-bp", "deconv", "rectgrad", "lrp-z")
@@ -46,6 +46,10 @@ class Plan:
     maps: tuple = _MAPS
     # Those that conserve relevance without minus signs, so that it is a distribution.
     bits: tuple = ("lrp-a1b0", "dtd", "excitation-bp")
+    # Those whose columns sum to one, with signs or without, by this convention.
+    conserving: tuple = tuple(
+        f"{name}:bias=ignore" for name in ("lrp-a1b0", "lrp-gamma", "lrp-a2b1", "lrp-z")
+    )
 
     def __post_init__(self):
         for name, value in vars(self).items():
@@ -53,8 +57,6 @@ class Plan:
                 check_once(name, value)
 
 
-# The networks of the book, as figures call them.
-NAMES = {"cifar10": "CIFAR-10 network", "vgg16": "VGG-16", "resnet50": "ResNet-50"}
 # Starts, layers and stages of each. The paper's layers of VGG-16 end with their ReLU, a
 # block of ResNet-50 with the third call of its own.
 _WRITTEN = {

@@ -1,14 +1,12 @@
 """How much pattern methods depend on the images that patterns are fitted to."""
 
-import numpy as np
-
 from modbp.backprop import methods
 from modbp.errors import check_option, check_seed, check_whole
 from modbp.measures.csc import measure
 from modbp.study.experiments import labels, plans
 from modbp.study.experiments.images import CHUNK
 from modbp.study.experiments.patterns import ESTIMATORS, packed, unpacked
-from modbp.study.experiments.subject import Subject, check_subject
+from modbp.study.experiments.subjects import Subject, check_subject
 from modbp.study.runs.run import Experiment, rounded
 
 __all__ = ["Refits", "quieted"]
@@ -78,13 +76,9 @@ class Refits(Experiment):
 
     def _set(self, unit):
         """Return the images of a set."""
-        training = self.subject.training
         if not unit:
-            return training[: self.size]
-        generator = np.random.default_rng([self.seed, unit])
-        count = training.place.count
-        drawn = generator.choice(count, min(self.size, count), replace=False)
-        return training.at(sorted(map(int, drawn)))
+            return self.subject.training[: self.size]
+        return self.subject.fitting(self.size, [self.seed, unit])
 
     def _compute(self, part, unit):
         images, about = self._set(unit), self.subject

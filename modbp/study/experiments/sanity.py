@@ -6,9 +6,9 @@ import numpy as np
 
 from modbp.errors import InputError, check_flag, check_once, check_whole
 from modbp.measures import sanity
-from modbp.measures.interval import nested
+from modbp.measures.interval import enough, nested
 from modbp.study.experiments.images import OnImages
-from modbp.study.experiments.subject import Subject
+from modbp.study.experiments.subjects import Subject
 from modbp.study.runs.run import rounded
 
 __all__ = ["Cascade", "RandomLogit"]
@@ -170,14 +170,17 @@ def _cell(values, draws=None):
     """Return median, band, interval and all values, as plain JSON values.
 
     The band is the 2020 code's, over images. The interval is over draws of weights too.
+    Of too few values there is neither; how many are missing is told where some are.
     """
     kept = values[~np.isnan(values)]
     cell = {"median": None, "band": None, "interval": None}
-    if kept.size:
+    if kept.size and enough(values):
         generator = np.random.default_rng(0)
         picks = generator.integers(kept.size, size=(_RESAMPLES, kept.size))
         band = np.percentile(np.median(kept[picks], axis=1), _BAND)
         ends = nested(values, draws)
         cell = {"median": rounded(np.median(kept)), "band": [*map(rounded, band)]}
         cell["interval"] = [*map(rounded, ends)]
+    if missing := values.size - kept.size:
+        cell["missing"] = missing
     return {**cell, "values": [*map(rounded, values)]}

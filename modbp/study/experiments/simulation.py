@@ -8,7 +8,7 @@ from modbp import theory
 from modbp.errors import check_seed, check_whole
 from modbp.measures import neurons
 from modbp.study.experiments.images import CHUNK
-from modbp.study.experiments.subject import Subject, check_subject
+from modbp.study.experiments.subjects import Subject, check_subject
 from modbp.study.runs.run import Experiment, rounded
 
 __all__ = ["BETAS", "LEARNED", "Learned", "Simulation"]
@@ -162,4 +162,5 @@ def _curve(values):
     some = ~np.isnan(values).all(axis=0)
     median = np.full(values.shape[1], np.nan)
     median[some] = np.nanmedian(values[:, some], axis=0)
-    return {"median": [*map(rounded, median)], "first": [*map(rounded, values[0])]}
+    each = [[*map(rounded, row)] for row in values]
+    return {"median": [*map(rounded, median)], "values": each}

@@ -7,19 +7,19 @@ reduction, or the measurement, that gives it again.
 
 import json
 from collections.abc import Iterable
-from functools import lru_cache
+from functools import cache, partial
+from importlib import import_module
 from pathlib import Path
 
 from modbp.errors import DataError, check_option, is_number, unknown_name
 from modbp.files import read_json, write_bytes
-from modbp.study.ledger import matrices, networks, reductions
+from modbp.study.ledger import samples
 from modbp.study.ledger.page import VERDICTS, Decided, Table
 from modbp.study.ledger.reductions import decades
 from modbp.study.runs.store import as_path
-from modbp.study.runs.store import read as read_result
 
 __all__ = ["CLAIMS", "ORIGINS", "VERDICTS", "cited", "decades", "decided_in", "holds"]
-__all__ += ["Table", "read", "refresh"]
+__all__ += ["Table", "read", "refresh", "spread", "ways"]
 
 # Where a claim is from: the appendix and the notes that we have; what people remember
 # of the paper's main part, which we have not; its code; or a question of ours.
@@ -29,11 +29,15 @@ ORIGINS += ("main part, wording unverified",)
 # The book's own.
 CLAIMS = Path(__file__).with_name("claims.json")
 # What a number may cite, by kind and name.
-_ROOMS = {"measurement": (matrices, networks), "reduction": (reductions,)}
-WAYS = {
-    kind: {name: getattr(room, name) for room in rooms for name in room.__all__}
-    for kind, rooms in _ROOMS.items()
-}
+_ROOMS = {"measurement": ("matrices", "networks", "controls")}
+_ROOMS["reduction"] = ("reductions",)
+
+
+@cache
+def ways(kind: str) -> dict[str, object]:
+    """Return what numbers may be made by; only measurements need torch."""
+    rooms = [import_module(f"{__name__}.{room}") for room in _ROOMS[kind]]
+    return {name: getattr(room, name) for room in rooms for name in room.__all__}
 
 
 def read(path: str | Path | None = None) -> list[dict]:
@@ -57,7 +61,7 @@ def read(path: str | Path | None = None) -> list[dict]:
     --------
     >>> claims = modbp.study.ledger.read()
     >>> len(claims), claims[0]["verdict"]
-    (55, 'confirmed')
+    (61, 'confirmed')
     """
     path = CLAIMS if path is None else as_path("path", path)
     try:
@@ -91,19 +95,51 @@ def cited(number: dict) -> float:
     ``reduction`` that makes one number of the values found there; or a ``measurement``,
     which starts from nothing. ``arguments`` go to either.
     """
+    found = map(samples.at, number.get("from", ()))
+    return float(_way(number)(*found))
+
+
+def _way(number):
+    """Return the reduction or measurement of a number, with its arguments."""
     kind = "measurement" if "measurement" in number else "reduction"
-    name, known = number[kind], WAYS[kind]
+    name, known = number[kind], ways(kind)
     if name not in known:
         raise unknown_name(kind, name, known)
-    found = map(_at, number.get("from", ()))
-    return float(known[name](*found, **number.get("arguments", {})))
+    return partial(known[name], **number.get("arguments", {}))
+
+
+def spread(number: dict) -> dict:
+    """Return how far a number of the ledger would move with other samples.
+
+    Either ``interval`` and ``over``, what was sampled: 95 % by bootstrap, or from the
+    least to the greatest of a few repetitions. Or ``exact``, where nothing was sampled.
+    Of results that keep no samples nothing is told.
+    """
+    way = _way(number)
+    if "from" in number:
+        found = samples.of_places(number["from"], way)
+    else:
+        found = samples.of_measurement(way)
+    if found is None:
+        # Of a result that keeps no samples nothing can be said.
+        return {} if "from" in number else {"exact": True}
+    (low, high), over = found
+    return {"interval": [_short(low), _short(high)], "over": over}
+
+
+def _short(value):
+    """Round to six digits, just below one to six of what is missing."""
+    if 0.9 < value < 1:
+        return 1 - float(f"{1 - value:.6g}")
+    return float(f"{value:.6g}")
 
 
 def holds(number: dict) -> bool:
     """Say whether a number satisfies the condition on which its verdict rests."""
     low, high = number.get("at_least"), number.get("at_most")
-    value = number["value"]
-    return (low is None or value >= low) and (high is None or value <= high)
+    # Some conditions are about all of the interval.
+    ends = number["interval"] if number.get("throughout") else [number["value"]] * 2
+    return (low is None or ends[0] >= low) and (high is None or ends[1] <= high)
 
 
 def refresh(
@@ -134,7 +170,7 @@ def refresh(
     0.0
     """
     path = CLAIMS if path is None else as_path("path", path)
-    _stored.cache_clear()
+    samples.forget()
     claims = read(path)
     if only is not None:
         known = {claim["number"] for claim in claims}
@@ -143,7 +179,10 @@ def refresh(
     for claim in claims:
         if only is None or claim["number"] in only:
             for number in claim["numbers"]:
-                number["value"] = float(f"{cited(number):.6g}")
+                number["value"] = _short(cited(number))
+                for key in ("interval", "over", "exact"):
+                    number.pop(key, None)
+                number |= spread(number)
     text = json.dumps({"claims": claims}, indent=2, ensure_ascii=False)
     write_bytes(path, f"{text}\n".encode())
     return claims
@@ -175,22 +214,3 @@ def decided_in(chapter: str, path: str | Path | None = None) -> Table:
         return any(place.partition("#")[0] == chapter for place in claim["decided"])
 
     return Decided([claim for claim in read(path) if decides(claim)])
-
-
-# A ledger cites the same few results again and again.
-_stored = lru_cache(maxsize=4)(read_result)
-
-
-def _at(place):
-    """Return what is at a place such as ``csc/cifar10#lrp-z/fc6/conv1/median``."""
-    name, _, pointer = place.partition("#")
-    found = _stored(name)["results"]
-    for key in filter(None, pointer.split("/")):
-        try:
-            found = found[int(key) if isinstance(found, list) else key]
-        except (KeyError, IndexError, ValueError, TypeError):
-            raise DataError(
-                f"{place}: there is no {key!r}. Run the experiment again, or mend the "
-                "ledger."
-            ) from None
-    return found

@@ -1,6 +1,7 @@
 """Measurements on matrices: products, simulated chains, and the γ-rule's surrogate."""
 
 from dataclasses import replace
+from functools import lru_cache
 from itertools import pairwise
 
 import numpy as np
@@ -17,9 +18,9 @@ __all__ += ["robustness", "signed_decades", "signed_rate", "surrogate_error"]
 __all__ += ["without_absolute_value"]
 
 
-def largest_fall() -> float:
+def largest_fall(seed: int = 0) -> float:
     """Return the largest fall of s from one product to the next, over random chains."""
-    rng, fall = np.random.default_rng(0), 0.0
+    rng, fall = np.random.default_rng(seed), 0.0
     for _ in range(400):
         mats = _random_chain(rng, rng.integers(2, 9))
         s = [theory.min_cosine(M) for M in theory.products(mats)]
@@ -27,9 +28,9 @@ def largest_fall() -> float:
     return fall
 
 
-def random_chain_gap() -> float:
+def random_chain_gap(seed: int = 0) -> float:
     """Return log10 of 1 − s after many random factors, the largest of chains."""
-    rng = np.random.default_rng(0)
+    rng = np.random.default_rng(seed)
     return max(theory.gaps(_random_chain(rng, 50))[-1] for _ in range(40))
 
 
@@ -78,13 +79,13 @@ def blocks_apart() -> float:
     return np.abs(np.subtract.outer(mixed, plain)).min()
 
 
-def distance_to_rank_one() -> float:
+def distance_to_rank_one(seed: int = 0) -> float:
     """Return how far random matrices are from rank one, in parts of what s allows.
 
     Equation: ``‖M − c γᵀ‖ / (√(1 − s²) ‖M‖)`` with c along the first column; the
     largest of a thousand.
     """
-    rng, worst = np.random.default_rng(0), 0.0
+    rng, worst = np.random.default_rng(seed), 0.0
     for _ in range(1000):
         M = rng.random(rng.integers(2, 7, 2)) ** 3
         c = M[:, 0] / np.linalg.norm(M[:, 0])
@@ -107,9 +108,9 @@ def growth_of(name: str, factors: int) -> float:
     return min(float(b / a) ** 0.5 - 1 for a, b in pairwise(squares))
 
 
-def _growths():
+def _growths(seed):
     """Yield the values of s of random chains whose factors are all mixing."""
-    rng = np.random.default_rng(0)
+    rng = np.random.default_rng(seed)
     for _ in range(200):
         sizes = rng.integers(2, 6, 6)
         mats = [rng.integers(0, 4, shape) for shape in pairwise(sizes)]
@@ -118,17 +119,17 @@ def _growths():
         yield np.array([theory.min_cosine(M) for M in theory.products(mats)])
 
 
-def random_growth() -> float:
+def random_growth(seed: int = 0) -> float:
     """Return the smallest c in ``s_n = (1 + c) s_{n−1}`` while s is below 0.999."""
     return min(
         (after / before - 1)[before < 0.999].min(initial=np.inf)
-        for before, after in ((s[:-1], s[1:]) for s in _growths())
+        for before, after in ((s[:-1], s[1:]) for s in _growths(seed))
     )
 
 
-def product_error() -> float:
+def product_error(seed: int = 0) -> float:
     """Return the largest relative distance of s from the product of its factors."""
-    return max(abs(s[0] * np.prod(s[1:] / s[:-1]) / s[-1] - 1) for s in _growths())
+    return max(abs(s[0] * np.prod(s[1:] / s[:-1]) / s[-1] - 1) for s in _growths(seed))
 
 
 def fails_condition_e() -> int:
@@ -143,16 +144,15 @@ def fails_condition_e() -> int:
 # Simulated chains, most of them shaped like VGG-16 ------------------------------------
 
 
-def float32_floor() -> int:
+def float32_floor(seed: int = 0) -> int:
     """Return after how many multiplications float32 cannot tell directions apart."""
     names = ("stochastic", "positive", "non-negative")
     chosen = {name: theory.VARIANTS[name] for name in names}
-    found = theory.simulate(chosen, repetitions=1, dtype=np.float32)
+    found = theory.simulate(chosen, repetitions=1, seed=seed, dtype=np.float32)
     return max(int(np.flatnonzero(curve[0] < 2e-7)[0]) for curve in found.values())
 
 
-def measured_limit(width: int) -> float:
-    """Return the β from which square αβ-chains are too slow for twenty-four layers."""
+def measured_limit(width: int, seed: int = 1) -> float:
     """Return the β from which square αβ-chains are too slow for 24 multiplications."""
     lines = theory.Protocol(True, True, False, np.median)
     betas = np.arange(1, 13, 0.5)
@@ -161,7 +161,7 @@ def measured_limit(width: int) -> float:
         widths=[width] * 25,
         vectors=16,
         repetitions=4,
-        seed=1,
+        seed=seed,
         protocol=lines,
     )
     for beta, curve in zip(betas, curves.values(), strict=True):
@@ -173,20 +173,26 @@ def measured_limit(width: int) -> float:
     return np.inf
 
 
-def robustness(what: str) -> float:
-    """Compare the 2020 code's statistic of figure 7 with three others, at full size.
-
-    They are the median and the minimum of ``|cos|``, and the mean without the cosine of
-    each vector with itself.
-    """
+@lru_cache(maxsize=8)
+def _statistics(seed):
+    """Return the curves of figure 7 by the code's statistic, and by three others."""
     variants = theory.VARIANTS | theory.alpha_beta_variants()
     found = []
     changes = {}, {"statistic": np.median}, {"statistic": np.min}, {"diagonal": False}
     for change in changes:
         protocol = replace(theory.PROTOCOLS["code"], **change)
-        curves = theory.simulate(variants, protocol=protocol, repetitions=2).values()
-        found.append(np.array([np.median(curve, axis=0) for curve in curves]))
-    base, *others = found
+        curves = theory.simulate(variants, protocol=protocol, repetitions=2, seed=seed)
+        found.append(np.array([np.median(curve, axis=0) for curve in curves.values()]))
+    return found
+
+
+def robustness(what: str, seed: int = 0) -> float:
+    """Compare the 2020 code's statistic of figure 7 with three others, at full size.
+
+    They are the median and the minimum of ``|cos|``, and the mean without the cosine of
+    each vector with itself.
+    """
+    base, *others = _statistics(seed)
     if what == "order":
         return min(stats.spearmanr(base[:, 5], x[:, 5]).statistic for x in others)
     shifts = []
@@ -196,37 +202,31 @@ def robustness(what: str) -> float:
     return max(shifts)
 
 
-def without_absolute_value() -> float:
+def without_absolute_value(seed: int = 0) -> float:
     """Return what is left of the positive chain's similarity if signs count."""
     protocol = replace(theory.PROTOCOLS["code"], absolute=False)
     chosen = {"positive": theory.VARIANTS["positive"]}
-    found = theory.simulate(chosen, protocol=protocol, repetitions=1)
+    found = theory.simulate(chosen, protocol=protocol, repetitions=1, seed=seed)
     return 1 - found["positive"][0, -1]
 
 
-def signed_rate(width: int) -> float:
+def signed_rate(width: int, seed: int = 0) -> float:
     """Return what a layer of signed normal weights takes off log sin, over theory's."""
     layers = 200
-    return -_signed(width, layers).mean() / layers / theory.lyapunov_gap(width)
+    return -_signed(width, layers, seed).mean() / layers / theory.lyapunov_gap(width)
 
 
-def signed_decades(width: int, layers: int) -> float:
+def signed_decades(width: int, layers: int, seed: int = 0) -> float:
     """Return log10 of 1 − |cos| after layers of signed normal weights, a mean."""
-    squares = np.exp(2 * _signed(width, layers))
+    squares = np.exp(2 * _signed(width, layers, seed))
     return np.log10(squares / (1 + np.sqrt(1 - squares))).mean()
 
 
-def _signed(width, layers):
-    """Return log sin of the angle of two outputs, in a thousand signed chains.
-
-    It is followed as a cotangent in an orthonormal basis of their plane.
-    """
-    rng = np.random.default_rng(0)
-    Q, cotangent = np.eye(width, 2), np.zeros(1000)
-    for _ in range(layers):
-        Q, S = np.linalg.qr(rng.standard_normal((1000, width, width)) @ Q)
-        cotangent = (S[:, 0, 0] * cotangent + S[:, 0, 1]) / S[:, 1, 1]
-    return -np.log1p(cotangent**2) / 2
+def _signed(width, layers, seed):
+    """Return log sin of the angle of two outputs, in a thousand signed chains."""
+    rng = np.random.default_rng(seed)
+    mats = (rng.standard_normal((1000, width, width)) for _ in range(layers))
+    return theory.log_sines(mats)[-1]
 
 
 # The γ-rule's surrogate, in random networks of five layers ----------------------------
@@ -239,11 +239,13 @@ def _network(seed, signed=False):
     return mats, x if signed else np.abs(x)
 
 
-def factor_share(gamma: float, relu: bool, side: str, signed: bool = False) -> float:
+def factor_share(
+    gamma: float, relu: bool, side: str, signed: bool = False, seed: int = 0
+) -> float:
     """Return the share of factors c outside of [0, 1] in random networks."""
     found = []
-    for seed in range(40):
-        mats, x = _network(seed, signed)
+    for number in range(40):
+        mats, x = _network([seed, number], signed)
         c = surrogate.gamma_forward(mats, x, gamma, relu=relu).factors
         found.append(c[:1] if signed else c[:-1])
     found = np.array(found)
@@ -251,17 +253,17 @@ def factor_share(gamma: float, relu: bool, side: str, signed: bool = False) -> f
     return {"below": below, "above": above, "outside": below + above}[side]
 
 
-def _cases():
+def _cases(seed):
     """Yield twenty networks, each with three values of γ."""
-    for seed in range(20):
+    for number in range(20):
         for gamma in (0.25, 1, 4):
-            yield *_network(seed), gamma
+            yield *_network([seed, number]), gamma
 
 
-def surrogate_error(relu: bool) -> float:
+def surrogate_error(relu: bool, seed: int = 0) -> float:
     """Return the largest relative error of the surrogate's activations."""
     worst = 0.0
-    for mats, x, gamma in _cases():
+    for mats, x, gamma in _cases(seed):
         found, h = surrogate.gamma_forward(mats, x, gamma, relu=relu).activations, x
         for k, R in enumerate(found):
             worst = max(worst, np.abs(h - R).max() / np.abs(h).max())
@@ -270,10 +272,10 @@ def surrogate_error(relu: bool) -> float:
     return worst
 
 
-def factor_cancels() -> float:
+def factor_cancels(seed: int = 0) -> float:
     """Return the largest relative change when c is left out of the backward rule."""
     worst = 0.0
-    for mats, h, gamma in _cases():
+    for mats, h, gamma in _cases(seed):
         for layer in surrogate.gamma_layers(mats, h, gamma):
             with_factor = h[:, None] * layer.forward.T / layer.z
             size = np.abs(layer.backward).max(axis=0)
@@ -282,10 +284,10 @@ def factor_cancels() -> float:
     return worst
 
 
-def conserved_by_gamma() -> float:
+def conserved_by_gamma(seed: int = 0) -> float:
     """Return the largest relative change of the sum of relevance in a layer."""
     worst = 0.0
-    for mats, x, gamma in _cases():
+    for mats, x, gamma in _cases(seed):
         layers = surrogate.gamma_layers(mats, x, gamma, relu=True)
         r = np.maximum(layers[-1].z, 0)
         for layer in reversed(layers):

@@ -10,6 +10,7 @@ from modbp.backprop.chain import Chain
 from modbp.measures import neurons, patterns
 from modbp.measures.csc import csc
 from modbp.measures.similarity import cosine, ssim
+from modbp.study.ledger.samples import Sampled
 from modbp.zoo import data, models
 
 __all__ = ["accuracy", "class_difference", "clipped_away", "gamma_csc", "gamma_end"]
@@ -20,9 +21,15 @@ __all__ += ["pattern_identity", "roughness", "scaled_by_extremes"]
 COUNT = 20
 
 
-def accuracy() -> float:
+def _over_images(values, statistic):
+    return Sampled(values, statistic, f"{values.shape[-1]} images")
+
+
+def accuracy() -> Sampled:
     """Return the test accuracy that was measured after training."""
-    return models.provenance()["test_accuracy"]
+    made = models.provenance()
+    right = round(made["test_accuracy"] * made["test_images"])
+    return _over_images(np.arange(made["test_images"]) < right, np.mean)
 
 
 def _maps(net, method, target):
@@ -32,30 +39,37 @@ def _maps(net, method, target):
     return figures.reduce(r, method)
 
 
-def roughness(method: str, network: str = "cifar10", minus: str | None = None) -> float:
+def roughness(
+    method: str, network: str = "cifar10", minus: str | None = None
+) -> Sampled:
     """Return how rough maps are: total variation in proportion to what they show.
 
     Equation: the sum of ``|difference|`` of neighbouring pixels over the sum of
     ``|value|``; the median over images, predicted classes. With `minus` how much
     rougher they are than those of that other method.
     """
-    if minus is not None:
-        return roughness(method, network) - roughness(minus, network)
-    net = getattr(models, network)()
+    net, found = getattr(models, network)(), []
     target = net(data.images(COUNT).x).argmax(1)
-    shown = figures.normalise(_maps(net, method, target))
-    rows, columns = (np.abs(np.diff(shown, axis=k)).sum((1, 2)) for k in (1, 2))
-    return float(np.median((rows + columns) / np.abs(shown).sum((1, 2))))
+    for name in filter(None, (method, minus)):
+        shown = figures.normalise(_maps(net, name, target))
+        rows, columns = (np.abs(np.diff(shown, axis=k)).sum((1, 2)) for k in (1, 2))
+        found.append((rows + columns) / np.abs(shown).sum((1, 2)))
+    return _over_images(np.array(found), _median_or_difference)
 
 
-def class_difference(method: str, network: str = "cifar10") -> float:
+def _median_or_difference(values):
+    first, *others = np.median(values, axis=-1)
+    return first - sum(others)
+
+
+def class_difference(method: str, network: str = "cifar10") -> Sampled:
     """Return how much the maps of the fourth and sixth class differ as shown."""
     net = getattr(models, network)()
     one, two = (_maps(net, method, torch.full((COUNT,), c)) for c in (3, 5))
-    return float(figures.difference(one, two).mean())
+    return _over_images(figures.difference(one, two), np.mean)
 
 
-def clipped_away(method: str, network: str = "cifar10") -> float:
+def clipped_away(method: str, network: str = "cifar10") -> Sampled:
     """Return by how much the largest value of a map exceeds that of full colour.
 
     Figures give the 99.5th percentile of magnitudes full colour; the median over
@@ -64,7 +78,7 @@ def clipped_away(method: str, network: str = "cifar10") -> float:
     net = getattr(models, network)()
     shown = _maps(net, method, net(data.images(COUNT).x).argmax(1))
     shown = shown.abs().flatten(1).numpy()
-    return float(np.median(shown.max(1) / np.percentile(shown, 99.5, axis=1)))
+    return _over_images(shown.max(1) / np.percentile(shown, 99.5, axis=1), np.median)
 
 
 # Those that take milliseconds, of all groups.
@@ -72,7 +86,7 @@ _QUICK = ("gradient", "guided-bp", "deconv", "rectgrad", "dtd", "lrp-z", "lrp-a1
 _QUICK += ("lrp-a2b1", "lrp-a5b4", "lrp-cmp-a1b0", "lrp-cmp-a2b1")
 
 
-def scaled_by_extremes(what: str, network: str = "cifar10") -> float:
+def scaled_by_extremes(what: str, network: str = "cifar10") -> Sampled:
     """Compare SSIM of maps scaled by their extremes and by percentiles.
 
     The "order" of methods, as Spearman's correlation of their medians, or the largest
@@ -82,19 +96,23 @@ def scaled_by_extremes(what: str, network: str = "cifar10") -> float:
     target, found = net(x).argmax(1), []
     for name in _QUICK:
         one, two = (_maps(net, name, t) for t in (target, (target + 1) % 10))
-        scaled = (ssim(one, two, paper=False, percentile=p) for p in (99.5, 100))
-        found.append([np.nanmedian(values) for values in scaled])
-    usual, extremes = np.array(found).T
-    if what == "order":
-        return stats.spearmanr(usual, extremes).statistic
-    return np.abs(usual - extremes).max()
+        found.append([ssim(one, two, paper=False, percentile=p) for p in (99.5, 100)])
+
+    def compared(values):
+        usual, extremes = np.nanmedian(values, axis=-1).T
+        if what == "order":
+            return stats.spearmanr(usual, extremes).statistic
+        return np.abs(usual - extremes).max()
+
+    return _over_images(np.array(found), compared)
 
 
-def gamma_csc(gamma: float) -> float:
+def gamma_csc(gamma: float) -> Sampled:
     """Return the median CSC of LRP-γ at conv1, from fc6."""
     method = methods.get("lrp-gamma", gamma=gamma)
     found = csc(models.cifar10(), data.images(COUNT).x, method, "fc6", ["conv1"])
-    return found.median()["conv1"]
+    pairs = np.moveaxis(found.cosines["conv1"], 1, -1)
+    return _over_images(pairs.reshape(-1, COUNT), np.nanmedian)
 
 
 def gamma_end(gamma: float, method: str) -> float:

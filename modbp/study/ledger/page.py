@@ -5,6 +5,8 @@ from html import escape
 
 __all__ = ["VERDICTS", "Decided", "Table", "shown", "word"]
 
+# Of more places than these only the first and the last are named.
+_MANY = 8
 # In the order of the filter on the page.
 VERDICTS = ("confirmed", "refined", "refuted", "awaits")
 
@@ -98,8 +100,11 @@ def _mark(claim):
 
 
 def _number(number):
-    how = number.get("measurement") or (
-        f"{number['reduction']} of {' and '.join(number['from'])}"
+    places = number.get("from", [])
+    if len(places) > _MANY:
+        places = [*places[:1], f"{len(places) - 2} more", places[-1]]
+    how = (
+        number.get("measurement") or f"{number['reduction']} of {' and '.join(places)}"
     )
     more = ", ".join(f"{k}={v}" for k, v in number.get("arguments", {}).items())
     how = escape(f"{how}({more})" if more else how)
@@ -107,9 +112,33 @@ def _number(number):
     near += _condition(number)
     says = _inline(number["says"]) + " (missed)" * number.get("missed", False)
     return (
-        f"<li><b>{_powers(shown(number))}</b> {says}<details>"
+        f"<li><b>{_powers(shown(number))}</b> {says}{_spread(number)}<details>"
         f"<summary>source</summary><code>{how}</code>, {near}</details></li>"
     )
+
+
+def _spread(number):
+    """Say within which interval a number lies, and over what."""
+    if "interval" not in number:
+        return ""
+    low, high = _ends(*number["interval"], number["format"])
+    return f' <span class="interval">({low} to {high}, over {number["over"]})</span>'
+
+
+def _ends(low, high, form):
+    """Write both ends with as few digits as tell them apart."""
+    digits, kind = int(form[1:-1]), form[-1]
+    if kind == "f" and low > 0.99 and high <= 1 and round(low, 4) == round(high, 4):
+        # So near to one that only what is missing can be told.
+        return tuple(
+            "1" if end == 1 else f"1 − {_powers(f'{1 - end:.1e}'.replace('-', '−'))}"
+            for end in (low, high)
+        )
+    for more in range(digits, digits + 3):
+        found = [format(end, f".{more}{kind}") for end in (low, high)]
+        if found[0] != found[1] or low == high:
+            break
+    return tuple(_powers(end.replace("-", "−")) for end in found)
 
 
 # When a condition was written down.
@@ -122,6 +151,8 @@ def _condition(number):
     said = [f"{words[key]} {number[key]:g}" for key in words if key in number]
     if not said:
         return ""
+    if number.get("throughout"):
+        said[-1] += " throughout the interval"
     missed = "; <b>missed</b>" if number.get("missed") else ""
     return f"; {' and '.join(said)}, {_SET[number['set']]}{missed}"
 

@@ -1,7 +1,6 @@
 """One number out of stored curves, tables and medians.
 
-A *curve* is one minus the similarity by number of multiplications; a *table* has
-methods with their results.
+A *curve* is one minus the similarity by number of multiplications.
 """
 
 from collections.abc import Sequence
@@ -9,10 +8,40 @@ from collections.abc import Sequence
 import numpy as np
 from scipy import stats
 
-__all__ = ["bend", "count_above", "decades", "difference", "largest", "largest_beta"]
-__all__ += ["log_ratio", "middle", "monotone", "r_squared", "rank_correlation"]
-__all__ += ["rank_of_settings", "shared_start", "slope", "slope_ratio", "smallest"]
+__all__ = ["bend", "count_above", "decades", "difference", "halfway", "largest"]
+__all__ += ["largest_beta", "log_ratio", "middle", "monotone", "r_squared"]
+__all__ += ["rank_correlation", "shared_start", "slope", "slope_ratio", "smallest"]
 __all__ += ["steps_until", "value"]
+
+
+def halfway(
+    *levels: Sequence[float],
+    at: Sequence[float],
+    log: bool = False,
+    each: bool = False,
+) -> float:
+    """Return where a level is half-way between the first and the last for good.
+
+    Between two places in steps of ``at / (1 + at)``; the median over images, or `each`
+    of them.
+
+    Parameters
+    ----------
+    levels : for every place a value per image
+    at : the places, such as γ of LRP-γ
+    log : whether what goes half of its way is the logarithm
+    """
+    table = np.array(levels, float)
+    table = np.log(table) if log else table
+    share = (table - table[0]) / (table[-1] - table[0])
+    steps = np.array(at) / (1 + np.array(at))
+    images = np.arange(table.shape[1])
+    low = len(at) - 1 - (share[::-1] < 0.5).argmax(0)
+    below, above = share[low, images], share[low + 1, images]
+    part = (0.5 - below) / (above - below)
+    step = steps[low] + part * (steps[low + 1] - steps[low])
+    found = step / (1 - step)
+    return found if each else float(np.median(found))
 
 
 def value(found: float) -> float:
@@ -84,13 +113,9 @@ def steps_until(*curves: Sequence[float], below: float) -> int:
     return max(int(np.flatnonzero(np.array(curve) < below)[0]) for curve in curves)
 
 
-def largest_beta(variants: dict, below: float) -> float:
-    """Return the largest β of variants such as "α=5, β=4" whose curve ends below."""
-    return max(
-        float(label.partition("β=")[2])
-        for label, entry in variants.items()
-        if "β=" in label and entry["median"][-1] < below
-    )
+def largest_beta(*ends: float, betas: Sequence[float], below: float) -> float:
+    """Return the largest β whose curve ends below a line."""
+    return max(beta for beta, end in zip(betas, ends, strict=True) if end < below)
 
 
 def shared_start(found: float, dimensions: int) -> float:
@@ -113,20 +138,6 @@ def decades(above: float, below: float, layers: int = 1) -> float:
     return np.log10((1 - above) / (1 - below)) / layers
 
 
-def rank_correlation(table: dict, other: dict, start: str, layer: str) -> float:
-    """Return Spearman's correlation between the median CSC that both tables have."""
-    both = [name for name in table if name in other]
-    medians = (
-        [found[name][start][layer]["median"] for name in both]
-        for found in (table, other)
-    )
-    return stats.spearmanr(*medians).statistic
-
-
-def rank_of_settings(table: dict) -> float:
-    """Return Spearman's correlation between both settings of SSIM, over methods."""
-    medians = (
-        [entry["stages"]["random logit"][kind]["median"] for entry in table.values()]
-        for kind in ("ssim", "corrected")
-    )
-    return stats.spearmanr(*medians).statistic
+def rank_correlation(*medians: float) -> float:
+    """Return Spearman's correlation between the first half of medians and the other."""
+    return stats.spearmanr(*np.split(np.array(medians), 2)).statistic

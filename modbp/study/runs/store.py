@@ -12,13 +12,13 @@ import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, get_args
 
 import numpy as np
 import safetensors.numpy
 from safetensors import SafetensorError, safe_open
 
-from modbp.backprop import methods
+from modbp.backprop.names import Name
 from modbp.errors import InputError, ResultError, check_option
 from modbp.files import fingerprint, hold, read_json, sweep, write_bytes, write_json
 
@@ -111,7 +111,7 @@ def _files(folder):
 
 def _place(item):
     """Sort methods as the library names them, and what is none by its name."""
-    (part, *_), names = item[1], methods.names()
+    (part, *_), names = item[1], get_args(Name)
     method = part.partition(":")[0].removesuffix("-multiplier")
     return (names.index(method) if method in names else len(names)), part
 

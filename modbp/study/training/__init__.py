@@ -21,10 +21,11 @@ from modbp.files import fingerprint, hold, write_bytes
 from modbp.study.runs.provenance import facts
 from modbp.study.runs.store import as_path, written
 from modbp.study.runs.workers import Worker, check_device
-from modbp.study.training import guests, recipes
+from modbp.study.training import recipes
 from modbp.study.training.accuracy import check_labels, evaluate, ranked
 from modbp.study.training.recipes import RECIPES, Recipe
 from modbp.zoo import data, models
+from modbp.zoo.named import find_network
 
 __all__ = ["RECIPES", "Recipe", "evaluate", "ranked", "train"]
 
@@ -75,8 +76,8 @@ def train(
     Parameters
     ----------
     name
-        "cifar10", "vgg16" or "resnet50"; or a network of torchvision's, made for 32
-        pixels: "resnet18", "vgg11_bn", "squeezenet1_1" or "mobilenet_v2".
+        "cifar10", "vgg16" or "resnet50"; or ``file.py:function``, where the function
+        returns a model with random weights, which takes colours in [0, 1].
     output : Folder for ``checkpoint.pt``, ``<name>.safetensors`` and ``<name>.json``.
     resume : Go on from the checkpoint in `output`.
     seed : Seed of weights, order, augmentation and dropout.
@@ -113,8 +114,7 @@ def train(
         check_whole("limit", limit, 1)
     device = check_device(device or Worker().device)
     check_seed(seed)
-    ours = name not in guests.GUESTS
-    net = models.build(name, seed, training=True) if ours else guests.guest(name, seed)
+    net, stem = _fresh(name, seed)
     check_flag("resume", resume)
     output = as_path("output", output)
     checkpoint = output / "checkpoint.pt"
@@ -147,7 +147,7 @@ def train(
                 state["schedule"] = cycle(epoch)
             log.append(_epoch(net, x, y, recipe, state, seed, epoch))
             _store(checkpoint, identity, state, log)
-        net = (models if ours else guests).finished(name, net)
+        net = models.finished(name, net) if name == stem else net.cpu().eval()
         # What is shipped is rounded to float16, so that is what is measured.
         net.load_state_dict(models.rounded(net.state_dict()))
         history = facts(
@@ -163,8 +163,17 @@ def train(
             **evaluate(net, test_x, test_y),
         )
         save = partial(models.save, net)
-        written(save, output / f"{name}.safetensors", kept=output, **history)
+        written(save, output / f"{stem}.safetensors", kept=output, **history)
         return history
+
+
+def _fresh(name, seed):
+    """Return a network with random weights, and the name of the file of its own."""
+    if ".py:" not in name:
+        return models.build(name, seed, training=True), name
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return find_network(name).net, name.rpartition(":")[2]
 
 
 def _refuse_unasked(checkpoint, resume):

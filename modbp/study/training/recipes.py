@@ -33,17 +33,10 @@ class Recipe:
 
 _DESCENT = {"optimizer": "sgd", "learning_rate": 0.1, "weight_decay": 5e-4}
 _DESCENT |= {"shift": 4}
-# Of networks that are only audited: a few epochs, as far as 70 %.
-_SHORT = {**_DESCENT, "epochs": 5}
 RECIPES = {
     "cifar10": Recipe(),
     "resnet50": Recipe(epochs=10, more=((4, 0.05, 0),), **_DESCENT),
     "vgg16": Recipe(epochs=10, more=((5, 0.02, 0), (8, 0.05, 10)), **_DESCENT),
-    "resnet18": Recipe(**_SHORT),
-    "vgg11_bn": Recipe(**_SHORT),
-    "mobilenet_v2": Recipe(**_SHORT | {"epochs": 10}),
-    # Without batch norm.
-    "squeezenet1_1": Recipe(epochs=15, learning_rate=1e-3, shift=4),
 }
 
 # What else a recipe may say, and what to do about the rest.
@@ -64,10 +57,10 @@ _FITS = {
 
 
 def chosen(name: str, changes: dict) -> Recipe:
-    """Return a network's recipe, changed."""
-    if name not in list(RECIPES):
-        raise unknown_name("network", name, RECIPES)
-    settings = asdict(RECIPES[name])
+    """Return a network's recipe, changed; the default one for a network of a file."""
+    if name not in list(RECIPES) and ".py:" not in str(name):
+        raise unknown_name("network", name, [*RECIPES, "FILE.py:FUNCTION"])
+    settings = asdict(RECIPES.get(name, Recipe()))
     for key in changes.keys() - settings.keys():
         raise unknown_name("setting", key, settings)
     if "epochs" in changes:

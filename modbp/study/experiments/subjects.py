@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from os import PathLike
 
+import numpy as np
 import torch
 from torch import nn
 
@@ -118,10 +119,14 @@ class Subject:
             y = torch.full_like(y, self.target)
         return x, y.to(x.device)
 
-    def fitting(self, count: int) -> data.Listing:
-        """Return the first images of the training set, in its own order."""
+    def fitting(self, count: int, draw: Sequence[int] = ()) -> data.Listing:
+        """Return the first images of the training set, or some that are drawn."""
         check_whole("patterns", count, 1)
-        return self.training.at(range(min(count, self.training.place.count)))
+        there = self.training.place.count
+        chosen = range(min(count, there))
+        if any(draw):
+            chosen = np.random.default_rng(draw).choice(there, len(chosen), False)
+        return self.training.at(sorted(map(int, chosen)))
 
     def fit(
         self, listing: data.Listing, batch: int, estimator: str = "code"
