@@ -16,9 +16,12 @@ import lazy_loader as _lazy
 
 # Editors read these imports, `attach` makes them happen late; a test holds both alike.
 if TYPE_CHECKING:
+    from modbp import audits as audits
     from modbp import errors as errors
     from modbp import figures as figures
     from modbp import theory as theory
+    from modbp.audits import AuditResult as AuditResult
+    from modbp.audits import audit as audit
     from modbp.backprop import deeplift as deeplift
     from modbp.backprop import methods as methods
     from modbp.backprop import rules as rules
@@ -41,8 +44,9 @@ if TYPE_CHECKING:
 
 _late, _, __all__ = _lazy.attach(
     __name__,
-    submodules=["errors", "figures", "theory"],
+    submodules=["audits", "errors", "figures", "theory"],
     submod_attrs={
+        "audits": ["AuditResult", "audit"],
         "backprop": ["deeplift", "methods", "rules"],
         "backprop.chain": ["Chain", "chain"],
         "backprop.explain": ["explain", "supported"],

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError
 
-from modbp.commands import evaluate, explain, run, status, train
+from modbp.commands import audit, evaluate, explain, run, status, train
 from modbp.errors import ModbpError
 
 
@@ -28,7 +28,7 @@ def parser() -> argparse.ArgumentParser:
     whole = argparse.ArgumentParser(prog="python -m modbp", description=__doc__)
     whole.add_argument("--version", action=_Version, nargs=0, help="say it and stop")
     verbs = whole.add_subparsers(dest="verb", required=True, metavar="VERB")
-    for verb in (explain, run, status, train, evaluate):
+    for verb in (explain, audit, run, status, train, evaluate):
         verb.add(verbs)
     return whole
 

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import math
 import os
 import re
 import secrets
@@ -14,7 +15,8 @@ except ImportError:  # Windows
 
     fcntl = None
 
-__all__ = ["fingerprint", "hold", "read_json", "sweep", "write_bytes", "write_json"]
+__all__ = ["fingerprint", "hold", "read_json", "rounded", "sweep", "write_bytes"]
+__all__ += ["write_json"]
 
 
 def fingerprint(content):
@@ -84,6 +86,11 @@ def write_json(path, value):
 
 def _one_line(found):
     return "[" + re.sub(r"\n\s*", " ", found[1]) + "]"
+
+
+def rounded(value, digits=5):
+    """Return a number as files of results keep it, None if it is none or infinite."""
+    return None if not math.isfinite(value) else float(f"{value:.{digits}g}")
 
 
 def read_json(path):

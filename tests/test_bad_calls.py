@@ -168,6 +168,13 @@ def calls(tmp_path=None):
                 **{"part": "positive", "batch": 2},
             },
         ),
+        "audit": (
+            modbp.audit,
+            {
+                **{"net": net(), "x": x(), "methods": ["gradient"], "target": 0},
+                **{**random, "classes": ["cat"]},
+            },
+        ),
         "random_logit": (sanity.random_logit, {**whole, "target": 0, **random}),
         "cascade": (
             sanity.cascade,

@@ -22,6 +22,7 @@ NOUNS = {
     ),
     *("data", "figures", "widgets", "theory", "surrogate", "similarity", "patterns"),
     *("errors", "ModbpError", "Chain", "CSCResult", "Bits", "bits", "__version__"),
+    *("audit", "audits", "AuditResult"),
 }
 
 
@@ -66,6 +67,13 @@ def test_a_function_and_its_module_do_not_hide_each_other():
     assert callable(modbp.csc) and callable(modbp.explain) and callable(modbp.chain)
     assert modbp.measures.csc.csc is modbp.csc
     assert modbp.backprop.explain.explain is modbp.explain
+
+
+def test_the_function_audit_is_not_hidden_by_its_room():
+    """Hence its room's other name: a package `audit` would stand in its place."""
+    import modbp.audits.audit
+
+    assert modbp.audits.audit is modbp.audit and callable(modbp.audit)
 
 
 def test_the_version_is_that_of_the_distribution():

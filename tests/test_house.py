@@ -15,7 +15,7 @@ PACKAGE = ROOT / "modbp"
 # do not know each other.
 WINGS = [
     {"errors"}, {"files"}, {"theory", "backprop", "zoo"}, {"measures"}, {"figures"},
-    {"study"}, {"commands"}, {"__main__"},
+    {"audits"}, {"study"}, {"commands"}, {"__main__"},
 ]  # fmt: skip
 # Inside a wing, from the ground up.
 ROOMS = {
@@ -29,6 +29,15 @@ ROOMS = {
         {"chain"},
         {"explain"},
     ],
+    "audits": [
+        {"verdict", "likeness"},
+        {"candidate"},
+        {"summary", "words"},
+        {"work", "curves"},
+        {"page"},
+        {"result"},
+        {"audit"},
+    ],
     "study": [
         {"runs"},
         {"experiments", "page", "training", "debate", "scenes"},
@@ -37,12 +46,14 @@ ROOMS = {
     ],
 }
 LIBRARY = {"errors", "files", "theory", "backprop", "zoo", "measures", "figures"}
+LIBRARY |= {"audits"}
 TOP = {"__init__.py", "__main__.py", "errors.py", "files.py", "py.typed"} | {
     "theory",
     "backprop",
     "zoo",
     "measures",
     "figures",
+    "audits",
     "study",
     "commands",
 }

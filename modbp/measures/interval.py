@@ -33,7 +33,9 @@ def picks(count, groups=None, seed=0, resamples=RESAMPLES):
     -------
     list of arrays of places; of equal lengths if the groups are
     """
-    groups = np.zeros(count) if groups is None else groups
+    if groups is None:  # all at once, the same numbers
+        drawn = np.random.default_rng(seed).random((resamples, count))
+        return [*(drawn * count).astype(int)]
     _, place, sizes = np.unique(groups, return_inverse=True, return_counts=True)
     order, first = np.argsort(place, kind="stable"), np.cumsum(sizes) - sizes
     generator = np.random.default_rng(seed)

@@ -16,6 +16,7 @@ from modbp.study import experiments, training
 from modbp.study.runs.store import RESULTS
 
 LINES = {
+    "audit": "audit",
     "explain": "explain a.png",
     "run": "run csc",
     "status": "status a",

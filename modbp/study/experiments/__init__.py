@@ -13,6 +13,7 @@ _late, _, __all__ = _lazy.attach(
     __name__,
     submod_attrs={
         "accuracy": ["Accuracy"],
+        "audit": ["Audit"],
         "bits": ["Bits"],
         "contraction": ["Contraction"],
         "csc": ["CSC"],

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import nn
 
+from modbp.audits.work import evenly
 from modbp.backprop.chain import Chain
 from modbp.backprop.checks import check_input
 from modbp.backprop.trace import Trace
@@ -144,22 +145,14 @@ def automatic(net: nn.Module, x: torch.Tensor) -> Plan:
     kinds = ("conv", "dense", "maxpool", "avgpool", "add", "cat")
     places = [call.name for call in calls if call.kind in kinds][::-1]
     # The lowest has only the input below it.
-    starts = _even(weighted[:-1] or weighted, _STARTS)
-    chosen = {*_even(places, _LAYERS), *starts}
+    starts = evenly(weighted[:-1] or weighted, _STARTS)
+    chosen = {*evenly(places, _LAYERS), *starts}
     layers = [name for name in places if name in chosen]
     return Plan(
         starts=tuple(starts),
         layers=(*layers, "input"),
-        stages=tuple(_even(weighted, _STAGES)),
+        stages=tuple(evenly(weighted, _STAGES)),
         methods=_ANY,
         maps=tuple(name for name in _MAPS if name in (*_ANY, "smoothgrad")),
         bits=("lrp-a1b0:addition=alphabeta,bias=ignore",),
     )
-
-
-def _even(names, most):
-    """Return at most so many names at even distances, the first and last included."""
-    if len(names) <= most:
-        return list(names)
-    step = (len(names) - 1) / (most - 1)
-    return [names[round(step * number)] for number in range(most)]

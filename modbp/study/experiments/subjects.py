@@ -50,6 +50,7 @@ class Subject:
     # CIFAR-10's for tests, otherwise those of the same place.
     training: data.Listing | None = None
     fold: bool = True
+    classes: tuple = ()  # their names, where they are known
 
     @property
     def precision(self) -> str:
@@ -260,6 +261,7 @@ def subject(
         target=target,
         training=data.listed(split="train", folder=folder, transform=preparation),
         fold=fold,
+        classes=tuple(found.classes),
     )
 
 

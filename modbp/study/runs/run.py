@@ -1,6 +1,5 @@
 """Run an experiment unit by unit, so that it may be stopped at any moment."""
 
-import math
 import sys
 import time
 from collections.abc import Callable, Iterable
@@ -12,6 +11,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from tqdm import tqdm
 
 from modbp.errors import ResultError, check_option, unknown_name
+from modbp.files import rounded
 from modbp.study.runs.provenance import facts
 from modbp.study.runs.store import Result, Store, read, refuse_others
 from modbp.study.runs.workers import Worker
@@ -20,11 +20,6 @@ __all__ = ["Experiment", "forecast", "rounded", "run", "status"]
 
 # Units per method from which a forecast is worth what it costs, about two images each.
 _LONG = 4
-
-
-def rounded(value: float, digits: int = 5) -> float | None:
-    """Return a number as results keep it, None if it is none or infinite."""
-    return None if not math.isfinite(value) else float(f"{value:.{digits}g}")
 
 
 class Experiment:
@@ -164,7 +159,12 @@ def _finish(experiment, store, part, made):
 def forecast(
     experiment: Experiment, missing: dict[str, list[int]], processes: int = 1
 ) -> list[str]:
-    """Return in lines what is left to do; none if it is little, or cannot be told."""
+    """Return in lines what is left to do; none if it is little, or cannot be told.
+
+    An experiment may know better, by a ``forecast(missing)`` of its own.
+    """
+    if hasattr(experiment, "forecast"):
+        return experiment.forecast(missing)
     units = sum(map(len, missing.values()))
     trial = getattr(experiment, "trial", None)
     if trial is None or not units or units < _LONG * sum(map(bool, missing.values())):
