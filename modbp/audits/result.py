@@ -7,14 +7,11 @@ from dataclasses import dataclass
 from html import escape
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from modbp.audits.words import advised, sentence, share, told
 from modbp.errors import InputError, ResultError
+from modbp.figures.drawing import Drawing
 from modbp.files import read_json, write_bytes
-
-if TYPE_CHECKING:
-    from modbp.figures import Drawing
 
 __all__ = ["AuditResult", "assembled", "report_path"]
 
@@ -69,7 +66,7 @@ class AuditResult:
         told = escape(sentence(self.content))
         return f'<div class="modbp-audit"><p>{told}</p>{table(self.content)}</div>'
 
-    def figure(self) -> "Drawing":
+    def figure(self) -> Drawing:
         """Draw how maps change with the class, and with weights from the top down.
 
         Returns
