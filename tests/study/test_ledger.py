@@ -177,6 +177,21 @@ def test_numbers_are_written_as_people_do():
     assert shown(0.0, ".0e") == "0"
 
 
+def test_the_ends_of_an_interval_have_digits_enough_to_differ():
+    def told(low, high, form):
+        number = {"value": high, "format": form, "says": "", "tolerance": 0}
+        number |= {"measurement": "here", "interval": [low, high], "over": "3 images"}
+        text = ledger.Table([CLAIMS[0] | {"numbers": [number]}])._repr_html_()
+        return re.search(r"interval.>\((.*?), over 3 images\)", text)[1]
+
+    assert told(0.1234, 0.1238, ".2f") == "0.123 to 0.124"
+    assert told(0.0, 0.0, ".0e") == "0 to 0"
+    assert told(-0.5, 0.25, ".1f") == "−0.5 to 0.2"
+    near = "1 − 2.0·10<sup>−9</sup> to 1 − 1.0·10<sup>−9</sup>"
+    assert told(1 - 2e-9, 1 - 1e-9, ".4f") == near
+    assert told(1 - 2e-9, 1, ".4f").endswith("to 1")
+
+
 def test_print_gets_the_same_claims():
     text = ledger.Table(CLAIMS)._repr_markdown_()
     # A number and a dot would begin another list.

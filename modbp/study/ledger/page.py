@@ -138,7 +138,10 @@ def _ends(low, high, form):
         found = [format(end, f".{more}{kind}") for end in (low, high)]
         if found[0] != found[1] or low == high:
             break
-    return tuple(_powers(end.replace("-", "−")) for end in found)
+    pairs = zip(found, (low, high), strict=True)
+    return tuple(
+        "0" if end == 0 else _powers(text.replace("-", "−")) for text, end in pairs
+    )
 
 
 # When a condition was written down.
