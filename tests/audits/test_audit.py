@@ -55,6 +55,7 @@ def wrong(verdicts, truths):
     }
 
 
+@pytest.mark.long
 def test_planted_truths_come_out_right():
     methods = ("gradient", "lrp-a1b0", "stops")
     net, x, verdicts, truths = judged("cifar10", 6, 0, methods)
@@ -416,7 +417,7 @@ def test_a_report_that_cannot_be_written_leaves_nothing(found, tmp_path):
 
 @pytest.mark.parametrize("content", ["", "[]", '{"format": "another"}'])
 def test_what_is_no_audit_is_refused(tmp_path, content):
-    (tmp_path / "a.json").write_text(content)
+    (tmp_path / "a.json").write_text(content, encoding="utf-8")
     with pytest.raises(ResultError, match="a.json"):
         AuditResult.read(tmp_path / "a.json")
 

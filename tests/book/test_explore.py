@@ -14,6 +14,7 @@ OFFERED = {
     "gamma": ["Gamma"],
     "phenomenon": ["Image", "Explained class", "Method"],
     "random-logit": ["Image", "Method", "Other class"],
+    "repairs": ["Gamma"],
 }
 
 

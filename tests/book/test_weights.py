@@ -14,7 +14,8 @@ from modbp.zoo.models import shipped
 LARGE = ("resnet50", "vgg16")
 STORED = experiments.read("pages")
 # Cells of each chapter that fall back; no other chapter has any.
-FALLING_BACK = {"cascade": 2, "convergence": 1, "networks": 2, "resnet": 6}
+FALLING_BACK = {"cascade": 2, "convergence": 1, "networks": 2, "repairs": 1}
+FALLING_BACK |= {"resnet": 6}
 NEEDS = re.compile(rf"""(models\.|subject\(")({"|".join(LARGE)})\b""")
 
 

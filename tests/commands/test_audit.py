@@ -39,7 +39,7 @@ METHODS = " --methods gradient lrp-a1b0 own.py:edges"
 
 @pytest.fixture
 def here(tmp_path, monkeypatch):
-    (tmp_path / "own.py").write_text(FILE)
+    (tmp_path / "own.py").write_text(FILE, encoding="utf-8")
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
@@ -111,7 +111,7 @@ def test_what_is_refused_leaves_nothing(here, capsys, words, told):
     (here / "plain").mkdir()
     for number in range(2):
         Image.new("RGB", (12, 12), (90 * number, 9, 9)).save(f"plain/{number}.png")
-    (here / "mine.html").write_text("mine")
+    (here / "mine.html").write_text("mine", encoding="utf-8")
     before = files(here)
     assert main((LINE + " " + words).split()) == 2
     error = capsys.readouterr().err
@@ -124,7 +124,9 @@ def test_what_is_refused_leaves_nothing(here, capsys, words, told):
 def test_another_network_under_the_same_name_is_refused(here, capsys):
     line = f"{LINE} --methods own.py:edges --output a.html"
     assert main(line.split()) == 0
-    (here / "own.py").write_text(FILE.replace("manual_seed(0)", "manual_seed(1)"))
+    (here / "own.py").write_text(
+        FILE.replace("manual_seed(0)", "manual_seed(1)"), encoding="utf-8"
+    )
     before = Path("a.html").read_bytes()
     assert main(line.split()) == 2
     assert "was made with another weights" in capsys.readouterr().err
@@ -136,7 +138,7 @@ def test_killed_and_started_again_it_is_the_same_report(tmp_path):
     line = f"{LINE}{METHODS} smoothgrad:samples=20".split()
     for folder in ("whole", "killed"):
         (tmp_path / folder).mkdir()
-        (tmp_path / folder / "own.py").write_text(FILE)
+        (tmp_path / folder / "own.py").write_text(FILE, encoding="utf-8")
     assert shell(tmp_path / "whole", *line)[0] == 0
     here = tmp_path / "killed"
     process = start(here, *line)
@@ -155,7 +157,9 @@ def test_a_method_of_a_changed_file_is_audited_again(here, capsys):
     line = f"{LINE} --methods own.py:edges".split()
     assert main(line) == 0
     first = AuditResult.read("report.json").content["methods"]["own.py:edges"]
-    (here / "own.py").write_text(FILE.replace("roll(1, 2)", "roll(1, 1)"))
+    (here / "own.py").write_text(
+        FILE.replace("roll(1, 2)", "roll(1, 1)"), encoding="utf-8"
+    )
     assert main(line) == 0
     again = AuditResult.read("report.json").content["methods"]["own.py:edges"]
     assert first["maps"] != again["maps"]
