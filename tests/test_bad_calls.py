@@ -449,7 +449,17 @@ def test_nonsense_is_refused_by_name(name, part, tmp_path):
     ]
 
 
-@pytest.mark.parametrize(("name", "part"), ARGUMENTS)
+# None stands for all methods, which take seconds.
+SLOW = ("audit", "methods")
+
+
+@pytest.mark.parametrize(
+    ("name", "part"),
+    [
+        *[each for each in ARGUMENTS if each != SLOW],
+        pytest.param(*SLOW, marks=pytest.mark.long),
+    ],
+)
 def test_odd_values_are_taken_or_refused_and_nothing_else(name, part, tmp_path):
     if (name, part) in FREE:
         return

@@ -38,7 +38,7 @@ def now(stored):
     return made
 
 
-@pytest.mark.parametrize("network", ["cifar10", "vgg16"])
+@pytest.mark.parametrize("network", long_but("cifar10".__eq__, ["cifar10", "vgg16"]))
 def test_the_result_says_what_it_was_made_of(network):
     stored = experiments.read(f"patterns/{network}")
     config, results = stored["config"], stored["results"]
@@ -57,7 +57,8 @@ def test_the_settings_are_those_of_the_stored_result(now, stored):
     assert book.made_of(now, *stored["config"]) == stored["config"]
 
 
-@pytest.mark.parametrize("layer", long_but("conv2".__eq__, ["conv1", "conv2"]))
+@pytest.mark.long
+@pytest.mark.parametrize("layer", ["conv1", "conv2"])
 def test_power_steps_of_the_stored_result_can_be_recomputed(now, stored, layer):
     # A convolution's locations come from the first 200 images, however many there are.
     x = now.subject.prepared(now.images[:200])

@@ -18,6 +18,7 @@ def about():
     return experiments.subject("cifar10", count=1, folder="photographs")
 
 
+@pytest.mark.long
 def test_a_cell_is_what_fitting_and_csc_give(about, tmp_path):
     refits = experiments.Refits(about, patterns=6, refits=2)
     found = experiments.run(refits, tmp_path / "refits")["results"]

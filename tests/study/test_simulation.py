@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from conftest import long_but
 from study import stored as book
 
 from modbp import data, models, patterns, theory
@@ -55,7 +56,7 @@ def test_a_small_run_is_written_and_read(tmp_path, monkeypatch):
 # With trained weights -----------------------------------------------------------------
 
 
-@pytest.fixture(scope="module", params=["cifar10", "vgg16"])
+@pytest.fixture(scope="module", params=long_but("cifar10".__eq__, ["cifar10", "vgg16"]))
 def trained(request):
     return experiments.read(f"learned/{request.param}")
 
