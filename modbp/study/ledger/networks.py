@@ -1,5 +1,7 @@
 """Measurements on the trained networks."""
 
+from functools import cache
+
 import numpy as np
 import torch
 from scipy import stats
@@ -86,17 +88,26 @@ _QUICK = ("gradient", "guided-bp", "deconv", "rectgrad", "dtd", "lrp-z", "lrp-a1
 _QUICK += ("lrp-a2b1", "lrp-a5b4", "lrp-cmp-a1b0", "lrp-cmp-a2b1")
 
 
-def scaled_by_extremes(what: str, network: str = "cifar10") -> Sampled:
-    """Compare SSIM of maps scaled by their extremes and by percentiles.
+@cache
+def _scaled(network):
+    """Return SSIM by method, by percentiles and by extremes, for each image.
 
-    The "order" of methods, as Spearman's correlation of their medians, or the largest
-    "shift" of a median. The other logit is that of the class after the predicted one.
+    The other logit is that of the class after the predicted one.
     """
     net, x = getattr(models, network)(), data.images(COUNT).x
     target, found = net(x).argmax(1), []
     for name in _QUICK:
         one, two = (_maps(net, name, t) for t in (target, (target + 1) % 10))
         found.append([ssim(one, two, paper=False, percentile=p) for p in (99.5, 100)])
+    return np.array(found)
+
+
+def scaled_by_extremes(what: str, network: str = "cifar10") -> Sampled:
+    """Compare SSIM of maps scaled by their extremes and by percentiles.
+
+    The "order" of methods, as Spearman's correlation of their medians, or the largest
+    "shift" of a median.
+    """
 
     def compared(values):
         usual, extremes = np.nanmedian(values, axis=-1).T
@@ -104,7 +115,7 @@ def scaled_by_extremes(what: str, network: str = "cifar10") -> Sampled:
             return stats.spearmanr(usual, extremes).statistic
         return np.abs(usual - extremes).max()
 
-    return _over_images(np.array(found), compared)
+    return _over_images(_scaled(network), compared)
 
 
 def gamma_csc(gamma: float) -> Sampled:

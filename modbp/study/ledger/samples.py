@@ -121,8 +121,9 @@ def _resampled(place):
         picks = np.array(_picks(about, len(sets)))
         return sets[picks][:, int(keys[1])], f"{len(sets)} sets of fitting images"
     cell = nodes[-2]
-    kept = cell.get("images") or cell.get("values")
-    if keys[-1] not in ("median", "images", "values") or not kept:
+    if keys[-1] not in ("median", "images", "values") or not isinstance(cell, dict):
+        return None
+    if not (kept := cell.get("images") or cell.get("values")):
         return None
     values = np.array(kept, dtype=float)
     groups, told = _groups(config, len(values))
