@@ -226,6 +226,7 @@ def test_the_network_is_only_read():
     assert found.verdicts["gradient"] == planted.LOOKS
 
 
+@pytest.mark.long
 def test_the_same_seed_gives_the_same_json():
     net, x = small.network(), small.pictures(6)
     once, again, other = (
