@@ -12,7 +12,7 @@ from modbp.audits.work import Work
 from modbp.backprop.methods import Averaged, Method
 from modbp.errors import check_names
 
-__all__ = ["audit", "forecast", "versions"]
+__all__ = ["audit", "duration", "forecast", "versions"]
 
 
 def audit(

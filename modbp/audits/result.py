@@ -173,7 +173,10 @@ class AuditResult:
         try:
             content = read_json(path)
         except (OSError, ValueError) as error:
-            raise ResultError(f"{path}: cannot be read ({error}).") from None
+            raise ResultError(
+                f"{path}: cannot be read ({error}). Give the JSON that a report wrote "
+                "beside itself."
+            ) from None
         if not isinstance(content, dict) or content.get("format") != _FORMAT:
             raise ResultError(
                 f"{path}: is no audit of this version. Give what a report wrote beside "

@@ -19,12 +19,10 @@ def add(verbs: argparse._SubParsersAction) -> None:
     parser = words.new(verbs, "audit", about)
     words.add_network(parser, "efficientnet_lite0")
     words.add_colours(parser)
-    parser.add_argument(
-        "--images",
-        nargs="+",
-        default=[],
-        metavar="COUNT|DIR",
-        help="how many, or a folder of pictures, or both; 'photographs' are built in "
+    words.add_images(
+        parser,
+        "COUNT|DIR",
+        "how many, or a folder of pictures, or both; 'photographs' are built in "
         f"[{_COUNT} of the folder, of the network's own, or else photographs]",
     )
     words.add_methods(parser, "all that the network supports; FILE.py:FUNCTION too")

@@ -93,14 +93,11 @@ def _new(kinds, name, about):
 def _add_subject(parser, some, images, patterns=None):
     words.add_network(parser, "cifar10")
     words.add_colours(parser)
-    parser.add_argument(
-        "--images",
-        nargs="+",
-        default=[],
-        metavar=some,
-        help="how many, or a folder with one sub-folder per class, or both; "
-        f"'photographs' are built in [{images} of CIFAR-10's test images, or else "
-        "photographs]",
+    words.add_images(
+        parser,
+        some,
+        "how many, or a folder with one sub-folder per class, or both; 'photographs' "
+        f"are built in [{images} of CIFAR-10's test images, or else photographs]",
     )
     if patterns:
         told = f"training images that patterns are fitted to [{patterns}]"

@@ -8,6 +8,7 @@ __all__ = [
     "NETWORK",
     "add_colours",
     "add_fold",
+    "add_images",
     "add_methods",
     "add_network",
     "add_weights",
@@ -25,6 +26,11 @@ def new(
 ) -> argparse.ArgumentParser:
     """Return the parser of a verb, or of an experiment; options are spelled out."""
     return verbs.add_parser(name, help=help, description=help, allow_abbrev=False)
+
+
+def add_images(parser: argparse.ArgumentParser, some: str, told: str) -> None:
+    """Give a parser the choice of images, which :func:`place` reads."""
+    parser.add_argument("--images", nargs="+", default=[], metavar=some, help=told)
 
 
 def add_network(parser: argparse.ArgumentParser, default: str) -> None:

@@ -25,7 +25,8 @@ def similarity_boxes(
 
     Boxes reach from quartile to quartile, their line is the median, and whiskers reach
     to the last value within 1.5 times the box. A cross is the median of what maps of
-    two different images score.
+    two different images score. Where maps have no similarity, a text counts them, and
+    there is no box if they are more than one in twenty.
 
     Parameters
     ----------

@@ -1,13 +1,12 @@
 """Small experiments on maps that critics of sanity checks proposed."""
 
-import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import nn
 
 from modbp.backprop.explain import explain, reduce
 
-__all__ = ["blurred_away", "entropy", "leaves_region", "smoothed"]
+__all__ = ["blurred_away", "leaves_region", "smoothed"]
 
 
 @torch.no_grad()
@@ -33,16 +32,6 @@ def blurred_away(
         z = net(blurred + mask * (x - blurred))
         kept.append(z[every, target] - z.mean(1))
     return torch.stack(kept[1:]).mean(0) / kept[0]
-
-
-def entropy(maps: torch.Tensor, bins: int = 100) -> np.ndarray:
-    """Return ``[N]`` the entropy in bits of the histogram of each map."""
-    found = []
-    for values in maps.flatten(1).numpy():
-        counts = np.histogram(values, bins)[0]
-        share = counts[counts > 0] / counts.sum()
-        found.append(-(share * np.log2(share)).sum())
-    return np.array(found)
 
 
 def smoothed(

@@ -13,7 +13,7 @@ from audits import guests, planted, small
 from torch import nn
 
 import modbp
-from modbp.audits import AuditResult, Work
+from modbp.audits import AuditResult, Work, likeness
 from modbp.audits.page import page as html
 from modbp.audits.words import sentence
 from modbp.errors import InputError, MethodError, ModbpError, ResultError, TraceError
@@ -52,6 +52,16 @@ def wrong(verdicts, truths):
     return {
         label: kind for label, kind in kinds.items() if kind not in truths[label][1]
     }
+
+
+def test_complexity_by_hand():
+    # Half of the pixels in one bin, a quarter in each of two others: 3/2 bits.
+    one = torch.tensor([0.0, 0.0, 0.5, 1.0]).reshape(1, 2, 2)
+    two = torch.tensor([-1.0, -1.0, 1.0, 1.0]).reshape(1, 2, 2)
+    assert likeness.complexity(torch.ones(1, 2, 2)).item() == 0
+    assert likeness.complexity(one).item() == pytest.approx(3 / 2)
+    # However large its numbers are.
+    assert likeness.complexity(7 * two).item() == pytest.approx(1)
 
 
 def test_what_never_asks_the_network_does_not_look():

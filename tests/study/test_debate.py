@@ -1,6 +1,5 @@
 """Small experiments of the critics: maps whose scores are known."""
 
-import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -27,15 +26,6 @@ def test_deletion_is_quickest_where_the_class_is():
     )
     # On the right there is nothing to blur: all is left.
     assert left < right and right == pytest.approx(1)
-
-
-def test_entropy_by_hand():
-    # Half of the pixels in the first of the bins, a quarter in each of two others.
-    one = torch.tensor([0.0, 0.0, 0.5, 1.0]).reshape(1, 2, 2)
-    flat = torch.arange(100.0).reshape(1, 10, 10)
-    assert debate.entropy(torch.ones(1, 2, 2)).item() == 0
-    assert debate.entropy(one).item() == pytest.approx(1.5)
-    assert debate.entropy(flat).item() == pytest.approx(np.log2(100))
 
 
 def test_the_smoothed_map_of_a_linear_network_is_its_map():

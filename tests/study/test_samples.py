@@ -74,8 +74,12 @@ def test_sets_of_fitting_images_are_samples(result):
 def test_a_result_without_samples_has_no_interval(result):
     result["results"]["a"] = {"median": 0.5}
     assert samples.of_places(["r#a/median"], float) is None
-    with pytest.raises(DataError, match="there is no 'b'"):
-        samples.of_places(["r#b/median"], float)
+    # Nor has what is made of it and of others: it would count as certain.
+    result["results"]["b"] = {"values": [1, 2, 3], "median": 2}
+    places = ["r#b/median", "r#a/median"]
+    assert samples.of_places(places, difference) is None
+    with pytest.raises(DataError, match="there is no 'c'"):
+        samples.of_places(["r#c/median"], float)
 
 
 def test_a_measurement_with_a_seed_is_repeated_and_one_of_values_is_resampled():

@@ -181,6 +181,18 @@ def test_a_network_of_a_file_is_trained_and_its_weights_fit(
     assert not found[0]["2.weight"].equal(found[1]["2.weight"])
 
 
+def test_a_network_of_a_file_with_a_transform_is_refused(folder, tmp_path):
+    # It would be trained on other colours than it is explained with.
+    file, changes = tmp_path / "own.py", {"epochs": 1, "limit": 4, "folder": folder}
+    more = "from torchvision.transforms import ToTensor\n"
+    pair = OWN.replace("return torch.nn.Sequential(*layers)", "return PAIR")
+    pair = pair.replace("PAIR", "torch.nn.Sequential(*layers), ToTensor()")
+    file.write_text(more + pair, encoding="utf-8")
+    with pytest.raises(InputError, match="Return the model alone"):
+        training.train(f"{file}:net", tmp_path / "out", **changes)
+    assert not (tmp_path / "out").exists()
+
+
 # Refusals -----------------------------------------------------------------------------
 
 

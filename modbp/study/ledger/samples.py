@@ -9,7 +9,7 @@ from zlib import crc32
 import numpy as np
 
 from modbp.errors import DataError
-from modbp.measures.interval import LEVEL, RESAMPLES, picks
+from modbp.measures.interval import LEVEL, picks
 from modbp.study.runs.store import RESULTS, read
 
 __all__ = ["Sampled", "at", "forget", "of_measurement", "of_places"]
@@ -66,6 +66,8 @@ def of_places(
 ) -> tuple[tuple[float, float], str] | None:
     """Return the interval of what is made of places in results, and over what.
 
+    None if a result keeps no samples of one of them.
+
     Where results beside are of other fitting images, from the least to the greatest.
     """
     if draws := _beside(places[0]):
@@ -80,13 +82,10 @@ def of_places(
         )
         return (min(found), max(found)), told
     drawn = [_resampled(place) for place in places]
-    if not any(drawn):
+    if not all(drawn):  # what is held fixed would seem to be certain
         return None
-    over = " and ".join(dict.fromkeys(each[1] for each in drawn if each))
-    columns = (
-        each[0] if each else [at(place)] * RESAMPLES
-        for each, place in zip(drawn, places, strict=True)
-    )
+    over = " and ".join(dict.fromkeys(told for _, told in drawn))
+    columns = [values for values, _ in drawn]
     with np.errstate(divide="ignore", invalid="ignore"):
         found = [float(way(*each)) for each in zip(*columns, strict=True)]
     low, high = np.nanpercentile(found, LEVEL)

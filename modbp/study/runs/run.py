@@ -10,6 +10,7 @@ import numpy as np
 from torch.utils.flop_counter import FlopCounterMode
 from tqdm import tqdm
 
+from modbp.audits.audit import duration
 from modbp.errors import ResultError, check_option, unknown_name
 from modbp.files import rounded
 from modbp.study.runs.provenance import facts
@@ -189,16 +190,8 @@ def forecast(
     return [
         f"{experiment.name}: {images} images by methods to do, in {units} units{share}",
         f"  {products:.2g} multiply-adds, {rate:.2g} per second measured on one image: "
-        f"about {_words(seconds)}, or less in batches",
+        f"about {duration(seconds)}, or less in batches",
     ]
-
-
-def _words(seconds):
-    if seconds < 90:
-        return f"{seconds:.0f} seconds"
-    if seconds < 5400:
-        return f"{seconds / 60:.0f} minutes"
-    return f"{seconds / 3600:.1f} h"
 
 
 def status(output: str | Path) -> list[str]:

@@ -97,8 +97,8 @@ def train(
     ------
     DataError : If there are no images, or they have more classes than the network.
     InputError
-        If `output` already holds a run and `resume` is not given, or an option is out
-        of range.
+        If `output` already holds a run and `resume` is not given, an option is out of
+        range, or a network of a file comes with a transform.
     WeightsError
         If the checkpoint to resume is damaged or was made with other settings.
 
@@ -173,7 +173,14 @@ def _fresh(name, seed):
         return models.build(name, seed, training=True), name
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        return find_network(name).net, name.rpartition(":")[2]
+        found = find_network(name)
+    if found.preparation.transform is not None:
+        raise InputError(
+            f"{name} comes with a transform, and training gives colours in [0, 1] as "
+            "they are. Return the model alone, with what it does to colours as its "
+            "first layer."
+        )
+    return found.net, name.rpartition(":")[2]
 
 
 def _refuse_unasked(checkpoint, resume):
