@@ -240,7 +240,7 @@ def interval(distances, seed=0, resamples=1000):
 
     Returns
     -------
-    tuple of two floats, to 1 %; NaN if there are no distances
+    tuple of two floats, rounded outwards to 1 %; NaN if there are no distances
     """
     kept = [_kept(each.ravel()).clip(_GRID[0], _GRID[-1]) for each in distances]
     counts = np.stack([np.histogram(each, _GRID)[0] for each in kept])
@@ -255,8 +255,8 @@ def interval(distances, seed=0, resamples=1000):
     below = below[below[:, -1] > 0]
     middle = (below >= below[:, -1:] / 2).argmax(1)
     low, high = np.percentile(middle, [2.5, 97.5], method="nearest").astype(int)
-    centres = np.sqrt(_GRID[1:] * _GRID[:-1])[used]
-    return float(centres[low]), float(centres[high])
+    # Where in its bin a median lies is not known.
+    return float(_GRID[:-1][used][low]), float(_GRID[1:][used][high])
 
 
 # In steps of one per cent, from what float64 can tell from zero up to one.

@@ -14,7 +14,7 @@ STORED = book.names_of("csc")
 
 
 def test_there_are_results():
-    names = "cifar10 cifar10-255 cifar10-gamma cifar10-photographs "
+    names = "cifar10 cifar10-255 cifar10-draws cifar10-gamma cifar10-photographs "
     names += "efficientnet_lite0-gamma resnet50 resnet50-clip "
     names += "resnet50-photographs vgg16 vgg16-photographs"
     assert STORED == [f"csc/{name}" for name in names.split()]
@@ -30,9 +30,10 @@ def test_a_result_was_made_with_this_code_and_these_weights(name):
 
 
 # On pixels up to 255 not all methods are defined; others are about a few methods.
-@pytest.mark.parametrize(
-    "name", [name for name in STORED if not name.endswith(("-255", "-clip", "-gamma"))]
-)
+SOME = ("-255", "-clip", "-draws", "-gamma")
+
+
+@pytest.mark.parametrize("name", [name for name in STORED if not name.endswith(SOME)])
 def test_the_methods_are_those_of_the_plan(name):
     config = experiments.read(name)["config"]
     planned = experiments.PLANS[config["network"]].methods
@@ -82,6 +83,22 @@ def test_random_cells_can_be_computed_again(name, count):
 def test_random_cells_with_patterns_can_be_computed_again(name):
     generator = random.Random(name)
     check_cells(name, generator.choice(book.with_patterns(name, True)), generator)
+
+
+def test_intervals_hold_medians_of_other_draws_of_relevance():
+    stored, other = map(experiments.read, ("csc/cifar10", "csc/cifar10-draws"))
+    assert other["config"]["seed"] != stored["config"]["seed"]
+    assert other["config"]["image_names"] == stored["config"]["image_names"]
+    inside = []
+    for method, starts in other["results"].items():
+        for start, layers in starts.items():
+            for layer, cell in layers.items():
+                there = stored["results"][method][start][layer]
+                low, high = there["interval"]
+                assert cell["median"] != there["median"] and low < high
+                inside.append(low <= 1 - cell["median"] <= high)
+    drawn = random.Random(0).sample(inside, 40)
+    assert 0.85 <= sum(drawn) / 40 and 0.85 <= sum(inside) / len(inside) < 1
 
 
 def test_at_the_start_every_method_scores_the_floor():
