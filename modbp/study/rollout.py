@@ -1,0 +1,72 @@
+"""Attention rollout, as the chain of matrices that it is."""
+
+import numpy as np
+import torch
+
+from modbp import theory
+from modbp.measures.precision import in_float64, network_in_float64
+from modbp.zoo.models.transformer import VisionTransformer
+
+__all__ = ["apart", "bounds", "factors", "left", "maps"]
+
+
+def factors(
+    net: VisionTransformer, x: torch.Tensor, skip: float = 0.5
+) -> list[list[np.ndarray]]:
+    r"""Return the matrices that rollout multiplies, for each image, as chains.
+
+    Equation: ``((1 − skip) Ā + skip I)ᵀ`` for each block, with Ā the attention, in the
+    mean over heads (S. Abnar and W. Zuidema, 2020, who give both parts one half).
+    Transposed, columns sum to one, tokens that ask are columns, and the first block
+    stands next to the input, as everywhere in `theory`.
+    """
+    weights = network_in_float64(net).attention(in_float64(x)).mean(2)
+    one = torch.eye(weights.shape[-1], dtype=weights.dtype)
+    steps = ((1 - skip) * weights + skip * one).mT
+    return [[*chain] for chain in steps.transpose(0, 1).numpy()]
+
+
+def left(mats: list[np.ndarray]) -> list[float]:
+    """Return the bits about which token asked, after each block from the last down.
+
+    The first of them is what the choice of a token is worth.
+    """
+    depth = len(mats)
+    found = (theory.bits(mats[depth - k :]) for k in range(1, depth + 1))
+    return [float(np.log2(len(mats[0]))), *found]
+
+
+def bounds(mats: list[np.ndarray]) -> list[float]:
+    """Return what is left of these bits at most, by Dobrushin's coefficients."""
+    deltas = [1.0, *map(theory.dobrushin, reversed(mats))]
+    return [*(np.log2(len(mats[0])) * np.cumprod(deltas)).tolist()]
+
+
+def maps(chains: list[list[np.ndarray]]) -> np.ndarray:
+    """Return ``[N, patches]`` where the class token's rollout ends, as shares."""
+    found = [theory.products(mats)[-1][1:, 0] for mats in chains]
+    return np.array([each / each.sum() for each in found])
+
+
+@torch.no_grad()
+def apart(net: VisionTransformer, x: torch.Tensor) -> np.ndarray:
+    """Return ``[N, blocks + 1]`` how far tokens are from being one, before and after.
+
+    Equation: ``‖X − 1x̄ᵀ‖ / ‖X‖`` with the tokens as rows of X and x̄ their mean (Y. Dong
+    and others, 2021, by another norm). It is zero where all tokens are the same.
+    """
+    found = []
+
+    def note(_, inputs, output=None):
+        tokens = inputs[0] if output is None else output
+        rest = tokens - tokens.mean(1, keepdim=True)
+        found.append(rest.flatten(1).norm(dim=1) / tokens.flatten(1).norm(dim=1))
+
+    hooks = [net.blocks[0].register_forward_pre_hook(note)]
+    hooks += [block.register_forward_hook(note) for block in net.blocks]
+    try:
+        net(x)
+    finally:
+        for hook in hooks:
+            hook.remove()
+    return torch.stack(found, dim=1).numpy()
