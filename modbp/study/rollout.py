@@ -7,7 +7,7 @@ from modbp import theory
 from modbp.measures.precision import in_float64, network_in_float64
 from modbp.zoo.models.transformer import VisionTransformer
 
-__all__ = ["apart", "bounds", "factors", "left", "maps"]
+__all__ = ["apart", "bounds", "factors", "left", "maps", "sources"]
 
 
 def factors(
@@ -70,3 +70,29 @@ def apart(net: VisionTransformer, x: torch.Tensor) -> np.ndarray:
         for hook in hooks:
             hook.remove()
     return torch.stack(found, dim=1).numpy()
+
+
+def sources(
+    net: VisionTransformer, x: torch.Tensor, draws: int = 2, seed: int = 0
+) -> np.ndarray:
+    """Return ``[N, tokens, tokens]`` what each last token really is sensitive to.
+
+    Entry ``[j, i]`` is in proportion to ``‖∂ last token i / ∂ first token j‖``, the
+    Frobenius norm, and columns sum to one, so that it stands beside the rollout. Norms
+    are estimated by so many random vectors each.
+    """
+    own, found = torch.Generator().manual_seed(seed), []
+    for first in net.tokens(x).detach():
+        count, width = first.shape
+        asked = torch.arange(count).repeat(draws)
+        starts = first.expand(len(asked), -1, -1).clone().requires_grad_()
+        last = starts
+        for block in net.blocks:
+            last = block(last)
+        v = torch.randn(len(asked), width, generator=own).to(last)
+        told = (last[torch.arange(len(asked)), asked] * v).sum()
+        (slope,) = torch.autograd.grad(told, starts)
+        squares = slope.square().sum(2).reshape(draws, count, count).mean(0)
+        norms = squares.double().sqrt().T
+        found.append((norms / norms.sum(0)).numpy())
+    return np.array(found)

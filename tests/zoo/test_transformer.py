@@ -23,7 +23,7 @@ def test_each_token_takes_shares_that_sum_to_one(net):
 
 
 def test_attention_is_that_of_torch():
-    """With the same weights, the oracle computes the same output and the same shares."""
+    """With the same weights, the oracle has the same output and the same shares."""
     torch.manual_seed(0)
     ours, oracle = Attention(12, 3), nn.MultiheadAttention(12, 3, batch_first=True)
     with torch.no_grad():

@@ -17,7 +17,7 @@ from modbp.theory.surrogate import gamma_layer
 from modbp.zoo import data, models
 
 __all__ = ["contrast_that_is_common", "deletion_by_another_class", "guaranteed_gamma"]
-__all__ += ["noise_likeness", "question_likeness", "rollout_bits", "tokens_apart"]
+__all__ += ["noise_likeness", "question_likeness", "rollout_bits", "source_bits"]
 
 _COUNT = 40
 _answering = cache(scenes.trained)
@@ -106,6 +106,7 @@ def rollout_bits(bound: bool = False) -> Sampled:
     return _over([bits(mats) for mats in chains])
 
 
-def tokens_apart() -> Sampled:
-    """Return which share of the length of its last tokens is not common to all."""
-    return _over(rollout.apart(models.vit(), data.images(_COUNT).x)[:, -1])
+def source_bits() -> Sampled:
+    """Return the same bits by how sensitive its last tokens are to its first ones."""
+    found = rollout.sources(models.vit(), data.images(10).x)
+    return _over([bits([each]) for each in found])

@@ -75,13 +75,14 @@ class VisionTransformer(nn.Module):
         self.blocks = nn.ModuleList(Block(width, heads) for _ in range(depth))
         self.norm, self.head = nn.LayerNorm(width), nn.Linear(width, classes)
 
-    def _tokens(self, x):
+    def tokens(self, x):
+        """Return what goes into the first block, ``[N, tokens, width]``."""
         patches = self.stem(x).flatten(2).mT
         return torch.cat([self.first.expand(len(x), 1, -1), patches], 1) + self.place
 
     def forward(self, x):
         """Map images ``[N, 3, 32, 32]`` to logits ``[N, classes]``."""
-        tokens = self._tokens(x)
+        tokens = self.tokens(x)
         for block in self.blocks:
             tokens = block(tokens)
         return self.head(self.norm(tokens[:, 0]))
@@ -93,7 +94,7 @@ class VisionTransformer(nn.Module):
         The first block comes first; rows, which sum to one, are tokens that take, and
         columns those that they take from.
         """
-        tokens, found = self._tokens(x), []
+        tokens, found = self.tokens(x), []
         for block in self.blocks:
             found.append(block.attention.weights(block.norm1(tokens)))
             tokens = block(tokens)
