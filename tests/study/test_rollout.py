@@ -83,7 +83,7 @@ def test_tokens_are_apart_by_what_they_do_not_share(x):
 
 
 def test_sources_are_the_norms_of_the_derivatives():
-    """Against the whole Jacobian of a small network, and exact where a block is none."""
+    """Against the Jacobian of a small network, and exact where blocks do nothing."""
     torch.manual_seed(0)
     net = VisionTransformer(width=8, depth=2, heads=2).eval()
     net.stem = torch.nn.Conv2d(3, 8, 16, 16)
