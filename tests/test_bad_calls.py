@@ -213,6 +213,7 @@ def calls(tmp_path=None):
         # zoo
         "build": (models.build, {"name": "cifar10", **random, "training": False}),
         "cifar10": (models.cifar10, {"weights": None}),
+        "vit": (models.vit, {"weights": None}),
         "dense": (two_layers, {"first": [[1.0, 2.0]], "second": [[1.0]]}),
         "images": (
             data.images,

@@ -40,7 +40,7 @@ ROOMS = {
     ],
     "study": [
         {"runs"},
-        {"experiments", "page", "training", "debate", "scenes"},
+        {"experiments", "page", "training", "debate", "rollout", "scenes"},
         {"answers", "ledger"},
         {"paper"},
     ],

@@ -36,7 +36,7 @@ def here(tmp_path, monkeypatch):
         folder.mkdir()
     for path in [
         *models.SHIPPED.glob("*.json"),
-        models.SHIPPED / "cifar10.safetensors",
+        *(models.SHIPPED / f"{name}.safetensors" for name in ("cifar10", "vit")),
     ]:
         shutil.copy(path, package)
     for path in images.iterdir():

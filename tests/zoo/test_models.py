@@ -132,6 +132,7 @@ SHIPPED = {
     "cifar10": (0.81, 8_640_714),
     "resnet50": (0.85, 23_520_842),
     "vgg16": (0.88, 15_245_130),
+    "vit": (0.70, 329_098),
 }
 shipped = pytest.mark.parametrize("name", SHIPPED)
 
@@ -171,9 +172,7 @@ def test_the_shipped_weights_say_how_they_were_made_and_how_accurate_they_are(na
     assert per_class.mean() == pytest.approx(history["test_accuracy"], abs=1e-4)
 
 
-@pytest.mark.parametrize(
-    "name", long_but("cifar10".__eq__, ["cifar10", "vgg16", "resnet50"])
-)
+@pytest.mark.parametrize("name", long_but({"cifar10", "vit"}.__contains__, [*SHIPPED]))
 def test_the_recorded_accuracy_is_found_again_on_some_images(name):
     """Two and a half standard deviations of a mean of 500 are 0.045 at most."""
     if not data.images(1).source.startswith("CIFAR-10"):

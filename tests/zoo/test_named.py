@@ -12,7 +12,7 @@ from modbp.zoo.named import find_network
 from modbp.zoo.vision import load_torchvision
 
 
-@pytest.mark.parametrize("name", ["cifar10", "vgg16", "resnet50"])
+@pytest.mark.parametrize("name", ["cifar10", "vgg16", "resnet50", "vit"])
 def test_a_network_of_the_book_has_our_weights_if_nothing_is_said(name, tmp_path):
     ours, random = find_network(name), find_network(name, None, seed=4)
     wanted = getattr(models, name)("cifar10")

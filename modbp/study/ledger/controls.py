@@ -10,14 +10,14 @@ from modbp.backprop import methods
 from modbp.backprop.chain import Chain
 from modbp.backprop.explain import explain, reduce
 from modbp.measures.similarity import ssim
-from modbp.study import debate, scenes
+from modbp.study import debate, rollout, scenes
 from modbp.study.ledger.samples import Sampled
-from modbp.theory import contracting_gamma, dobrushin
+from modbp.theory import bits, contracting_gamma, dobrushin
 from modbp.theory.surrogate import gamma_layer
 from modbp.zoo import data, models
 
 __all__ = ["contrast_that_is_common", "deletion_by_another_class", "guaranteed_gamma"]
-__all__ += ["noise_likeness", "question_likeness"]
+__all__ += ["noise_likeness", "question_likeness", "rollout_bits", "source_bits"]
 
 _COUNT = 40
 _answering = cache(scenes.trained)
@@ -93,3 +93,20 @@ def guaranteed_gamma(layer: str) -> Sampled:
         plus = gamma_layer(weight.numpy(), h.numpy(), np.inf, relu=True)
         found.append(contracting_gamma(dobrushin(plus.backward[:, plus.active])))
     return _over(found)
+
+
+def rollout_bits(bound: bool = False) -> Sampled:
+    """Return the bits about which token asked that attention rollout has left.
+
+    In the transformer, after all blocks; with `bound` what δ allows.
+    """
+    chains = rollout.factors(models.vit(), data.images(_COUNT).x)
+    if bound:
+        return _over([rollout.bounds(mats)[-1] for mats in chains])
+    return _over([bits(mats) for mats in chains])
+
+
+def source_bits() -> Sampled:
+    """Return the same bits by how sensitive its last tokens are to its first ones."""
+    found = rollout.sources(models.vit(), data.images(10).x)
+    return _over([bits([each]) for each in found])

@@ -76,8 +76,8 @@ def train(
     Parameters
     ----------
     name
-        "cifar10", "vgg16" or "resnet50"; or ``file.py:function``, where the function
-        returns a model with random weights, which takes colours in [0, 1].
+        "cifar10", "vgg16", "resnet50" or "vit"; or ``file.py:function``, where that
+        function returns a model with random weights, which takes colours in [0, 1].
     output : Folder for ``checkpoint.pt``, ``<name>.safetensors`` and ``<name>.json``.
     resume : Go on from the checkpoint in `output`.
     seed : Seed of weights, order, augmentation and dropout.

@@ -37,6 +37,7 @@ RECIPES = {
     "cifar10": Recipe(),
     "resnet50": Recipe(epochs=10, more=((4, 0.05, 0),), **_DESCENT),
     "vgg16": Recipe(epochs=10, more=((5, 0.02, 0), (8, 0.05, 10)), **_DESCENT),
+    "vit": Recipe(epochs=16),
 }
 
 # What else a recipe may say, and what to do about the rest.

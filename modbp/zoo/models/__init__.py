@@ -14,17 +14,19 @@ from modbp.errors import (
     check_option,
     unknown_name,
 )
-from modbp.zoo.models import architectures, efficientnet, shipped
+from modbp.zoo.models import architectures, efficientnet, shipped, transformer
 from modbp.zoo.models.weights import SHIPPED, fill, load, provenance, rounded, save
 from modbp.zoo.vision import classifier, load_torchvision
 
 __all__ = ["SHIPPED", "TRAINED", "available", "build", "cifar10", "dense"]
 __all__ += ["efficientnet_lite0", "finished", "load", "names", "provenance"]
-__all__ += ["resnet50", "rounded", "save", "vgg16"]
+__all__ += ["resnet50", "rounded", "save", "vgg16", "vit"]
 
 # What each network of the book is trained on, by the word for its weights.
-TRAINED = dict.fromkeys(("cifar10", "resnet50", "vgg16"), "cifar10")
+TRAINED = dict.fromkeys(("cifar10", "resnet50", "vgg16", "vit"), "cifar10")
 TRAINED["efficientnet_lite0"] = "imagenet"
+# Where layers are written that are not among `architectures`.
+_ROOMS = {"efficientnet_lite0": efficientnet, "vit": transformer}
 
 
 def names() -> list[str]:
@@ -37,7 +39,7 @@ def names() -> list[str]:
     Examples
     --------
     >>> modbp.models.names()
-    ['cifar10', 'resnet50', 'vgg16', 'efficientnet_lite0']
+    ['cifar10', 'resnet50', 'vgg16', 'vit', 'efficientnet_lite0']
     """
     return list(TRAINED)
 
@@ -45,9 +47,9 @@ def names() -> list[str]:
 def available(name: str) -> bool:
     """Return whether the trained weights of a network can be had on this machine.
 
-    Those of ``cifar10`` are in the package, those of ``efficientnet_lite0`` in one of
-    their own that comes with it, the others in a clone of the repository, or they are
-    fetched, once, as soon as there is an address.
+    Those of ``cifar10`` and ``vit`` are in the package, those of ``efficientnet_lite0``
+    in one of their own that comes with it, the others in a clone of the repository, or
+    they are fetched, once, as soon as there is an address.
 
     Parameters
     ----------
@@ -79,7 +81,8 @@ def build(name: str, seed: int = 0, *, training: bool = False) -> nn.Module:
     """Return a fresh network of the book, with random weights.
 
     Those of ``cifar10`` and ``vgg16`` are Glorot-uniform with zero biases, those of
-    ``resnet50`` are torchvision's, and those of ``efficientnet_lite0`` torch's.
+    ``resnet50`` are torchvision's, and those of ``efficientnet_lite0`` and ``vit``
+    torch's.
 
     Parameters
     ----------
@@ -109,7 +112,7 @@ def build(name: str, seed: int = 0, *, training: bool = False) -> nn.Module:
     options = {"norms": True} if training and name == "vgg16" else {}
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        room = efficientnet if name == "efficientnet_lite0" else architectures
+        room = _ROOMS.get(name, architectures)
         return getattr(room, name)(**options).eval()
 
 
@@ -148,12 +151,7 @@ def cifar10(weights: str | PathLike | None = "cifar10") -> nn.Sequential:
     >>> modbp.models.cifar10()(torch.zeros(1, 3, 32, 32)).shape
     torch.Size([1, 10])
     """
-    if isinstance(weights, str) and weights == "imagenet":
-        raise WeightsError(
-            "cifar10 was made for small images, and has no ImageNet weights. Choose "
-            "cifar10, none, or another network."
-        )
-    return _trained("cifar10", weights)
+    return _small("cifar10", weights)
 
 
 def vgg16(weights: str | PathLike | None = "cifar10") -> nn.Sequential:
@@ -260,6 +258,44 @@ def efficientnet_lite0(weights: str | PathLike | None = "imagenet") -> nn.Sequen
     if weights is not None:
         load(net, weights)
     return net
+
+
+def vit(weights: str | PathLike | None = "cifar10") -> transformer.VisionTransformer:
+    """Return a small vision transformer :cite:p:`dosovitskiy2021image`.
+
+    Three convolutions make 64 patches of an image; they and a class token go through
+    eight blocks, ``blocks.0`` … ``blocks.7``, each with four heads of attention and two
+    dense layers. It maps ``[N, 3, 32, 32]`` images in [0, 1] to ``[N, 10]`` logits.
+    Its ``attention(x)`` returns, without gradients, how much every token takes from
+    every token, ``[blocks, N, heads, tokens, tokens]``, the class token first.
+
+    Parameters
+    ----------
+    weights : as for :func:`cifar10`
+
+    Returns
+    -------
+    VisionTransformer in evaluation mode, float32, on the CPU
+
+    Raises
+    ------
+    WeightsError: as for :func:`cifar10`.
+
+    Examples
+    --------
+    >>> modbp.models.vit(None).attention(torch.zeros(1, 3, 32, 32)).shape
+    torch.Size([8, 1, 4, 65, 65])
+    """
+    return _small("vit", weights)
+
+
+def _small(name, weights):
+    if isinstance(weights, str) and weights == "imagenet":
+        raise WeightsError(
+            f"{name} was made for small images, and has no ImageNet weights. Choose "
+            "cifar10, none, or another network."
+        )
+    return _trained(name, weights)
 
 
 def _trained(name, weights):

@@ -53,8 +53,9 @@ def _fetched(name, path):
     if not (base := address()):
         raise WeightsError(
             f"the trained weights of {name} are not here (an installed package has "
-            "those of cifar10 alone), and there is no address yet to fetch them from: "
-            f"{_by_hand(name)} Or take random ones, with weights=None (--weights none)."
+            "those of cifar10 and vit), and there is no address yet to fetch them "
+            f"from: {_by_hand(name)} Or take random ones, with weights=None "
+            "(--weights none)."
         )
     source = f"{base}/{path.name}"
     print(f"modbp: fetching {source}, once, into {path.parent}", file=sys.stderr)
