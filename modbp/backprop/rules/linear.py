@@ -6,6 +6,7 @@ from functools import cache
 from math import inf
 
 from modbp.backprop.checks import is_broken
+from modbp.backprop.inference import normal
 from modbp.backprop.rules.options import (
     BIAS,
     check_alpha_beta,
@@ -254,4 +255,4 @@ class Pattern:
                 f"{call} has weights of shape {list(weight.shape)} and a pattern of "
                 f"shape {list(getattr(found, 'shape', ()))}. {remedy}"
             )
-        return found.to(weight)
+        return normal(found.to(weight))
