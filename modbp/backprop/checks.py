@@ -135,8 +135,9 @@ def check_target(target, logits):
     if target is None:
         return logits.argmax(1, keepdim=True)
     try:
-        if isinstance(target, np.ndarray):  # torch has no negative strides
-            target = np.array(target)
+        if isinstance(target, (np.ndarray, np.generic)):
+            # Torch has no negative strides, and takes no number of type uint64.
+            target = np.array(target, order="C")
         target = torch.as_tensor(target, device=logits.device)
         whole = not (target.is_floating_point() or target.is_complex())
         whole = whole and target.dtype != torch.bool
