@@ -35,7 +35,7 @@ def explain(
     Parameters
     ----------
     net : A classifier in evaluation mode; it is only read.
-    x : ``[N, …]`` inputs.
+    x : ``[N, …]`` inputs, each of which is explained as the network takes it alone.
     method : A name of :func:`modbp.methods.names`, or a method of yours.
     target
         The class to explain, one for all or ``[N]``; the largest logit if left out.

@@ -23,7 +23,7 @@ from modbp.backprop.rules.products import (
     summed,
     transpose,
 )
-from modbp.errors import InputError, MethodError, check_option
+from modbp.errors import InputError, MethodError, check_flag, check_option
 
 __all__ = ["EPSILON", "GAMMA", "AlphaBeta", "Epsilon", "Excitation", "Gamma"]
 __all__ += ["Gradient", "Pattern"]
@@ -149,6 +149,7 @@ class Gamma:
 
     def __post_init__(self):
         check_options(self.bias, stabilizer=self.stabilizer)
+        check_flag("split", self.split)
         remedy = "choose 0 or more. Its limit for γ → ∞ is AlphaBeta(1, 0)."
         check_option("gamma", self.gamma, lambda gamma: 0 <= gamma < inf, remedy)
 
