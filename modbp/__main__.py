@@ -55,7 +55,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _done(arguments):
     """Run a verb; return the exit status and what is left to say, after its bars."""
     try:
-        options = parser().parse_args(arguments)
+        options = parser().parse_args([*map(_at_home, arguments)])
         options.command = "python -m modbp " + shlex.join(arguments)
         options.run(options)
     except ModbpError as error:
@@ -63,6 +63,12 @@ def _done(arguments):
     except KeyboardInterrupt as stop:
         return 130, f"modbp: stopped. {stop}".rstrip()
     return 0, ""
+
+
+def _at_home(word):
+    """Write out ``~``, which shells leave as it is in ``--output=~/maps``."""
+    option, equals, value = word.partition("=") if word[:2] == "--" else ("", "", word)
+    return option + equals + os.path.expanduser(value)
 
 
 def _is_closed_pipe(error):

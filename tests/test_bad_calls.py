@@ -153,6 +153,8 @@ def calls(tmp_path=None):
         "Epsilon": (rules.Epsilon, {"epsilon": 0.1, "bias": "unit"}),
         "AlphaBeta": (rules.AlphaBeta, {"alpha": 2, "beta": 1, "stabilizer": 0}),
         "Gamma": (rules.Gamma, {"gamma": 0.1}),
+        "lrp-gamma": (methods.lrp_gamma, {"gamma": 0.1, "split": True}),
+        "AvgPool": (rules.AvgPool, {"by_contribution": True}),
         "RectGrad": (rules.RectGrad, {"percentile": 90}),
         "Box": (by_box, {"low": 0, "high": 1}),
         # measures
@@ -334,6 +336,14 @@ def calls(tmp_path=None):
         "critical_beta": (theory.critical_beta, {"width": 4}),
         "gamma_rate": (theory.gamma_rate, {"gamma": 0.5, "width": 4}),
         "contracting_gamma": (theory.contracting_gamma, {"delta": 0.5}),
+        "cosines": (theory.cosines, {"M": MATRIX}),
+        "widest_pair": (theory.widest_pair, {"M": MATRIX}),
+        "euclidean": (theory.euclidean, {"A": MATRIX}),
+        "exact": (theory.exact, {"rows": [[1, 2], [3, 4]]}),
+        "exact_products": (theory.exact_products, {"mats": CHAIN}),
+        "slow_pair": (theory.slow_pair, {"epsilon": "1/3"}),
+        "spatial_blur": (theory.spatial_blur, {"positions": 4}),
+        "high_power": (theory.high_power, {"A": MATRIX, "doublings": 3}),
         "search": (
             theory.search_counterexample,
             {"hypotheses": "published", "size": 2, "largest": 1, "conclusion": "angle"},

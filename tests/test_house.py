@@ -20,7 +20,7 @@ WINGS = [
 # Inside a wing, from the ground up.
 ROOMS = {
     "backprop": [
-        {"checks", "names"},
+        {"checks", "inference", "names"},
         {"trace"},
         {"operator"},
         {"rules"},

@@ -60,6 +60,15 @@ class Two(nn.Module):
         return self.top(torch.cat([F.relu(self.a(u)), F.relu(self.b(v))], 1))
 
 
+class Named(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.fc = filled(nn.Linear(6, 2))
+
+    def forward(self, *, pixels):
+        return self.fc(pixels)
+
+
 class Slowly(torch.autograd.Function):
     """A ReLU with a backward of its own."""
 
@@ -96,6 +105,12 @@ def case(method, told, shape=(2, 6)):
 def two_inputs():
     two = filled(Two())
     return two, Net(lambda net, x: net.two(x[:, :3], x[:, 3:]), two=two).eval()
+
+
+@case("gradient", "Wrap it in a module whose forward takes one tensor.")
+def an_input_by_name_alone():
+    named = Named().double().eval()
+    return named, Net(lambda net, x: net.named(pixels=x), named=named).eval()
 
 
 def by_split(net, x):
@@ -250,6 +265,26 @@ def another_precision():
 def another_precision_the_other_way():
     net, x = mlp(6, 2), normal(0, 2, 6).float()
     return (net, x), (copy.deepcopy(net).to(torch.float32), x)
+
+
+@case(LRP, "Convert both: net.float() and x.float().")
+def half_precision_throughout():
+    net, x = mlp(6, 2), normal(0, 2, 6)
+    told = copy.deepcopy(net).half().float(), x.half().float()
+    return (copy.deepcopy(net).half(), x.half()), told
+
+
+@case(LRP, "Convert it: net.to(torch.float64).")
+def half_precision_of_the_network():
+    net, x = mlp(6, 2), normal(0, 2, 6)
+    return (copy.deepcopy(net).half(), x), (net, x)
+
+
+@case(LRP, "Convert it: net.to(torch.float64).")
+def two_precisions_in_one_network():
+    net, x = mlp(6, 4, 2), normal(0, 2, 6)
+    mixed = nn.Sequential(net[0], copy.deepcopy(net[1:]).float()).eval()
+    return (mixed, x), (net, x)
 
 
 @case(LRP, "give a dense one, x.to_dense().")

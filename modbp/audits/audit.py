@@ -9,12 +9,14 @@ from tqdm import tqdm
 
 from modbp.audits.result import AuditResult, assembled
 from modbp.audits.work import Work
+from modbp.backprop.inference import outside_inference_mode
 from modbp.backprop.methods import Averaged, Method
 from modbp.errors import check_names
 
 __all__ = ["audit", "duration", "forecast", "versions"]
 
 
+@outside_inference_mode
 def audit(
     net: nn.Module, x: torch.Tensor,
     methods: Sequence[str | Method | Averaged | Callable] | Mapping | None = None,

@@ -117,7 +117,8 @@ class Work:
         for own, label, row in zip(
             per_image(self.x, self.seed, "logit"), self.targets, logits, strict=True
         ):
-            draws = torch.randperm(self.classes, generator=own).to(row.device)
+            draws = torch.randperm(self.classes, generator=own, device="cpu")
+            draws = draws.to(row.device)
             draws = draws[draws != label]
             zero = row[draws] == 0
             found.append(torch.cat([draws[~zero], draws[zero]])[:count])
@@ -287,7 +288,11 @@ class Work:
         for one, own in zip(x, per_image(x, self.seed, "noise"), strict=True):
             low, high = one.aminmax()
             noise = torch.randn(
-                COPIES, *one.shape, generator=own, dtype=torch.float64
+                COPIES,
+                *one.shape,
+                generator=own,
+                dtype=torch.float64,
+                device="cpu",
             ).to(one)
             # Some rules hold for pixels of that range alone.
             draws.append((one + NOISE * (high - low) * noise).clamp(low, high))

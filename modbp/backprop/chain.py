@@ -9,6 +9,7 @@ import torch
 from torch import nn
 
 from modbp.backprop import checks, methods
+from modbp.backprop.inference import outside_inference_mode
 from modbp.backprop.methods.method import check_places, handed, no_rule, rules_of
 from modbp.backprop.operator import Operator
 from modbp.backprop.trace import Call, Trace
@@ -65,7 +66,7 @@ class _Step:
 class Recording:
     """One forward pass by a method's rules; one that keeps nothing goes down once."""
 
-    @torch.no_grad()
+    @outside_inference_mode
     def __init__(self, trace, x, method, keep):
         self.method, self.frame, self.keep = method, method.frame, keep
         # Seen in the order of memory that the user gave, where x.view(...) may work.
@@ -124,7 +125,7 @@ class Recording:
         if position:  # at the input relevance is read by what rules see of it
             self.steps[position].state = None
 
-    @torch.no_grad()
+    @outside_inference_mode
     def down(self, r, start, targets, by=lambda step, r, who: step(r)):
         """Return relevance ``[K, N, …]`` at those positions of `targets` it reaches."""
         flowing, found = {start: self.frame.enter(each_channels_last(r))}, {}
@@ -172,12 +173,12 @@ class Recording:
         found = self.down(r, start, targets)
         there = checks.is_there(r)
         lost = [checks.is_lost(part, there) for part in found.values()]
-        lost = torch.stack(lost).any(0) if lost else torch.tensor(False)
+        lost = torch.stack(lost).any(0) if lost else there.new_zeros(1)
         if lost.any():  # once more, to see where
             self.down(r, start, targets, partial(checks.watch, lost))
         return found
 
-    @torch.no_grad()
+    @outside_inference_mode
     def explain(self, targets):
         """Explain the logits of each of `targets` at once: ``[K, N, …]``.
 
@@ -235,6 +236,7 @@ class Chain:
     ['input', 'fc1', 'relu1', 'fc2']
     """
 
+    @outside_inference_mode
     def __init__(self, net, x, method, *, fold=True):
         self.method = methods.get(method)
         if isinstance(self.method, methods.Averaged):
@@ -293,7 +295,7 @@ class Chain:
                 feeding.update(handed(step.rule, step.call.sources))
         return [self.layers[position] for position in sorted(feeding, reverse=True)]
 
-    @torch.no_grad()
+    @outside_inference_mode
     def pull(
         self, r: torch.Tensor, start: str, to: str | Sequence[str] | None = "input"
     ) -> dict[str, torch.Tensor]:
@@ -347,7 +349,7 @@ class Chain:
         found[first] = r
         return {name: found[n] if many else found[n][0] for name, n in targets.items()}
 
-    @torch.no_grad()
+    @outside_inference_mode
     def explain(self, target: int | Sequence[int] | None = None) -> torch.Tensor:
         """Explain one logit per sample.
 
@@ -370,7 +372,7 @@ class Chain:
         """
         return self._pass.explain([target])[0]
 
-    @torch.no_grad()
+    @outside_inference_mode
     def matrix(self, layer: str, sample: int = 0) -> torch.Tensor:
         """Return the explicit operator of one layer for one sample.
 
@@ -397,7 +399,7 @@ class Chain:
         """
         return self.operator(layer, sample).matrix()
 
-    @torch.no_grad()
+    @outside_inference_mode
     def operator(self, layer: str, sample: int | None = None) -> Operator:
         """Return the operator of one layer, which needs no matrix: for any size.
 

@@ -2,8 +2,10 @@
 
 from math import isfinite
 
+import numpy as np
 import torch
 from torch import nn
+from torch._C._functorch import is_functorch_wrapped_tensor as is_wrapped
 
 from modbp.errors import InputError, MethodError, UnknownName, unknown_name
 
@@ -11,14 +13,26 @@ __all__ = ["check_input", "check_layer", "check_parts", "check_target", "check_v
 __all__ += ["is_broken", "is_lost", "is_there", "out_of_range", "watch"]
 
 
+# What relevance is computed in.
+_TYPES = {torch.float32, torch.float64}
+
+
 def check_input(net, x):
     """Return `x` if it is a finite, dense batch that fits the network's parameters."""
     if not isinstance(x, torch.Tensor):
         raise InputError(f"the input is a {type(x).__name__}; give a torch.Tensor.")
+    if not torch.compiler.is_compiling() and is_wrapped(x):
+        raise InputError(
+            "the input belongs to torch.func, as in vmap or grad, where a network "
+            "cannot be looked at. Explain all samples in one call: modbp.explain(net, "
+            "x, …) takes [N, …]."
+        )
     if x.layout != torch.strided:
         raise InputError(f"the input is {x.layout}; give a dense one, x.to_dense().")
-    if x.dtype not in (torch.float32, torch.float64):
+    if x.dtype not in _TYPES:
         remedy = "Convert with x.float() (images in 0…255 also want dividing by 255)."
+        if x.is_floating_point():
+            remedy = "Convert both: net.float() and x.float()."
         if not x.is_floating_point() and _embeds(net):
             remedy = (
                 "Token numbers have no relevance, their embeddings have: explain a "
@@ -42,9 +56,13 @@ def check_input(net, x):
         )
     for path, parameter in net.named_parameters():
         if parameter.dtype != x.dtype:
+            remedy = f"Convert one: x.to({parameter.dtype}) or net.to({x.dtype})."
+            types = {each.dtype for each in net.parameters()}
+            if len(types) > 1 or not types & _TYPES:
+                remedy = f"Convert it: net.to({x.dtype})."
             raise InputError(
                 f"the input is {x.dtype}, the network {parameter.dtype} (first at "
-                f"{path!r}). Convert one: x.to({parameter.dtype}) or net.to({x.dtype})."
+                f"{path!r}). {remedy}"
             )
         if parameter.device != x.device:
             raise InputError(
@@ -117,9 +135,13 @@ def check_target(target, logits):
     if target is None:
         return logits.argmax(1, keepdim=True)
     try:
+        if isinstance(target, (np.ndarray, np.generic)):
+            # Torch has no negative strides, and takes no number of type uint64.
+            target = np.array(target, order="C")
         target = torch.as_tensor(target, device=logits.device)
-        whole = target.dtype in (torch.uint8, torch.int8, torch.int16, torch.int32)
-        whole = whole or target.dtype == torch.int64
+        whole = not (target.is_floating_point() or target.is_complex())
+        whole = whole and target.dtype != torch.bool
+        target = target.to(torch.int64) if whole else target
     except (RuntimeError, TypeError, ValueError):
         whole = False
     if not whole:
@@ -135,7 +157,7 @@ def check_target(target, logits):
         raise InputError(
             f"target {bad[0]} is out of range: the network has classes 0…{classes - 1}."
         )
-    return target.long().expand(count)[:, None]
+    return target.expand(count)[:, None]
 
 
 def check_parts(parts, shapes, count, who):
@@ -172,7 +194,7 @@ def is_lost(r, above):
 def is_there(found):
     """Return where a rule's parts, or a relevance, are not zero throughout."""
     there = [_flat(part).any(2) for part in _parts(found)]
-    return torch.stack(there).any(0) if there else torch.tensor(False)
+    return torch.stack(there).any(0) if there else torch.tensor(False, device="cpu")
 
 
 def _flat(r):

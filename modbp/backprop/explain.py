@@ -8,6 +8,7 @@ from torch import nn
 from modbp.backprop import methods
 from modbp.backprop.chain import Recording
 from modbp.backprop.checks import check_input, check_target, out_of_range
+from modbp.backprop.inference import outside_inference_mode
 from modbp.backprop.methods import get
 from modbp.backprop.methods import names as named_methods
 from modbp.backprop.methods.method import no_rule
@@ -34,7 +35,7 @@ def explain(
     Parameters
     ----------
     net : A classifier in evaluation mode; it is only read.
-    x : ``[N, …]`` inputs.
+    x : ``[N, …]`` inputs, each of which is explained as the network takes it alone.
     method : A name of :func:`modbp.methods.names`, or a method of yours.
     target
         The class to explain, one for all or ``[N]``; the largest logit if left out.
@@ -112,7 +113,7 @@ def supported(
     return found
 
 
-@torch.no_grad()
+@outside_inference_mode
 def explain_each(trace, x, method, choose):
     """Explain the `K` targets of ``choose(recording)`` in one pass: ``[K, N, …]``."""
     if not isinstance(method, methods.Averaged):

@@ -5,6 +5,7 @@ import math
 import torch
 
 from modbp.backprop.checks import check_vector, out_of_range
+from modbp.backprop.inference import outside_inference_mode
 from modbp.errors import InputError, MethodError, check_option
 
 __all__ = ["Operator"]
@@ -56,7 +57,7 @@ class Operator:
         self.output, self.dtype = z.shape[1:], z.dtype
         self.shape = (sum(map(math.prod, self.inputs)), math.prod(self.output))
 
-    @torch.no_grad()
+    @outside_inference_mode
     def apply(self, r: torch.Tensor) -> torch.Tensor:
         """Carry relevance back through the layer: ``r_in = M r``.
 
@@ -72,7 +73,7 @@ class Operator:
         r_in = self._finite(self._forward(r))
         return r_in if many else r_in[0]
 
-    @torch.no_grad()
+    @outside_inference_mode
     def adjoint(self, u: torch.Tensor) -> torch.Tensor:
         """Apply the transposed operator, with ``⟨M r, u⟩ = ⟨r, Mᵀ u⟩``.
 
@@ -101,6 +102,7 @@ class Operator:
         self._check_pair(r.detach(), down.detach(), u, up)
         return up if many else up[0]
 
+    @outside_inference_mode
     def column_sums(self) -> torch.Tensor:
         """Return what becomes of one unit of relevance at each output: ``Mᵀ 1``.
 
@@ -113,7 +115,7 @@ class Operator:
         ones = self._like.new_ones(self._count, self.shape[0])
         return self.adjoint(ones).unflatten(1, self.output)
 
-    @torch.no_grad()
+    @outside_inference_mode
     def norm(
         self, tolerance: float = 1e-6, steps: int = 1000, seed: int = 0
     ) -> torch.Tensor:
@@ -159,6 +161,7 @@ class Operator:
             "close. Allow more steps, or a larger tolerance."
         )
 
+    @outside_inference_mode
     def matrix(self) -> torch.Tensor:
         """Write the operator of a single sample out, unless it is too large.
 
@@ -196,7 +199,8 @@ class Operator:
 
     def _random(self, seed):
         own, shape = torch.Generator().manual_seed(seed), (self._count, self.shape[1])
-        return torch.randn(shape, generator=own, dtype=torch.float64).to(self._like)
+        draw = torch.randn(shape, generator=own, dtype=torch.float64, device="cpu")
+        return draw.to(self._like)
 
     def _finite(self, found):
         """Return what a product gave, unless it overflowed."""

@@ -39,7 +39,7 @@ def normalise(maps, percentile=99.5):
 def _array(value, name, rank, shape):
     """Return real numbers as an array of that many dimensions, or refuse them."""
     try:
-        found = torch.as_tensor(value).detach().cpu()
+        found = torch.as_tensor(value, device="cpu").detach()
         fits = found.ndim == rank and found.numel() and not found.is_complex()
         what = f"of shape {list(found.shape)} and {found.dtype}"
     except (RuntimeError, TypeError, ValueError):

@@ -13,7 +13,7 @@ def places(logits, y):
     """Return for each sample how many logits are larger than that of its class."""
     right = logits.gather(1, y[:, None])
     # Of equal logits the first one counts, as for argmax.
-    before = torch.arange(logits.shape[1]) < y[:, None]
+    before = torch.arange(logits.shape[1], device=y.device) < y[:, None]
     return ((logits > right) | (logits == right) & before).sum(1)
 
 

@@ -15,6 +15,7 @@ from torch import nn
 
 from modbp import theory
 from modbp.backprop.chain import Chain
+from modbp.backprop.inference import outside_inference_mode
 from modbp.backprop.methods import Method
 from modbp.errors import (
     InputError,
@@ -102,6 +103,7 @@ class Bits:
         return "\n".join(rows)
 
 
+@outside_inference_mode
 def bits(
     net: nn.Module, x: torch.Tensor, method: str | Method,
     classes: Sequence[int] | None = None, *, to: Sequence[str] = ("input",),
@@ -197,7 +199,7 @@ def _classes(chain, classes):
 
 def _maps(chain, classes, to, dims, over, batch):
     """Return for each layer the relevance of all classes, a column for each one."""
-    unit = torch.eye(chain.logits.shape[1])[classes].to(chain.logits)
+    unit = torch.eye(chain.logits.shape[1], device="cpu")[classes].to(chain.logits)
     found = {layer: [] for layer in to}
     for rows in unit.split(batch):
         r = rows.reshape(-1, *chain.output(chain.top).shape)

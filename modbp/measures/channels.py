@@ -58,7 +58,7 @@ def _moved(call, below):
     numbered = []
     for dims, shape in below:
         sizes = [size if dim in dims else 1 for dim, size in enumerate(shape)]
-        numbers = torch.arange(float(prod(sizes)), dtype=torch.float64)
+        numbers = torch.arange(float(prod(sizes)), dtype=torch.float64, device="cpu")
         numbered.append(numbers.reshape(sizes).expand(shape))
     found = call.layer.forward(*numbered)
     long = [dim for dim in range(1, found.ndim) if found.shape[dim] > 1]

@@ -8,6 +8,7 @@ from torch import nn
 
 from modbp import theory
 from modbp.backprop.chain import Chain
+from modbp.backprop.inference import outside_inference_mode
 from modbp.backprop.methods import Method
 from modbp.errors import InputError, MethodError
 from modbp.measures.precision import in_float64, network_in_float64
@@ -52,7 +53,7 @@ def layers(chain: Chain) -> list[str]:
     return [layer for layer in passed if kinds[layer] not in _PLAIN]
 
 
-@torch.no_grad()
+@outside_inference_mode
 def contraction(
     net: nn.Module, x: torch.Tensor, method: str | Method, fold: bool = True
 ) -> list[Passed]:

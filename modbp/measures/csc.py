@@ -13,6 +13,7 @@ import torch
 from torch import nn
 
 from modbp.backprop.chain import Chain
+from modbp.backprop.inference import outside_inference_mode
 from modbp.backprop.methods import Method
 from modbp.errors import InputError, check_option, check_whole
 from modbp.measures.channels import channel_dims, side_by_side
@@ -126,6 +127,7 @@ class CSCResult:
         return "\n".join(rows)
 
 
+@outside_inference_mode
 def csc(
     net: nn.Module, x: torch.Tensor, method: str | Method, start: str,
     to: Sequence[str] | None = None, relevances: int = 5, seed: int = 0, *,
@@ -216,7 +218,9 @@ def random_relevance(chain, layer, count, seed=0):
     """Draw independent standard normal relevance, ``[count, N, *shape]``."""
     z = chain.output(layer)
     draws = [
-        torch.randn(count, *z.shape[1:], generator=own, dtype=torch.float64)
+        torch.randn(
+            count, *z.shape[1:], generator=own, dtype=torch.float64, device="cpu"
+        )
         for own in per_image(chain.output("input"), seed, layer)
     ]
     return torch.stack(draws, dim=1).to(z)

@@ -7,6 +7,7 @@ import torch
 from torch import nn
 
 from modbp.backprop.checks import check_input
+from modbp.backprop.inference import outside_inference_mode
 from modbp.backprop.rules.products import channel_dim
 from modbp.backprop.trace import Trace
 from modbp.errors import InputError, MethodError, check_whole
@@ -26,7 +27,7 @@ class Seen:
     def __init__(self, layer, x):
         self.x = x.cpu().numpy()
         self.weight = layer.weight.flatten(1).detach().cpu().numpy()
-        zeros = torch.zeros(len(self.weight))
+        zeros = torch.zeros(len(self.weight), device="cpu")
         self.bias = (zeros if layer.bias is None else layer.bias).cpu().numpy()
 
     def on(self, neuron):
@@ -44,7 +45,7 @@ class Seen:
         return x - x.mean(axis=0)
 
 
-@torch.no_grad()
+@outside_inference_mode
 def seen(
     net: nn.Module, x: torch.Tensor, most: int = 20_000, seed: int = 0
 ) -> dict[str, Seen]:
@@ -97,7 +98,9 @@ def _patches(call, a, most, rng):
         return a.flatten(0, -2)[:most]
     # A layer with one neuron per entry, which puts out what it sees.
     d = layer.weight[0].numel()
-    copy = torch.eye(d).to(layer.weight).reshape(d, *layer.weight.shape[1:])
+    copy = (
+        torch.eye(d, device="cpu").to(layer.weight).reshape(d, *layer.weight.shape[1:])
+    )
     rows = []
     for picture in a[: -(-most // _PER_PICTURE)]:
         places = layer.linear(picture[None], copy)[0].flatten(1).T
@@ -106,7 +109,7 @@ def _patches(call, a, most, rng):
     return torch.cat(rows)[:most]
 
 
-@torch.no_grad()
+@outside_inference_mode
 def taps(net, x, weights=None):
     """Return the matrices ``[in, out]`` of a plain chain's weights, or patterns.
 

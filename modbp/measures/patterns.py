@@ -10,6 +10,7 @@ import torch
 from torch import nn
 
 from modbp.backprop.checks import check_input, out_of_range
+from modbp.backprop.inference import outside_inference_mode
 from modbp.backprop.rules.products import channel_dim
 from modbp.backprop.trace import Trace
 from modbp.errors import InputError, MethodError, unknown_name
@@ -19,7 +20,7 @@ from modbp.measures.precision import in_float64
 __all__ = ["fit"]
 
 
-@torch.no_grad()
+@outside_inference_mode
 def fit(
     net: nn.Module, batches: Iterable, kind: str = "relu", estimator: str = "code",
     *, fold: bool = True,

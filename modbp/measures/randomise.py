@@ -57,6 +57,13 @@ def randomise(net: nn.Module, layers: Sequence[str], seed: int = 0) -> None:
         if path is None:
             continue
         layer = modules[path]
+        if not torch.is_inference_mode_enabled() and any(
+            entry.is_inference() for entry in layer.parameters(False)
+        ):
+            raise TraceError(
+                f"layer {path!r} was made in torch.inference_mode(), and cannot be "
+                "changed outside of it. Draw copy.deepcopy(net) anew."
+            )
         if isinstance(layer, _RESET):
             layer.reset_parameters()
             continue
@@ -67,7 +74,7 @@ def randomise(net: nn.Module, layers: Sequence[str], seed: int = 0) -> None:
                 "layers and norms can be drawn anew. Choose stages above it."
             )
         own = generator(seed, path)
-        draw = torch.empty(layer.weight.shape, dtype=torch.float64)
+        draw = torch.empty(layer.weight.shape, dtype=torch.float64, device="cpu")
         if norms and not dense:
             nn.init.kaiming_normal_(draw, nonlinearity="relu", generator=own)
         else:

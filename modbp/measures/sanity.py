@@ -14,6 +14,7 @@ from torch import nn
 from modbp.backprop import methods
 from modbp.backprop.checks import check_input, check_target
 from modbp.backprop.explain import explain_each, reduce
+from modbp.backprop.inference import outside_inference_mode
 from modbp.backprop.methods import Averaged, Method
 from modbp.backprop.trace import Trace
 from modbp.errors import InputError, check_flag
@@ -109,6 +110,7 @@ class Sanity:
         return "\n".join(lines)
 
 
+@outside_inference_mode
 def random_logit(
     net: nn.Module, x: torch.Tensor, method: str | Method | Averaged,
     target: int | Sequence[int] | None = None, seed: int = 0, *, fold: bool = True,
@@ -154,6 +156,7 @@ def random_logit(
     return _compare(method, ["random logit"], maps, [row], np.array(others))
 
 
+@outside_inference_mode
 def cascade(
     net: nn.Module, x: torch.Tensor, method: str | Method | Averaged,
     target: int | Sequence[int] | None = None, stages: Sequence[str] | None = None,
@@ -260,7 +263,7 @@ def _others(x, labels, count, seed):
         raise InputError("the network has a single logit, so there is no other one.")
     others = []
     for own, label in zip(per_image(x, seed, "logit"), labels, strict=True):
-        draw = torch.randint(count - 1, (), generator=own).item()
+        draw = torch.randint(count - 1, (), generator=own, device="cpu").item()
         others.append(draw + (draw >= label.item()))
     return others
 

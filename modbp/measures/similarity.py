@@ -90,7 +90,7 @@ def pairwise(r: torch.Tensor, dim: int = 2) -> torch.Tensor:
     r = r.movedim(dim, 2)
     vectors = r.reshape(*r.shape[:3], -1).permute(1, 3, 0, 2)
     unit = _unit(vectors.contiguous(), dim=-1)
-    first, second = torch.triu_indices(len(r), len(r), offset=1)
+    first, second = torch.triu_indices(len(r), len(r), offset=1, device=unit.device)
     return (unit @ unit.mT)[:, :, first, second].abs().clamp(max=1).mT
 
 
@@ -204,7 +204,7 @@ def ssim(
 
 def _map(value):
     try:
-        return _real(torch.as_tensor(value), "a map").cpu().double().numpy()
+        return _real(torch.as_tensor(value, device="cpu"), "a map").double().numpy()
     except (RuntimeError, TypeError, ValueError) as error:
         raise InputError(
             f"a map is a {type(value).__name__}; give a tensor or an array [N, H, W]."

@@ -11,7 +11,8 @@ from operator import matmul
 
 import numpy as np
 
-from modbp.errors import InputError
+from modbp.errors import InputError, check_option, check_whole
+from modbp.theory.arrays import as_list
 from modbp.theory.sums import DECIDED
 
 __all__ = ["COUNTEREXAMPLES", "Counterexample", "exact", "exact_products"]
@@ -56,13 +57,32 @@ class Counterexample:
 
 def exact(rows):
     """Return integers, fractions, or floats at their exact value as fractions."""
-    rows = np.asarray(rows, dtype=object)
-    return np.array([[Fraction(entry) for entry in row] for row in rows], dtype=object)
+    try:
+        # As objects NumPy's integers become Python's, which have any length.
+        rows = np.asarray(rows, dtype=object)
+        rows = [[Fraction(entry) for entry in row] for row in rows]
+    except (TypeError, ValueError, ArithmeticError):
+        rows = []
+    if not rows or not rows[0] or len({*map(len, rows)}) > 1:
+        raise InputError(
+            "the rows are no matrix of exact numbers; give integers, fractions or "
+            "floats, as in [[1, 2], [3, 4]]."
+        )
+    return np.array(rows, dtype=object)
 
 
 def exact_products(mats):
     """Return M_1, M_2, … of exact arrays, without any rounding or rescaling."""
-    return list(accumulate(mats, matmul))
+    try:
+        mats = as_list(mats, "mats")
+        if any(np.ndim(M) != 2 for M in mats):
+            raise TypeError("one is no matrix")
+        return list(accumulate(mats, matmul))
+    except (TypeError, ValueError) as error:
+        raise InputError(
+            f"the matrices cannot be multiplied ({error}). Give arrays, as exact(rows) "
+            "makes them, each with as many columns as the next has rows."
+        ) from None
 
 
 def _constant(name, says, rows, s_squared, limit_squared, rank=1, **decided):
@@ -72,9 +92,9 @@ def _constant(name, says, rows, s_squared, limit_squared, rank=1, **decided):
 
 def slow_pair(epsilon):
     """Return F10: two outputs that mix by ε in (0, ½] per layer; it works, slowly."""
+    remedy = "the outputs mix by an ε above 0 and up to ½, as in '1/4'."
+    check_option("epsilon", epsilon, lambda e: 0 < Fraction(e) <= 1 / 2, remedy)
     epsilon = Fraction(epsilon)
-    if not 0 < epsilon <= Fraction(1, 2):
-        raise InputError(f"ε = {epsilon}: the outputs mix by an ε between 0 and ½.")
     rows = [[1 - epsilon, epsilon], [epsilon, 1 - epsilon]]
 
     def s_squared(n):
@@ -92,8 +112,7 @@ def spatial_blur(positions):
     One layer of a convolution mixes neighbours only. The two ends meet after half the
     length, and then positions diffuse; the second eigenvalue is (1 + 2 cos(π / n)) / 3.
     """
-    if positions < 2:
-        raise InputError(f"{positions} positions: a blur needs at least 2.")
+    check_whole("positions", positions, 2, 10_000)
     A = np.zeros((positions, positions), dtype=object)
     for j in range(positions):
         for i in (j - 1, j, j + 1):

@@ -43,6 +43,7 @@ def high_power(A, doublings=DOUBLINGS):
     underflow hides a column that is 10⁵ decades smaller.
     """
     A = as_matrix(A, nonnegative=True, no_zero_column=True, square=True)
+    check_whole("doublings", doublings, 0, 1000)
     with np.errstate(divide="ignore"):
         L = np.log(A)
     for _ in range(doublings):

@@ -41,7 +41,7 @@ def classifier(name, weights=None, seed=0):
     # These two want to be told whether to draw their weights, and warn otherwise.
     draws = weights is None and name in ("googlenet", "inception_v3")
     options = {"init_weights": True} if draws else {}
-    with torch.random.fork_rng(devices=[]):
+    with torch.random.fork_rng(devices=[]), torch.device("cpu"):
         torch.manual_seed(seed)
         try:
             return library.get_model(name, weights=weights, **options).eval()

@@ -2,6 +2,7 @@
 
 from functools import partial
 
+import numpy as np
 import pytest
 import torch
 from nets import (
@@ -89,6 +90,19 @@ def test_explaining_is_pulling_the_start_value_from_the_logits():
     target = torch.tensor([4, 0, 2])
     r = chain.logits * torch.nn.functional.one_hot(target, 5)
     assert torch.equal(chain.explain(target), chain.pull(r, "fc")["input"])
+
+
+@pytest.mark.parametrize("kind", [np.uint16, np.int32, np.uint64, torch.uint32])
+def test_targets_are_whole_numbers_of_any_width_and_memory(kind):
+    chain, target = modbp.chain(zoo(), uniform(1, 3, 2, 6, 6), "gradient"), [4, 0, 2]
+    wanted = chain.explain(target)
+    if isinstance(kind, torch.dtype):
+        given = torch.tensor(target, dtype=kind)
+    else:  # torch has no negative strides
+        given = np.array(target[::-1], kind)[::-1]
+        assert torch.equal(chain.explain(kind(4)), chain.explain(4))
+        assert torch.equal(chain.explain(np.array(4, kind)), chain.explain(4))
+    assert torch.equal(chain.explain(given), wanted)
 
 
 def test_one_target_counts_for_all_samples_and_none_is_the_largest_logit():

@@ -1,7 +1,9 @@
 """Explaining in threads, and beside threads that use networks, disturbs nobody."""
 
 import itertools
+import os
 import random
+import signal
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -173,3 +175,27 @@ def test_random_numbers_of_another_thread_are_not_the_models(method, branches):
         return
     found = modbp.explain(Doubling().eval(), x, method, 0)[:, 0]
     assert torch.equal(found, 2 * x[:, 0] if method == "lrp-z" else found * 0 + 2)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="a process that is forked")
+@pytest.mark.filterwarnings("ignore:.*multi-threaded:DeprecationWarning")
+def test_a_process_that_is_forked_beside_an_explanation_explains_too():
+    begun = threading.Event()
+
+    def forward(net, x):
+        begun.set()
+        time.sleep(0.3)
+        return net.f(x)
+
+    slow, net, x = Net(forward, f=network(1)).eval(), network(0), uniform(0, 2, 6)
+    thread = threading.Thread(target=lambda: modbp.explain(slow, x, "lrp-z", 0))
+    thread.start()
+    begun.wait()
+    child = os.fork()
+    if not child:
+        signal.alarm(30)  # else it may wait for ever
+        modbp.explain(net, x, "lrp-z", 0)
+        os._exit(7)
+    _, status = os.waitpid(child, 0)
+    thread.join()
+    assert os.waitstatus_to_exitcode(status) == 7

@@ -292,6 +292,17 @@ def test_figures_go_into_a_folder_and_maps_onto_the_picture(here):
     assert [path.name for path in (here / "maps").iterdir()] == ["cat-mine-build.png"]
 
 
+def test_a_home_that_the_shell_left_as_it_is_is_meant(here, monkeypatch):
+    home = here / "home"
+    home.mkdir()
+    for name in ("HOME", "USERPROFILE"):
+        monkeypatch.setenv(name, str(home))
+    (home / "cat.png").write_bytes((here / "cat.png").read_bytes())
+    line = f"explain ~/{MINE} --size 20 --methods gradient --output=~/maps.png"
+    assert main(line.split()) == 0
+    assert (home / "maps.png").is_file() and not (here / "~").exists()
+
+
 @pytest.mark.parametrize("options", ["--output a.png", "", "--output maps --npz"])
 def test_no_file_is_written_over_unless_that_is_wished(here, capsys, options):
     (here / "maps").mkdir()

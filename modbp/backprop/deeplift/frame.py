@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import torch
 
 from modbp.backprop.checks import is_broken
+from modbp.backprop.inference import normal
 from modbp.backprop.trace.layers import channels_last
 from modbp.errors import InputError, check_option
 
@@ -129,4 +130,4 @@ def _fit(reference, x):
             f"the reference has shape {list(reference.shape)}; give [{shape}] or "
             f"[1, {shape}] for all samples, or [{len(x)}, {shape}], one for each."
         )
-    return each.detach()
+    return normal(each.detach())

@@ -116,7 +116,9 @@ def smoothgrad(
         if not size.isfinite().all():
             raise out_of_range("the noise is infinite", x)
         for _ in range(samples):
-            draw = torch.randn(x.shape[1:], generator=generator, dtype=torch.float64)
+            draw = torch.randn(
+                x.shape[1:], generator=generator, dtype=torch.float64, device="cpu"
+            )
             yield 1 / samples, x + size * draw.to(x)
 
     base = gradient(output)
@@ -161,7 +163,7 @@ def integrated_gradients(
 
     def difference(x):
         try:
-            if torch.as_tensor(baseline).is_complex():
+            if torch.as_tensor(baseline, device=x.device).is_complex():
                 raise TypeError("complex numbers")
             reference = torch.as_tensor(baseline, dtype=x.dtype, device=x.device)
             way = x - reference.expand_as(x)

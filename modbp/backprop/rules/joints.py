@@ -8,7 +8,7 @@ import torch
 from modbp.backprop.rules.options import check_alpha_beta, described
 from modbp.backprop.rules.products import stabilize
 from modbp.backprop.trace.layers import like
-from modbp.errors import MethodError, check_option
+from modbp.errors import MethodError, check_flag, check_option
 
 __all__ = ["CODE_LIMIT", "AlphaBetaSplit", "AvgPool", "Concatenation"]
 __all__ += ["Copy", "Derivative", "MaxPool", "Product", "Reshape", "Signal", "Split"]
@@ -54,6 +54,9 @@ class AvgPool:
     """
 
     by_contribution: bool = False
+
+    def __post_init__(self):
+        check_flag("by_contribution", self.by_contribution)
 
     def __call__(self, call, a):
         forward, shape = call.layer.forward, a.shape[1:]

@@ -6,6 +6,7 @@ from functools import cache
 from math import inf
 
 from modbp.backprop.checks import is_broken
+from modbp.backprop.inference import normal
 from modbp.backprop.rules.options import (
     BIAS,
     check_alpha_beta,
@@ -22,7 +23,7 @@ from modbp.backprop.rules.products import (
     summed,
     transpose,
 )
-from modbp.errors import InputError, MethodError, check_option
+from modbp.errors import InputError, MethodError, check_flag, check_option
 
 __all__ = ["EPSILON", "GAMMA", "AlphaBeta", "Epsilon", "Excitation", "Gamma"]
 __all__ += ["Gradient", "Pattern"]
@@ -148,6 +149,7 @@ class Gamma:
 
     def __post_init__(self):
         check_options(self.bias, stabilizer=self.stabilizer)
+        check_flag("split", self.split)
         remedy = "choose 0 or more. Its limit for γ → ∞ is AlphaBeta(1, 0)."
         check_option("gamma", self.gamma, lambda gamma: 0 <= gamma < inf, remedy)
 
@@ -254,4 +256,4 @@ class Pattern:
                 f"{call} has weights of shape {list(weight.shape)} and a pattern of "
                 f"shape {list(getattr(found, 'shape', ()))}. {remedy}"
             )
-        return found.to(weight)
+        return normal(found.to(weight))

@@ -38,7 +38,9 @@ class Box:
 
     def __post_init__(self):
         try:
-            low, high = torch.as_tensor(self.low), torch.as_tensor(self.high)
+            low, high = (
+                torch.as_tensor(v, device="cpu") for v in (self.low, self.high)
+            )
             ends = low.isfinite().all() & high.isfinite().all()
             fits = max(low.ndim, high.ndim) < 2 and bool(ends & (low < high).all())
         except (RuntimeError, TypeError, ValueError):

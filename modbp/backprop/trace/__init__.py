@@ -13,6 +13,10 @@ from dataclasses import dataclass, replace
 import torch
 from torch import nn
 
+from modbp.backprop.inference import (
+    outside_inference_mode,
+    without_inference_tensors,
+)
 from modbp.backprop.trace import folding
 from modbp.backprop.trace.graph import record
 from modbp.backprop.trace.layers import Layer
@@ -88,8 +92,10 @@ class Trace:
                 _check_state(module, path)
         told = (_unreadable(module, path) for path, module in modules)
         self._unreadable = next(filter(None, told), None)
-        self.net, self._fold, self._plans = net, fold, {}
+        self.net = without_inference_tensors(net)
+        self._fold, self._plans = fold, {}
 
+    @outside_inference_mode
     def plan(self, x):
         """Return what is known of the calls for inputs like ``[N, …]``."""
         if self._unreadable:
@@ -125,6 +131,7 @@ class Trace:
         with suppress(ModbpError):
             return record(self.net, x)
 
+    @outside_inference_mode
     def run(self, x, visit=None, forget=None):
         """Return the calls for ``[N, …]``, input first, outputs, and the last position.
 

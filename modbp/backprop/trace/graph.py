@@ -6,6 +6,7 @@ that is called, the other every write. What the run changes in the model is put 
 """
 
 import inspect
+import os
 import random
 import threading
 from dataclasses import dataclass, field, replace
@@ -39,6 +40,13 @@ LIKE_OTHERS = ("expand_as", "view_as", "reshape_as", "type_as", "to")
 _REPETITIONS = 10
 # The lists of a model can be put back only if one run after the other writes to them.
 _ONE_AT_A_TIME = threading.RLock()
+if hasattr(os, "register_at_fork"):
+    # A process that is forked meanwhile would wait for a thread that it does not have.
+    os.register_at_fork(
+        before=_ONE_AT_A_TIME.acquire,
+        after_in_parent=_ONE_AT_A_TIME.release,
+        after_in_child=_ONE_AT_A_TIME.release,
+    )
 
 
 @dataclass(eq=False)
@@ -121,11 +129,16 @@ def _tensors(*values):
 
 def record(net, x):
     """Run a network on a sample ``[1, …]`` and return the graph of its calls."""
-    second = _second_argument(net)
-    if second:
+    first, *more = _needed(net) or [None]
+    if more:
         raise TraceError(
-            f"the network takes a second input {second!r}. Wrap it in a module whose "
-            "forward takes one tensor."
+            f"the network takes a second input {more[0].name!r}. Wrap it in a module "
+            "whose forward takes one tensor."
+        )
+    if first is not None and first.kind == first.KEYWORD_ONLY:
+        raise TraceError(
+            f"the network takes its input by name alone, as in net({first.name}=x). "
+            "Wrap it in a module whose forward takes one tensor."
         )
     with _ONE_AT_A_TIME, unchanged(net) as kept:
         run = _Run(net, x, kept)
@@ -144,17 +157,17 @@ def record(net, x):
                 raise run.told(error) from error
 
 
-def _second_argument(net):
+def _needed(net):
+    """Return the parameters that a network's forward has to be given."""
     try:
         parameters = inspect.signature(net.forward).parameters.values()
     except (TypeError, ValueError):
-        return ""
-    needed = [
-        each.name
+        return []
+    return [
+        each
         for each in parameters
         if each.default is each.empty and each.kind not in (2, 4)
     ]
-    return needed[1] if len(needed) > 1 else ""
 
 
 class _Run:

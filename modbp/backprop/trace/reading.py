@@ -331,7 +331,7 @@ def _div(reading, node, first, other, *, rounding_mode=None):
         return None
     if isinstance(other, _REFS):
         return _divided(reading, node, first, other)
-    other = torch.as_tensor(other, dtype=node.dtype)
+    other = torch.as_tensor(other, dtype=node.dtype, device=node.device)
     return reading.scaled(node, reading.position(first), other.reciprocal())
 
 
@@ -360,7 +360,8 @@ def _where(reading, node, first, second, third):
         return None
     if isinstance(two, _REFS):
         mask, one, two = ~mask, two, one
-    bias = torch.where(mask, 0.0, torch.as_tensor(two, dtype=node.dtype))
+    two = torch.as_tensor(two, dtype=node.dtype, device=node.device)
+    bias = torch.where(mask, 0.0, two)
     return reading.scaled(node, reading.position(one), mask, bias)
 
 
@@ -478,7 +479,7 @@ def _joined(reading, node, parts, dim, shape=None):
         if isinstance(part, _REFS):
             place = reading.position(part)
         else:  # a constant: nothing of the input, plus it
-            whole = torch.as_tensor(part, dtype=node.dtype)
+            whole = torch.as_tensor(part, dtype=node.dtype, device=node.device)
             if whole.shape[:1] != (1,):
                 return None
             first = reading.position(like)

@@ -107,7 +107,7 @@ class Listing:
         if said:
             told = "; ".join(f"{count} {what}" for what, count in sorted(said.items()))
             source += f" ({told})"
-        return Images(torch.stack(x), torch.tensor(y), self.names, source)
+        return Images(torch.stack(x), torch.tensor(y, device="cpu"), self.names, source)
 
     def __repr__(self):
         size = self.size if isinstance(self.size, tuple) else (self.size, self.size)
@@ -254,4 +254,4 @@ def dataset(split, *, size=32, folder=None, download=False):
     square = _preparation(size).square
     read = ((square(each), label) for each, label in map(source.read, progress))
     pictures, labels = zip(*read, strict=True)
-    return stacked(pictures), torch.tensor(labels), source.text
+    return stacked(pictures), torch.tensor(labels, device="cpu"), source.text

@@ -128,7 +128,10 @@ class Preparation:
 
     def _normal(self):
         """Return what is subtracted from colours, and what divides them."""
-        return (torch.tensor(v).reshape(3, 1, 1) for v in (self.mean, self.std))
+        return (
+            torch.tensor(v, device="cpu").reshape(3, 1, 1)
+            for v in (self.mean, self.std)
+        )
 
     def square(self, picture):
         """Return the middle of a picture, resized."""
@@ -181,7 +184,7 @@ class Preparation:
 
 def _are_three(values, least):
     # As float32, in which 1e300 is infinite and 1e-300 zero.
-    seen = torch.tensor([*map(float, values)]).tolist()
+    seen = torch.tensor([*map(float, values)], device="cpu").tolist()
     return len(seen) == 3 and all(least < value < math.inf for value in seen)
 
 

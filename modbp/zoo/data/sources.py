@@ -38,8 +38,8 @@ def root():
 
 def as_path(folder):
     """Return a folder's name as a path, whether or not the folder exists."""
-    if not isinstance(folder, (str, os.PathLike)):
-        raise InputError(f"folder is {folder!r}; give a path.")
+    if not isinstance(folder, (str, os.PathLike)) or not os.fspath(folder):
+        raise InputError(f"folder is {folder!r}; give a path, as in '.' for this one.")
     return Path(os.path.expanduser(folder))
 
 

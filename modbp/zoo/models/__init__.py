@@ -110,7 +110,7 @@ def build(name: str, seed: int = 0, *, training: bool = False) -> nn.Module:
     check_option("seed", seed, lambda n: is_whole and 0 <= n < 2**32, remedy)
     check_flag("training", training)
     options = {"norms": True} if training and name == "vgg16" else {}
-    with torch.random.fork_rng(devices=[]):
+    with torch.random.fork_rng(devices=[]), torch.device("cpu"):
         torch.manual_seed(seed)
         room = _ROOMS.get(name, architectures)
         return getattr(room, name)(**options).eval()
@@ -334,9 +334,12 @@ def dense(*weights: torch.Tensor | list) -> nn.Sequential:
     3.0
     """
     try:
-        if any(torch.as_tensor(entry).is_complex() for entry in weights):
+        if any(torch.as_tensor(entry, device="cpu").is_complex() for entry in weights):
             raise TypeError("its numbers are complex")
-        matrices = [torch.as_tensor(entry, dtype=torch.float64) for entry in weights]
+        matrices = [
+            torch.as_tensor(entry, dtype=torch.float64, device="cpu")
+            for entry in weights
+        ]
     except (RuntimeError, TypeError, ValueError) as error:
         raise InputError(
             f"a weight is no matrix ({error}). Give rows of one length, as in "

@@ -108,7 +108,8 @@ def trained():
     """Return EfficientNet-Lite0 with the weights of the data package."""
     file = io.BytesIO(content())
     state = torch.load(file, map_location="cpu", weights_only=True)
-    net = efficientnet_lite0()
+    with torch.device("cpu"):
+        net = efficientnet_lite0()
     net.load_state_dict(dict(zip(net.state_dict(), _folded(state), strict=True)))
     return net.eval()
 
