@@ -204,7 +204,9 @@ def ssim(
 
 def _map(value):
     try:
-        return _real(torch.as_tensor(value, device="cpu"), "a map").double().numpy()
+        return (
+            _real(torch.as_tensor(value, device="cpu"), "a map").cpu().double().numpy()
+        )
     except (RuntimeError, TypeError, ValueError) as error:
         raise InputError(
             f"a map is a {type(value).__name__}; give a tensor or an array [N, H, W]."
