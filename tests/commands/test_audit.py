@@ -129,7 +129,7 @@ def test_another_network_under_the_same_name_is_refused(here, capsys):
     )
     before = Path("a.html").read_bytes()
     assert main(line.split()) == 2
-    assert "was made with another weights" in capsys.readouterr().err
+    assert "was made with different weights" in capsys.readouterr().err
     assert Path("a.html").read_bytes() == before
 
 

@@ -112,7 +112,7 @@ def is_refused(here, capsys, what, *more):
     before = {path: path.read_bytes() for path in here.place.glob("out*/**/*.*")}
     assert run(here, *more) == 2
     error = capsys.readouterr().err
-    assert f"was made with another {what}. Move it away, or choose another" in error
+    assert f"was made with different {what}. Move it away, or choose another" in error
     for path, content in before.items():
         assert path.read_bytes() == content
     for path in (here.place / "out", here.place / "out.work"):

@@ -152,16 +152,16 @@ def test_units_of_another_table_are_computed_again(tmp_path, capsys):
 def test_other_settings_are_refused_and_nothing_is_lost(tmp_path):
     finish(tmp_path / "a")
     before = content(tmp_path / "a")
-    with pytest.raises(ResultError, match="1.json was made with another seed"):
+    with pytest.raises(ResultError, match="1.json was made with different seed"):
         finish(tmp_path / "a", seed=1)
     # Also a setting that only one of both has.
     finish(tmp_path / "c", fold=False)
     for name, changes in {"a": {"fold": False}, "c": {}}.items():
-        with pytest.raises(ResultError, match="1.json was made with another fold"):
+        with pytest.raises(ResultError, match="1.json was made with different fold"):
             finish(tmp_path / name, **changes)
     assert content(tmp_path / "a") == before
     stopped(tmp_path / "b", 3)
-    with pytest.raises(ResultError, match="b.work was made with another seed"):
+    with pytest.raises(ResultError, match="b.work was made with different seed"):
         finish(tmp_path / "b", seed=1)
     assert len(finish(tmp_path / "b")[1]) == 5
 
@@ -399,7 +399,7 @@ def test_files_of_two_runs_are_not_read_as_one(tmp_path):
     finish(tmp_path / "a", ["1"])
     finish(tmp_path / "b", ["2"], seed=1)
     (tmp_path / "b" / "2.json").rename(tmp_path / "a" / "2.json")
-    with pytest.raises(ResultError, match="2.json was made with another seed"):
+    with pytest.raises(ResultError, match="2.json was made with different seed"):
         experiments.read(tmp_path / "a")
     content = {"config": {}, "provenance": {}, "results": {}}
     (tmp_path / "b" / "x.json").write_text(json.dumps(content), encoding="utf-8")
@@ -493,7 +493,7 @@ def test_other_weights_are_another_run(tmp_path):
     models.save(models.build("cifar10", 3), mine)
     experiments.run(experiments.CSC(about(), ["gradient"]), tmp_path / "a")
     other = experiments.CSC(about(weights=mine), ["gradient"])
-    with pytest.raises(ResultError, match="made with another weights. Move it"):
+    with pytest.raises(ResultError, match="made with different weights. Move it"):
         experiments.run(other, tmp_path / "a")
 
 

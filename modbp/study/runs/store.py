@@ -205,7 +205,7 @@ def refuse_others(path: Path, found: dict, wanted: dict) -> None:
     if differing:
         names = ", ".join(key.removesuffix("_sha256") for key in differing)
         raise ResultError(
-            f"{path} was made with another {names}. Move it away, or choose another "
+            f"{path} was made with different {names}. Move it away, or choose another "
             "--output."
         )
 
