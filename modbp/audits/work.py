@@ -25,10 +25,11 @@ from modbp.errors import InputError, ModbpError, check_seed
 from modbp.measures import csc
 from modbp.measures.bits import bits
 from modbp.measures.channels import MIXING
+from modbp.measures.places import evenly
 from modbp.measures.randomise import twins
 from modbp.measures.seeds import generator, per_image
 
-__all__ = ["MEASURES", "Work", "evenly"]
+__all__ = ["MEASURES", "Work"]
 
 MEASURES = ("class", "cascade", "csc", "noise", "bits")
 # Pictures of a unit, which share a draw of weights; stages; other classes; random
@@ -37,14 +38,6 @@ CHUNK, STAGES, OTHERS, RELEVANCES, COPIES, NOISE = 5, 8, 2, 5, 4, 0.15
 # Of how many pictures bits are measured, and among how many classes; pixels of a side
 # of the maps that are kept to be shown.
 BITS_PICTURES, BITS_CLASSES, SHOWN = 8, 10, 112
-
-
-def evenly(names: Sequence[str], most: int) -> list[str]:
-    """Return at most so many names at even distances, the first and last included."""
-    if len(names) <= most:
-        return list(names)
-    step = (len(names) - 1) / (most - 1)
-    return [names[round(step * number)] for number in range(most)]
 
 
 class Work:
