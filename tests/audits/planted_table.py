@@ -87,6 +87,14 @@ class Subject:
         return {label: _told(each) for label, each in found.items()}
 
     @property
+    def table(self):
+        """What a row of the table is about, in words."""
+        return (
+            f"{self.count} of {self.images(0).source}, stops at {LAYERS[self.name]}, "
+            f"weights with the SHA-256 {weights_fingerprint(self.net)}"
+        )
+
+    @property
     def accuracy(self):
         """How often it is right on its test images, or on some of ImageNet's."""
         if self.name == "efficientnet_lite0":
@@ -137,17 +145,14 @@ def available():
 def measure(name):
     """Measure what is not there yet of a network, and keep each repetition."""
     subject, path = Subject(name), FOLDER / f"{name}.json"
-    images = subject.images(0)
-    # Which layer stops the one that stops is a part of what was asked.
-    table = f"{subject.count} of {images.source}, stops at {LAYERS[name]}"
-    table += f", weights with the SHA-256 {weights_fingerprint(subject.net)}"
     stored = read_json(path) if path.exists() else {}
-    config = settings() | {"parts": {name: table}}
+    config = settings() | {"parts": {name: subject.table}}
     if stored and stored["config"] != config:
         raise SystemExit(f"{path}: is of other weights or rules; delete it first.")
     found = stored.get("results", {}).get(name, {"repetitions": {}})
     found |= {"accuracy": round(subject.accuracy, 4), "pictures": subject.count}
     often = range(REPETITIONS if name in OFTEN else 1)
+    source = subject.images(0).source
     todo = [n for n in map(str, often) if n not in found["repetitions"]]
     for step in [*todo, *(["half"] if "half random" not in found else [])]:
         if step == "half":
@@ -155,7 +160,7 @@ def measure(name):
         else:
             found["repetitions"][step] = subject.judged(int(step))
         print(name, step, found["repetitions"].get(step, ""), flush=True)
-        provenance = facts(command=f"{COMMAND} {name}", images=images.source)
+        provenance = facts(command=f"{COMMAND} {name}", images=source)
         content = {"config": config, "provenance": provenance}
         write_json(path, content | {"results": {name: found}})
 

@@ -29,6 +29,10 @@ def single():
     return nn.Sequential(nn.Flatten(), nn.Linear(432, 1))
 
 
+def final():
+    return nn.Sequential(network(), nn.Softmax(1))
+
+
 def edges():
     """A method of one's own."""
     return lambda net, x, target: (x[:, 0] - x[:, 0].roll(1, 2)).abs()
@@ -95,6 +99,7 @@ def _units():
         ("--images photographs 1", "one picture"),
         ("--size 13", "own.py:network|stopped|size"),
         ("--network own.py:single", "has one output"),
+        ("--network own.py:final --methods lrp-a1b0", "Softmax"),
         ("--methods nonsense", "unknown method"),
         ("--methods patternnet", "no pattern"),
         ("--methods gradient gradient", "twice"),
