@@ -154,7 +154,7 @@ def measure(name):
     often = range(REPETITIONS if name in OFTEN else 1)
     source = subject.images(0).source
     todo = [n for n in map(str, often) if n not in found["repetitions"]]
-    for step in [*todo, *(["half"] if "half random" not in found else [])]:
+    for step in [*(["half"] if "half random" not in found else []), *todo]:
         if step == "half":
             found["half random"] = subject.judged_half()
         else:
