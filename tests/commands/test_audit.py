@@ -1,8 +1,10 @@
 """The verb ``audit``: stopped and gone on with, refused, and its page in a browser."""
 
+import json
 import os
 import signal
 import time
+from importlib import resources
 from pathlib import Path
 
 import pytest
@@ -83,6 +85,9 @@ def test_stopped_and_gone_on_with_it_is_the_same_report(here, capsys, monkeypatc
     found = AuditResult.read("whole.json")
     assert list(found.verdicts) == ["gradient", "lrp-a1b0", "own.py:edges"]
     assert found.content["about"]["command"].startswith("python -m modbp audit")
+    kind = pytest.importorskip("jsonschema").Draft202012Validator
+    schema = resources.files("modbp.audits").joinpath("schema.json").read_text("utf-8")
+    kind(json.loads(schema)).validate(found.content)
 
 
 def _units():
