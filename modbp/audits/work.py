@@ -20,15 +20,18 @@ from modbp.audits.summary import png, summary
 from modbp.audits.verdict import CHANGE, FLOOR, PICTURES
 from modbp.backprop.chain import Chain
 from modbp.backprop.checks import check_input, check_target
+from modbp.backprop.explain import explain_each
+from modbp.backprop.methods import get
 from modbp.backprop.trace import Trace
-from modbp.errors import InputError, ModbpError, check_seed
+from modbp.errors import InputError, ModbpError, TraceError, check_seed
 from modbp.measures import csc
 from modbp.measures.bits import bits
 from modbp.measures.channels import MIXING
+from modbp.measures.places import evenly
 from modbp.measures.randomise import twins
 from modbp.measures.seeds import generator, per_image
 
-__all__ = ["MEASURES", "Work", "evenly"]
+__all__ = ["MEASURES", "Work"]
 
 MEASURES = ("class", "cascade", "csc", "noise", "bits")
 # Pictures of a unit, which share a draw of weights; stages; other classes; random
@@ -37,14 +40,9 @@ CHUNK, STAGES, OTHERS, RELEVANCES, COPIES, NOISE = 5, 8, 2, 5, 4, 0.15
 # Of how many pictures bits are measured, and among how many classes; pixels of a side
 # of the maps that are kept to be shown.
 BITS_PICTURES, BITS_CLASSES, SHOWN = 8, 10, 112
-
-
-def evenly(names: Sequence[str], most: int) -> list[str]:
-    """Return at most so many names at even distances, the first and last included."""
-    if len(names) <= most:
-        return list(names)
-    step = (len(names) - 1) / (most - 1)
-    return [names[round(step * number)] for number in range(most)]
+# Seconds that a clock of processor time can tell from none on every system, and how
+# often what takes less is tried.
+_TICK, _TRIALS = 0.02, 3
 
 
 class Work:
@@ -57,6 +55,7 @@ class Work:
         The last layer with weights, where convergence is read, and down to which
         layers weights are drawn anew.
     targets, others : ``[N]`` and ``[K, N]``, the classes that are explained
+    kept : names of weights that are in no such layer, and stay what they are
     """
 
     def __init__(
@@ -72,10 +71,7 @@ class Work:
         _check_pictures(check_input(net, x))
         self.net, self.x, self.seed = net, x, seed
         self.chunks = np.array_split(np.arange(len(x)), -(-len(x) // CHUNK))
-        with torch.no_grad():
-            self.calls, _, _ = trace.run(x[:1])
-            outputs = [trace.run(self._pictures(n))[1][-1] for n in self._numbers]
-        logits = torch.cat(outputs)
+        self.calls, logits = _read(trace, [self._pictures(n) for n in self._numbers])
         self.predicted = check_target(None, logits)[:, 0]
         self.targets = check_target(target, logits)[:, 0]
         self.classes = logits.shape[1]
@@ -93,8 +89,11 @@ class Work:
             )
         self.start, self.stages = self.weighted[0], evenly(self.weighted, STAGES)
         # A network whose weights cannot be drawn says so now, by the layer's name.
-        for _ in twins(net, self.calls, self.stages, seed, True):
-            pass
+        *_, (_, twin) = twins(net, self.calls, self.stages, seed, True)
+        pairs = zip(net.named_parameters(), twin.parameters(), strict=True)
+        self.kept = [
+            name for (name, one), two in pairs if one.ndim > 1 and torch.equal(one, two)
+        ]
         self.layers = [*self.stages, "input"]
         self.others = self._draw_others(logits)
         found, self.left_out = candidates(net, x, methods)
@@ -185,12 +184,20 @@ class Work:
 
     def _notes(self):
         """Return what a reader should know of the pictures."""
-        if len({*self.targets.tolist()}) > 1:
-            return []
-        return [
-            f"All pictures are explained for one class, {self.targets[0].item()}: "
-            "changes are measured against other pictures of that class alone."
-        ]
+        notes = []
+        if len({*self.targets.tolist()}) == 1:
+            notes.append(
+                f"All pictures are explained for one class, {self.targets[0].item()}: "
+                "changes are measured against other pictures of that class alone."
+            )
+        if self.kept:
+            some, more = self.kept[:4], len(self.kept) - 4
+            names = ", ".join([*some, f"and {more} others"] if more > 0 else some)
+            notes.append(
+                "Weights that belong to no layer are not drawn anew. These stay what "
+                f"they are: {names}."
+            )
+        return notes
 
     # The measures.
 
@@ -324,16 +331,22 @@ class Work:
     # What it will take.
 
     def seconds(self, todo: Mapping[str, Sequence[tuple]]) -> float:
-        """Return how long units will take, from a few that are tried."""
+        """Return how long units will take, from a few that are tried.
+
+        What they take of the processor, at the pace of all trials together: a moment in
+        which others had it is then not multiplied by how often one trial counts.
+        """
         labels = [label for label, units in todo.items() if units]
         for label in labels[:1]:  # loads libraries, and reads the network
             self.compute(label, ("class", 0))
+        wall, busy = time.perf_counter(), time.process_time()
         draw = _time(lambda: [*self._twins(0, self.stages)]) / len(self.stages)
         total = 0.0
         for label in labels:
             each = self._trial(self.candidates[label], draw)
             total += sum(each[measure] for measure, _ in todo[label])
-        return total
+        wall, busy = time.perf_counter() - wall, time.process_time() - busy
+        return total * wall / max(busy, _TICK)
 
     def _trial(self, candidate, draw):
         """Return what a unit of each measure takes, with a draw of a stage."""
@@ -357,6 +370,26 @@ class Work:
         return each
 
 
+def _read(trace, parts):
+    """Return the calls of a network, and its logits for pictures, a few at a time."""
+    try:
+        with torch.no_grad():
+            calls, _, _ = trace.run(parts[0][:1])
+            return calls, torch.cat([trace.run(part)[1][-1] for part in parts])
+    except TraceError:
+        # Layers have names also where their outputs are not modbp's to compute, as in
+        # most attention, and autograd may go back through them.
+        calls, outputs = trace.plan(parts[0][:1]).calls, []
+        for part in parts:
+            explain_each(trace, part, get("gradient"), lambda own: _noted(own, outputs))
+        return calls, torch.cat(outputs)
+
+
+def _noted(own, outputs):
+    outputs.append(own.logits.detach())
+    return [None]
+
+
 def _mean(rows):
     """Return the mean of what is there of rows ``[K, N]``, NaN where nothing is."""
     there = ~np.isnan(rows)
@@ -365,11 +398,13 @@ def _mean(rows):
 
 
 def _time(do):
-    """Return how long something takes, or takes until it is refused."""
-    begin = time.perf_counter()
-    with suppress(ModbpError):
-        do()
-    return time.perf_counter() - begin
+    """Return what something takes of the processor, or takes until it is refused."""
+    begin, count, taken = time.process_time(), 0, 0.0
+    while count < _TRIALS and taken <= _TICK:
+        with suppress(ModbpError):
+            do()
+        count, taken = count + 1, time.process_time() - begin
+    return taken / count
 
 
 def _check_pictures(x):
@@ -377,7 +412,8 @@ def _check_pictures(x):
     if x.ndim != 4:
         raise InputError(
             f"the input has shape {list(x.shape)}; an audit compares maps of pictures, "
-            "[N, channels, height, width]."
+            "[N, channels, height, width]. Give several together, as in "
+            "torch.stack([one, two])."
         )
     if len(x) < 2:
         raise InputError(

@@ -96,7 +96,7 @@ def _methods(labels):
 
 def _subject(options):
     """Return the network with pictures, of a folder with classes from all of them."""
-    from modbp.audits.work import evenly
+    from modbp.measures.places import evenly
     from modbp.study import experiments
 
     count, folder = words.place(options.images)

@@ -27,9 +27,10 @@ _RESET += (nn.PReLU,)
 def randomise(net: nn.Module, layers: Sequence[str], seed: int = 0) -> None:
     """Draw the weights of some layers of a network anew, in place.
 
-    Convolutions and dense layers get Glorot-uniform weights; convolutions of a network
-    with batch norm He-normal ones, as in the 2020 code. Biases are zero, and norms
-    are what they are before training. A layer's draw depends on seed and name alone.
+    Convolutions, dense layers and torch's attention get Glorot-uniform weights;
+    convolutions of a network with batch norm He-normal ones, as in the 2020 code.
+    Biases are zero, and norms are what they are before training. A layer's draw depends
+    on seed and name alone.
 
     Parameters
     ----------
@@ -67,11 +68,14 @@ def randomise(net: nn.Module, layers: Sequence[str], seed: int = 0) -> None:
         if isinstance(layer, _RESET):
             layer.reset_parameters()
             continue
+        if isinstance(layer, nn.MultiheadAttention):
+            _draw_attention(layer, path, seed)
+            continue
         dense = isinstance(layer, nn.Linear)
         if not isinstance(layer, _DRAWN):
             raise TraceError(
                 f"layer {path!r} is a {type(layer).__name__}; only convolutions, dense "
-                "layers and norms can be drawn anew. Choose stages above it."
+                "layers, attention and norms can be drawn anew. Choose stages above it."
             )
         own = generator(seed, path)
         draw = torch.empty(layer.weight.shape, dtype=torch.float64, device="cpu")
@@ -83,6 +87,17 @@ def randomise(net: nn.Module, layers: Sequence[str], seed: int = 0) -> None:
             layer.weight.copy_(draw)
             if layer.bias is not None:
                 layer.bias.zero_()
+
+
+@torch.no_grad()
+def _draw_attention(layer, path, seed):
+    """Draw the matrices of attention, whose own names say which is which."""
+    for name, value in layer.named_parameters():
+        draw = torch.zeros(value.shape, dtype=torch.float64)
+        if value.ndim == 2:
+            own = generator(seed, f"{path}.{name}")
+            nn.init.xavier_uniform_(draw, generator=own)
+        value.copy_(draw)
 
 
 def _owner(path, modules):

@@ -1,8 +1,10 @@
 """The verb ``audit``: stopped and gone on with, refused, and its page in a browser."""
 
+import json
 import os
 import signal
 import time
+from importlib import resources
 from pathlib import Path
 
 import pytest
@@ -27,6 +29,10 @@ def network():
 
 def single():
     return nn.Sequential(nn.Flatten(), nn.Linear(432, 1))
+
+
+def final():
+    return nn.Sequential(network(), nn.Softmax(1))
 
 
 def edges():
@@ -79,6 +85,9 @@ def test_stopped_and_gone_on_with_it_is_the_same_report(here, capsys, monkeypatc
     found = AuditResult.read("whole.json")
     assert list(found.verdicts) == ["gradient", "lrp-a1b0", "own.py:edges"]
     assert found.content["about"]["command"].startswith("python -m modbp audit")
+    kind = pytest.importorskip("jsonschema").Draft202012Validator
+    schema = resources.files("modbp.audits").joinpath("schema.json").read_text("utf-8")
+    kind(json.loads(schema)).validate(found.content)
 
 
 def _units():
@@ -95,6 +104,7 @@ def _units():
         ("--images photographs 1", "one picture"),
         ("--size 13", "own.py:network|stopped|size"),
         ("--network own.py:single", "has one output"),
+        ("--network own.py:final --methods lrp-a1b0", "Softmax"),
         ("--methods nonsense", "unknown method"),
         ("--methods patternnet", "no pattern"),
         ("--methods gradient gradient", "twice"),

@@ -377,6 +377,26 @@ class NormAct(nn.BatchNorm2d):
         return F.relu(F.batch_norm(x, *own, False, 0.1, self.eps))
 
 
+@pytest.mark.parametrize("kdim", [None, 3])
+def test_attention_is_drawn_anew(kdim):
+    net = nn.Sequential(nn.MultiheadAttention(4, 2, kdim=kdim, vdim=kdim))
+    with torch.no_grad():
+        net[0].in_proj_bias.fill_(1)
+    before, again = copy.deepcopy(net), copy.deepcopy(net)
+    for one, seed in ((net, 1), (again, 2)):
+        sanity.randomise(one, ["0"], seed)
+    found = dict(net.named_parameters())
+    others = (dict(each.named_parameters()) for each in (before, again))
+    for name, old, two in zip(found, *(each.values() for each in others), strict=True):
+        if found[name].ndim == 1:
+            assert not found[name].any()
+        else:
+            # Glorot: the widest that is drawn, by what goes in and what comes out.
+            assert found[name].abs().max() <= (6 / sum(found[name].shape)) ** 0.5
+            assert not torch.equal(found[name], old)
+            assert not torch.equal(found[name], two)
+
+
 def test_heirs_of_layers_are_drawn_anew_with_the_others():
     torch.manual_seed(0)
     parts = [Standardised(3, 4, 3), NormAct(4), nn.AdaptiveAvgPool2d(1), nn.Flatten()]

@@ -5,11 +5,11 @@ from dataclasses import dataclass, replace
 import torch
 from torch import nn
 
-from modbp.audits.work import evenly
 from modbp.backprop.chain import Chain
 from modbp.backprop.checks import check_input
 from modbp.backprop.trace import Trace
 from modbp.errors import InputError, check_once, check_option, unknown_name
+from modbp.measures.places import evenly
 from modbp.study.experiments import labels
 from modbp.study.experiments.subjects import Subject
 
