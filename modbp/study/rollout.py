@@ -93,6 +93,6 @@ def sources(
         told = (last[torch.arange(len(asked)), asked] * v).sum()
         (slope,) = torch.autograd.grad(told, starts)
         squares = slope.square().sum(2).reshape(draws, count, count).mean(0)
-        norms = squares.double().sqrt().T
+        norms = in_float64(squares).sqrt().T
         found.append((norms / norms.sum(0)).numpy())
     return np.array(found)

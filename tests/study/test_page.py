@@ -65,6 +65,8 @@ def test_without_a_page_nothing_happens(code, printed):
 @pytest.mark.parametrize("name", chapters.names())
 def test_a_chapter_needs_neither_myst_nb_nor_the_folder_that_it_runs_in(name):
     code = "\n".join(chapters.sources(name))
+    # A folder that it makes, and what lies beside a file that it writes, are its own.
+    code = re.sub(r"Path\((tempfile\.mkdtemp\(\)|__file__)\)", "", code)
     assert not re.search(r"myst_nb|\bopen\(|Path\(|\bos\.|\.\./|read_text", code)
 
 

@@ -119,8 +119,8 @@ def test_statements_about_non_negative_chains_refuse_the_rest(function, bad):
         (lambda: theory.gaps([ZERO_COLUMN], backward=2), "multiplication by A_1"),
         (lambda: theory.gaps([NEGATIVE], backward=2), "negative entries"),
         (lambda: theory.active_chain([np.zeros((2, 2))]), "no unit is active"),
-        (lambda: theory.slow_pair(0), "between 0 and"),
-        (lambda: theory.spatial_blur(1), "at least 2"),
+        (lambda: theory.slow_pair(0), "above 0 and up to"),
+        (lambda: theory.spatial_blur(1), "from 2 to"),
         (lambda: theory.simulate(widths=[3]), "two positive widths"),
         (
             lambda: theory.simulate(widths=[3, 4], protocol=theory.PROTOCOLS["text"]),
