@@ -111,6 +111,8 @@ def test_a_dozen_networks_are_explained_as_stored(path):
 DRAWN = random.Random(fingerprint(FILE)).sample(LIBRARIES["torchvision"], 10)
 AGAIN = [f"timm/{name}" for name in LIBRARIES["timm"]]
 AGAIN += [f"torchvision/{name}" for name in DRAWN]
+# Its random weights amplify rounding so much that some processors can tell nothing.
+AGAIN = [path for path in AGAIN if path != "torchvision/efficientnet_b4"]
 
 
 @pytest.mark.long
