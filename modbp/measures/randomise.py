@@ -59,7 +59,7 @@ def randomise(net: nn.Module, layers: Sequence[str], seed: int = 0) -> None:
             continue
         layer = modules[path]
         if not torch.is_inference_mode_enabled() and any(
-            entry.is_inference() for entry in layer.parameters(False)
+            entry.is_inference() for entry in layer.parameters()
         ):
             raise TraceError(
                 f"layer {path!r} was made in torch.inference_mode(), and cannot be "
@@ -93,7 +93,7 @@ def randomise(net: nn.Module, layers: Sequence[str], seed: int = 0) -> None:
 def _draw_attention(layer, path, seed):
     """Draw the matrices of attention, whose own names say which is which."""
     for name, value in layer.named_parameters():
-        draw = torch.zeros(value.shape, dtype=torch.float64)
+        draw = torch.zeros(value.shape, dtype=torch.float64, device="cpu")
         if value.ndim == 2:
             own = generator(seed, f"{path}.{name}")
             nn.init.xavier_uniform_(draw, generator=own)

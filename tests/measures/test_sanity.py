@@ -12,7 +12,7 @@ from torch.nn import functional as F
 import modbp
 from modbp import sanity
 from modbp.backprop.trace import Trace
-from modbp.errors import InputError
+from modbp.errors import InputError, TraceError
 from modbp.figures import reduce
 from modbp.measures import sanity as measured
 from modbp.measures.similarity import ssim
@@ -395,6 +395,20 @@ def test_attention_is_drawn_anew(kdim):
             assert found[name].abs().max() <= (6 / sum(found[name].shape)) ** 0.5
             assert not torch.equal(found[name], old)
             assert not torch.equal(found[name], two)
+
+
+def test_attention_is_drawn_alike_by_another_default_device_and_not_in_inference():
+    one, two = (nn.Sequential(nn.MultiheadAttention(4, 2)) for _ in range(2))
+    sanity.randomise(one, ["0"])
+    with torch.device("meta"):
+        sanity.randomise(two, ["0"])
+    pairs = zip(one.parameters(), two.parameters(), strict=True)
+    assert all(torch.equal(*pair) for pair in pairs)
+    with torch.inference_mode():
+        one[0].out_proj = nn.Linear(4, 4)
+    with pytest.raises(TraceError, match=r"copy.deepcopy\(net\)"):
+        sanity.randomise(one, ["0"])
+    sanity.randomise(copy.deepcopy(one), ["0"])
 
 
 def test_heirs_of_layers_are_drawn_anew_with_the_others():
