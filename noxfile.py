@@ -331,8 +331,8 @@ def pdf(session):
 def tests(session):
     """Run the tests; arguments after -- go to pytest."""
     prepare()
-    # The pages are read in one process while the other computes, on a core each.
-    parallel = ["-n", "2", "--dist", "loadfile"]
+    # Each process has half of the files, and takes from the other's when it is done.
+    parallel = ["-n", "2", "--dist", "worksteal"]
     environment = own(OMP_NUM_THREADS="1")
     command = [BIN / "python", "-m", "pytest", *parallel, *session.posargs]
     session.run(*command, env=environment)

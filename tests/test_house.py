@@ -40,7 +40,7 @@ ROOMS = {
     ],
     "study": [
         {"runs"},
-        {"experiments", "page", "training", "debate", "rollout", "scenes"},
+        {"experiments", "page", "training", "debate", "planted", "rollout", "scenes"},
         {"answers", "ledger"},
         {"paper"},
     ],

@@ -28,8 +28,9 @@ def answered(page, answers):
         because = page.new_tag("p", attrs={"class": "modbp-because"})
         because.string = f"{letter}: {reason}"
         box.append(because)
-    page.title.string = "Four quizzes, with answers"
-    page.h1.contents[0].replace_with("Four quizzes, with answers")
+    title = f"{page.h1.contents[0]}, with answers"
+    page.title.string = title
+    page.h1.contents[0].replace_with(title)
     style = page.new_tag("style")
     style.string = STYLE
     page.head.append(style)

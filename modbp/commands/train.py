@@ -16,6 +16,11 @@ def add(verbs: argparse._SubParsersAction) -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--epochs", type=int, help="[the recipe's]")
     parser.add_argument("--batch", type=int, help="images per step [the recipe's]")
+    parser.add_argument(
+        "--precision",
+        choices=("bfloat16", "float32"),
+        help="of the products [the recipe's]; try float32 where layers are depthwise",
+    )
     parser.add_argument("--limit", type=int, help="use only the first LIMIT images")
     parser.add_argument("--device", help="cpu, cuda … [the GPU where there is one]")
     parser.add_argument("--folder", metavar="DIR", help="with train/ and test/ in it")
@@ -33,6 +38,8 @@ def run(options: argparse.Namespace) -> None:
     keys = "resume seed epochs batch limit device download command".split()
     given = {key: getattr(options, key) for key in keys}
     given = {key: value for key, value in given.items() if value is not None}
+    if options.precision is not None:
+        given["bfloat16"] = options.precision == "bfloat16"
     try:
         history = training.train(
             options.network, output, folder=options.folder, **given

@@ -17,6 +17,7 @@ import modbp
 from modbp.audits.verdict import CHANGE, FLOOR, PICTURES
 from modbp.files import read_json, write_json
 from modbp.study import experiments
+from modbp.study.planted import kind
 from modbp.study.runs.provenance import facts
 from modbp.study.runs.store import RESULTS
 from modbp.zoo.data.sources import imagenet
@@ -109,14 +110,8 @@ def _told(verdict):
     return f"{verdict['kind']} {verdict['below']}".rstrip()
 
 
-def kind(verdict):
-    """Return the kind of a verdict that was told with its layer."""
-    only = verdict.startswith(planted.ONLY)
-    return planted.ONLY if only else verdict
-
-
 def wrong(verdicts, truths):
-    """Return what is wrong among verdicts, by label."""
+    """Return what is not right among verdicts, by label."""
     kinds = {label: kind(verdict) for label, verdict in verdicts.items()}
     return {label: each for label, each in kinds.items() if each not in truths[label]}
 

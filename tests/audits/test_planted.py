@@ -5,11 +5,12 @@ import os
 import pytest
 import torch
 from audits import guests, planted, planted_table
-from audits.planted_table import GUESTS, LAYERS, OFTEN, Subject, kind, wrong
+from audits.planted_table import GUESTS, LAYERS, OFTEN, Subject, wrong
 
-from modbp.study import experiments
+from modbp.study.ledger import controls
+from modbp.study.planted import audits, counted, kind, outcome, stored
 
-STORED = experiments.read("audit/planted")
+STORED = stored()
 ROWS = STORED["results"]
 # Where one stops that has no weights, such as a ReLU or a pool, they lie before it.
 BELOW = LAYERS | {"vgg16": "conv3_3", "vgg11_bn": "features.11"}
@@ -59,14 +60,37 @@ def test_what_is_stored_was_made_by_these_rules():
 
 
 def test_pictures_rarely_do_not_tell():
-    untold = [
-        label
-        for row in ROWS.values()
-        for verdicts in row["repetitions"].values()
-        for label, each in verdicts.items()
-        if label != "constant" and each == planted.UNTOLD
-    ]
-    assert len(untold) <= 3
+    found = counted(STORED)
+    assert found["right"] > 100 and found["untold"] <= 3 and not found["wrong"]
+
+
+def test_a_verdict_is_right_wrong_or_not_told():
+    assert kind("looks only at conv3") == planted.ONLY and kind("looks") == "looks"
+    assert outcome("looks only at conv3", [planted.ONLY]) == "right"
+    assert (
+        outcome("looks", [planted.ONLY]) == outcome("looks", [planted.NOT]) == "wrong"
+    )
+    assert outcome(planted.UNTOLD, ["looks"]) == "untold"
+    assert outcome(planted.UNTOLD, [planted.UNTOLD, planted.NOT]) == "right"
+
+
+def test_audits_are_counted_once_and_verdicts_each():
+    row = {"repetitions": {"0": {"a": "looks", "b": "looks"}}}
+    row["half random"] = {"b": planted.UNTOLD}
+    truths = {"a": ["looks"], "b": [planted.NOT]}
+    made = {"config": {"truths": truths}, "results": {"one": row, "two": row}}
+    found = [("one", ["right", "wrong"]), ("one", ["untold"])]
+    assert [*audits(made)][:2] == found
+    assert counted(made) == {"right": 2, "wrong": 2, "untold": 2}
+    assert counted(made, "two") == {"right": 1, "wrong": 1, "untold": 1}
+
+
+def test_what_never_happened_may_still_happen():
+    share = controls.planted_truths("wrong")
+    several = len([*audits(STORED)])
+    # 0 of n: (1 − high)ⁿ = 2.5 %
+    assert share.interval() == pytest.approx((0, 1 - 0.025 ** (1 / several)))
+    assert float(share) == 0 and f"{several} audits" in share.over
 
 
 @pytest.mark.long

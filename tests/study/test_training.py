@@ -162,6 +162,24 @@ def net():
 """
 
 
+@pytest.mark.parametrize("asked", ["bfloat16", "float32"])
+def test_products_are_of_the_precision_that_was_asked_for(
+    asked, tmp_path, folder, monkeypatch
+):
+    seen, place = [], tmp_path / "out"
+
+    def spied(self, x):
+        found = torch.nn.functional.linear(x, self.weight, self.bias)
+        seen.append(found.dtype) if self.training else None
+        return found
+
+    monkeypatch.setattr(torch.nn.Linear, "forward", spied)
+    main([*command(folder, place, "--precision", asked)])
+    assert {*seen} == {getattr(torch, asked)}
+    history = json.loads((place / "cifar10.json").read_text(encoding="utf-8"))
+    assert history["settings"]["bfloat16"] is (asked == "bfloat16")
+
+
 def test_a_network_of_a_file_is_trained_and_its_weights_fit(
     folder, tmp_path, capsys, monkeypatch
 ):

@@ -10,14 +10,15 @@ from modbp.backprop import methods
 from modbp.backprop.chain import Chain
 from modbp.backprop.explain import explain, reduce
 from modbp.measures.similarity import ssim
-from modbp.study import debate, rollout, scenes
-from modbp.study.ledger.samples import Sampled
+from modbp.study import debate, planted, rollout, scenes
+from modbp.study.ledger.samples import Counted, Sampled
 from modbp.theory import bits, contracting_gamma, dobrushin
 from modbp.theory.surrogate import gamma_layer
 from modbp.zoo import data, models
 
 __all__ = ["contrast_that_is_common", "deletion_by_another_class", "guaranteed_gamma"]
-__all__ += ["noise_likeness", "question_likeness", "rollout_bits", "source_bits"]
+__all__ += ["noise_likeness", "planted_truths", "question_likeness", "rollout_bits"]
+__all__ += ["source_bits"]
 
 _COUNT = 40
 _answering = cache(scenes.trained)
@@ -52,6 +53,17 @@ def _deleted(method):
         for k in (shown, (shown + 1) % 10)
     )
     return (other - own).numpy()
+
+
+def planted_truths(outcome: str) -> Counted:
+    """Return the share of audits that say what is wrong, or cannot tell what is known.
+
+    An audit counts once, whatever of its verdicts it is: they share their pictures.
+    """
+    found = planted.stored()
+    several = [outcome in outcomes for _, outcomes in planted.audits(found)]
+    over = f"{len(several)} audits of {len(found['results'])} networks"
+    return Counted(sum(several), len(several), over)
 
 
 def question_likeness(method: str, early: bool) -> Sampled:

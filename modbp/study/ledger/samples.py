@@ -7,12 +7,13 @@ from functools import lru_cache
 from zlib import crc32
 
 import numpy as np
+from scipy import stats
 
 from modbp.errors import DataError
 from modbp.measures.interval import LEVEL, picks
 from modbp.study.runs.store import RESULTS, read
 
-__all__ = ["Sampled", "at", "forget", "of_measurement", "of_places"]
+__all__ = ["Counted", "Sampled", "at", "forget", "of_measurement", "of_places"]
 
 # How often what is drawn by chance is measured with another seed.
 SEEDS = 5
@@ -39,6 +40,26 @@ class Sampled:
         return tuple(map(float, np.percentile(found, LEVEL)))
 
 
+@dataclass(frozen=True)
+class Counted:
+    """A share of trials, of which each ends in one of two ways."""
+
+    found: int
+    trials: int
+    over: str  # what was tried
+
+    def __float__(self):
+        return self.found / self.trials
+
+    def interval(self) -> tuple[float, float]:
+        """Return the exact 95 % interval of C. Clopper and E. Pearson, 1934.
+
+        A bootstrap would be certain of what never happened yet.
+        """
+        ends = stats.binomtest(self.found, self.trials).proportion_ci(method="exact")
+        return float(ends.low), float(ends.high)
+
+
 def forget() -> None:
     """Read results anew, which may have been written since."""
     _stored.cache_clear()
@@ -58,7 +79,8 @@ def of_measurement(way: Callable) -> tuple[tuple[float, float], str] | None:
         found = [float(way(seed=seed)) for seed in range(SEEDS)]
         return (min(found), max(found)), f"{SEEDS} seeds"
     found = way()
-    return (found.interval(), found.over) if isinstance(found, Sampled) else None
+    kinds = Sampled, Counted
+    return (found.interval(), found.over) if isinstance(found, kinds) else None
 
 
 def of_places(
