@@ -7,6 +7,7 @@ from study import stored as book
 
 import modbp
 from modbp import data
+from modbp.errors import UnknownName
 from modbp.measures.csc import median
 from modbp.study import experiments
 
@@ -170,3 +171,13 @@ def test_a_missing_or_damaged_result_is_named(tmp_path, content, message):
         path.write_text(content, encoding="utf-8")
     with pytest.raises(modbp.ModbpError, match=message):
         experiments.read(path)
+
+
+def test_what_is_stored_is_read_where_vectors_are_long():
+    for name, result in experiments.stored("csc").items():
+        cells = result["results"]["gradient"][result["config"]["starts"][0]]
+        first, below = [*cells][-2:]
+        assert (first, below) == (experiments.FIRST[name], "input")
+        assert cells[first]["channels"] > cells[below]["channels"] == 3
+    with pytest.raises(UnknownName, match="'cascades'. Did you mean 'cascade'"):
+        experiments.stored("cascades")

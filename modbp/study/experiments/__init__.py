@@ -4,8 +4,9 @@ from importlib import import_module
 
 import lazy_loader as _lazy
 
-from modbp.study.experiments.names import NAMES
-from modbp.study.runs.store import Result, read
+from modbp.errors import unknown_name
+from modbp.study.experiments.names import FIRST, NAMES
+from modbp.study.runs.store import RESULTS, Result, read
 
 # What is stored is read without torch.
 
@@ -27,7 +28,7 @@ _late, _, __all__ = _lazy.attach(
     },
 )
 _RUNS = {"run": "run", "status": "run", "Worker": "workers", "worker": "workers"}
-__all__ += ["NAMES", "Result", "read", "stored", *_RUNS]
+__all__ += ["FIRST", "NAMES", "Result", "read", "stored", *_RUNS]
 
 
 def __getattr__(name: str) -> object:
@@ -41,7 +42,7 @@ def __dir__() -> list[str]:
 
 
 def stored(experiment: str) -> dict[str, Result]:
-    """Return what is stored of an experiment on each of the book's networks.
+    """Return what is stored of an experiment on the book's networks.
 
     Parameters
     ----------
@@ -53,7 +54,7 @@ def stored(experiment: str) -> dict[str, Result]:
 
     Raises
     ------
-    ResultError : If there is no such experiment.
+    UnknownName : If there is no such experiment.
 
     Examples
     --------
@@ -61,4 +62,7 @@ def stored(experiment: str) -> dict[str, Result]:
     >>> print(stored["vgg16"])
     cascade on vgg16: 50 CIFAR-10 test images (JPEG), 16 methods, 9 stages
     """
-    return {network: read(f"{experiment}/{network}") for network in NAMES}
+    there = [name for name in NAMES if (RESULTS / experiment / name).is_dir()]
+    if not there:
+        raise unknown_name("experiment", experiment, ("csc", "random-logit", "cascade"))
+    return {name: read(f"{experiment}/{name}") for name in there}

@@ -1,5 +1,10 @@
-"""The networks of the book, as figures call them."""
+"""The networks of the book, as figures call them, and where they are read."""
 
-__all__ = ["NAMES"]
+__all__ = ["FIRST", "NAMES"]
 
 NAMES = {"cifar10": "CIFAR-10 network", "vgg16": "VGG-16", "resnet50": "ResNet-50"}
+NAMES |= {"efficientnet_lite0": "EfficientNet-Lite0"}
+# The first convolution, the last place before the pixels where vectors are long; with
+# its ReLU where a plan has no place between.
+FIRST = {"cifar10": "conv1", "vgg16": "relu1_1", "resnet50": "relu"}
+FIRST |= {"efficientnet_lite0": "relu_stem"}

@@ -61,7 +61,7 @@ def read(path: str | Path | None = None) -> list[dict]:
     --------
     >>> claims = modbp.study.ledger.read()
     >>> len(claims), claims[0]["verdict"]
-    (62, 'confirmed')
+    (63, 'confirmed')
     """
     path = CLAIMS if path is None else as_path("path", path)
     try:
