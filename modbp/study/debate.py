@@ -39,10 +39,10 @@ def smoothed(
     samples: int = 6, noise: float = 0.1,
 ) -> torch.Tensor:  # fmt: skip
     """Return the mean map ``[N, H, W]`` of so many noisy copies of each image."""
-    own, found = torch.Generator().manual_seed(0), 0
+    own, found = torch.Generator("cpu").manual_seed(0), 0
     for _ in range(samples):
-        noisy = x + noise * torch.randn(x.shape, generator=own)
-        found = found + reduce(explain(net, noisy, method, target), method)
+        drawn = torch.randn(x.shape, generator=own, device="cpu").to(x)
+        found = found + reduce(explain(net, x + noise * drawn, method, target), method)
     return found / samples
 
 
