@@ -135,8 +135,8 @@ class AuditResult:
         text = page(self.content)
         try:
             # The page last: where it is, all is.
-            write_bytes(path.with_suffix(".json"), self.to_json().encode())
-            write_bytes(path, text.encode())
+            write_bytes(path.with_suffix(".json"), _encoded(self.to_json()))
+            write_bytes(path, _encoded(text))
         except OSError as error:
             raise ResultError(
                 f"{path}: cannot be written ({error.strerror or error}). Make room, or "
@@ -183,6 +183,11 @@ class AuditResult:
                 "itself."
             )
         return cls(content)
+
+
+def _encoded(text):
+    """Return text as UTF-8; a name of a file that is none, as JSON would tell it."""
+    return text.encode("utf-8", "backslashreplace")
 
 
 def report_path(path: str | PathLike) -> Path:
