@@ -186,7 +186,7 @@ class Work:
     def _notes(self):
         """Return what a reader should know of the pictures."""
         notes = []
-        if (count := len(self.x.flatten(1).unique(dim=0))) < len(self.x):
+        if (count := len(self.x.cpu().flatten(1).unique(dim=0))) < len(self.x):
             notes.append(
                 f"Only {count} of the {len(self.x)} pictures differ: intervals count "
                 "each as one of its own, and so are too narrow. Leave out the copies."

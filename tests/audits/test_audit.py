@@ -155,6 +155,34 @@ def test_black_pictures_do_not_accuse_what_multiplies_by_them():
     assert kinds == [planted.LOOKS, planted.NOT]
 
 
+def test_methods_of_captum_get_the_same_verdicts():
+    """By oracle: the same relevance has the same changes, whoever computes it."""
+    attr = pytest.importorskip("captum.attr")
+
+    def saliency(net, x, target):
+        x = x.requires_grad_()
+        return attr.Saliency(net).attribute(x, target=target, abs=False)
+
+    def scores(net, x, target):
+        x = x.requires_grad_()
+        return attr.InputXGradient(net).attribute(x, target=target)
+
+    given = {"gradient": "gradient", "saliency": saliency}
+    given |= {"gradient-x-input": "gradient-x-input", "scores": scores}
+    found = modbp.audit(small.network(), small.pictures(6), given)
+    assert {*found.verdicts.values()} == {planted.LOOKS}
+    methods = found.content["methods"]
+    for ours, theirs in (("gradient", "saliency"), ("gradient-x-input", "scores")):
+        one, other = methods[ours], methods[theirs]
+        assert other["csc"]["why"].startswith("Not applicable")
+        assert other["again"]["same"] == 6
+        for stage in one["cascade"]:
+            pair = (each["cascade"][stage]["cosine"]["values"] for each in (one, other))
+            np.testing.assert_allclose(*pair, rtol=1e-3, atol=1e-5)
+        pair = (each["class"]["cosine"]["values"] for each in (one, other))
+        np.testing.assert_allclose(*pair, rtol=1e-3, atol=1e-5)
+
+
 def test_pictures_that_come_twice_are_noted():
     x = small.pictures(3)
     (note,) = Work(small.network(), x.repeat(2, 1, 1, 1), ["gradient"])._notes()[:1]
