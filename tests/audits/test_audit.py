@@ -513,7 +513,21 @@ def test_a_report_that_cannot_be_written_leaves_nothing(found, tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
 
 
-@pytest.mark.parametrize("content", ["", "[]", '{"format": "another"}'])
+def test_it_prints_as_a_table_everywhere(found):
+    assert repr(found) == str(found) and len(repr(found)) < 2000
+
+
+@pytest.mark.parametrize("path", [3, None, ["a.html"], "a\0.html"])
+def test_what_is_no_path_is_refused(found, path):
+    with pytest.raises(ModbpError):
+        found.report(path)
+    with pytest.raises(ModbpError):
+        AuditResult.read(path)
+
+
+@pytest.mark.parametrize(
+    "content", ["", "[]", '{"format": "another"}', '{"format": "modbp audit 1"}']
+)
 def test_what_is_no_audit_is_refused(tmp_path, content):
     (tmp_path / "a.json").write_text(content, encoding="utf-8")
     with pytest.raises(ResultError, match="a.json"):
