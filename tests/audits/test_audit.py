@@ -3,6 +3,7 @@
 import copy
 import json
 import re
+import threading
 from importlib import resources
 from types import SimpleNamespace
 
@@ -449,6 +450,25 @@ def test_a_layer_that_cannot_be_drawn_anew_is_named():
 
     with pytest.raises(TraceError, match="layer 'linear'"):
         modbp.audit(Odd().eval(), small.pictures(2))
+
+
+def test_weights_that_are_computed_are_not_said_not_to_matter():
+    """A draw of them would be lost, and all methods said not to look."""
+    net, x = small.network(), small.pictures(2)
+    nn.utils.parametrizations.weight_norm(net[6])
+    with pytest.raises(TraceError, match="layer '6' computes its weight"):
+        modbp.audit(net.eval(), x, ["gradient"])
+    nn.utils.parametrize.remove_parametrizations(net[6], "weight")
+    assert Work(net, x, ["gradient"]).stages[0] == "6"
+
+
+def test_a_network_that_cannot_be_copied_is_told():
+    net, x = small.network(), small.pictures(2)
+    net.lock = threading.Lock()
+    with pytest.raises(TraceError, match="cannot be copied.*lock"):
+        modbp.audit(net, x, ["gradient"])
+    del net.lock
+    assert Work(net, x, ["gradient"]).classes == 4
 
 
 def test_layers_without_a_rule_are_named():
