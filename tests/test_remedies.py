@@ -42,6 +42,36 @@ def rows(x):
     return x.view(len(x), 2, 3)
 
 
+NORMS = {
+    "weight": nn.utils.parametrizations.weight_norm,
+    "spectral": nn.utils.parametrizations.spectral_norm,
+    "orthogonal": nn.utils.parametrizations.orthogonal,
+    "old spectral": nn.utils.spectral_norm,
+    "pruned": partial(prune.l1_unstructured, name="weight", amount=0.3),
+}
+
+
+@pytest.mark.parametrize("bias", [True, False])
+@pytest.mark.parametrize("norm", NORMS)
+def test_a_computed_weight_is_drawn_once_it_is_kept(norm, bias):
+    """Or a draw would be lost without a word: as if no weight mattered."""
+    net = filled(nn.Sequential(nn.Linear(6, 4), nn.ReLU(), nn.Linear(4, 2, bias)))
+    NORMS[norm](net[2])
+    net.eval()
+    x = uniform(3, 6)
+    z = net(x)
+    with pytest.raises(modbp.errors.TraceError, match="layer '2'") as caught:
+        modbp.sanity.randomise(net, ["2"])
+    layer = net.get_submodule("2")
+    exec(
+        str(caught.value).partition("('2'): ")[2].rstrip("."),
+        {"torch": torch, "layer": layer},
+    )
+    torch.testing.assert_close(net(x), z)
+    modbp.sanity.randomise(net, ["2"])
+    assert (net(x) - z).abs().min() > 1e-3
+
+
 class Branches(nn.Module):
     def __init__(self):
         super().__init__()

@@ -37,8 +37,9 @@ def audit(
     x : ``[N, C, H, W]`` pictures as the network takes them, six or more.
     methods
         Names, methods, and functions ``(net, x, target) -> map``, with `target`
-        ``[N]`` and a map ``[N, H, W]`` or ``[N, C, H, W]``, in a list, or by labels
-        of your own in a dict; all named ones that the network supports if left out.
+        ``[N]`` and a map ``[N, H, W]`` or ``[N, C, H, W]``, whose channels are added
+        up to be drawn, in a list, or by labels of your own in a dict; all named ones
+        that the network supports if left out.
     target : The class to explain, one or ``[N]``; the largest logit if left out.
     seed : Of the other classes, the random weights and relevances, and of noise.
     classes : The names of the network's classes, for the report.

@@ -61,6 +61,7 @@ class Candidate:
 
         An opposite map is alike, unless `signed`: it has everything in the same places.
         """
+        self._check_sizes([one[0], two[0]])
         maps, empty = (one[1], two[1]), not self.starts_at_logit
         return changes(one[0], two[0], maps, signed, empty)
 
@@ -72,6 +73,7 @@ class Candidate:
         """
         if self.method is None:
             found = [self._asked(net, x, target) for target in targets]
+            self._check_sizes(found)
             return torch.stack(found)
         seen = {}
 
@@ -103,23 +105,48 @@ class Candidate:
                 given = copy.deepcopy(net), x.clone(), target.clone()
                 found = self.function(*given)
         except Exception as error:  # anything may happen in code of the user's
-            told = " ".join(str(error).split())[:300]
+            told = " ".join(str(error).split())[:300].rstrip(".")
             raise MethodError(
                 f"{who} stopped with {type(error).__name__}: {told}. It is called as "
                 "function(net, x, target); repair it."
             ) from error
         found = found.detach() if isinstance(found, torch.Tensor) else found
-        shape = list(getattr(found, "shape", []))
-        fits = isinstance(found, torch.Tensor) and found.is_floating_point()
-        if not fits or len(shape) not in (3, 4) or shape[0] != len(x):
-            told = f"{shape}" if shape else f"a {type(found).__name__}"
+        if not _fits(found, len(x)):
             raise MethodError(
-                f"{who} gives {told}; return a tensor of floats, [N, H, W] or "
-                f"[N, channels, H, W], with a map for each of the {len(x)} pictures."
+                f"{who} gives {_described(found)}; return a tensor of floats, "
+                "[N, H, W] or [N, channels, H, W], with a map for each of the "
+                f"{len(x)} pictures."
             )
         if not found.isfinite().all():
             raise MethodError(f"{who} gives NaN or infinite values; repair it.")
         return found
+
+    def _check_sizes(self, maps):
+        """Refuse maps that are compared and have not the same places."""
+        sizes = [list(each.shape) for each in maps]
+        if other := next((size for size in sizes if size != sizes[0]), None):
+            raise MethodError(
+                f"method {self.label!r} gives {sizes[0]} for the same pictures at one "
+                f"time and {other} at another; return maps of one size for all "
+                "classes and weights, such as the pictures' own."
+            )
+
+
+def _fits(found, count):
+    """Return whether that is a map of numbers for each of so many pictures."""
+    if not isinstance(found, torch.Tensor) or not found.is_floating_point():
+        return False
+    if found.layout != torch.strided or found.is_meta:
+        return False
+    return found.ndim in (3, 4) and len(found) == count and found.numel() > 0
+
+
+def _described(found):
+    if not isinstance(found, torch.Tensor):
+        return f"a {type(found).__name__}"
+    kind = "" if found.layout == torch.strided else f", {found.layout}"
+    kind += ", without values" if found.is_meta else ""
+    return f"{list(found.shape)} of {found.dtype}{kind}"
 
 
 def candidates(
@@ -131,12 +158,8 @@ def candidates(
     function ``(net, x, target) -> map``; a dict gives them labels. What is asked for by
     name and not supported is left out too, unless nothing else is asked for.
     """
-    if given is None:
-        given = {}
-        for name in methods.names():
-            options = _FEW.get(name, {})
-            told = ",".join(f"{key}={value}" for key, value in options.items())
-            given[f"{name}:{told}" if told else name] = methods.get(name, **options)
+    known = _defaults()
+    given = known if given is None else given
     remedy = "give names, methods or functions in a list, or by label in a dict."
     many = isinstance(given, Mapping | Sequence) and not isinstance(given, str)
     check_option("methods", given, lambda _: many and len(given), remedy)
@@ -144,11 +167,16 @@ def candidates(
         given = {_label(each): each for each in _distinct(given)}
     found, left_out = [], {}
     for label, each in given.items():
+        remedy = "give each method a text that can be printed, such as its name."
+        is_text = isinstance(label, str) and label.isprintable() and label.strip()
+        check_option("a label", label, lambda _, fits=is_text: fits, remedy)
         if callable(each) and not isinstance(each, (str, Method, Averaged, type)):
             name = f"{each.__module__}.{_label(each)}"
             found.append(Candidate(label, function=each, table=f"function {name}"))
             continue
-        method = methods.get(each)
+        # A report names what it advises as it is named here.
+        method = known.get(each) if isinstance(each, str) else None
+        method = method or methods.get(each)
         if why := supported(net, x[:1], [method])[method.name]:
             left_out[label] = why
         else:
@@ -157,6 +185,16 @@ def candidates(
         label, why = next(iter(left_out.items()))
         raise MethodError(f"no method is left to audit. {label}: {why}")
     return found, left_out
+
+
+def _defaults():
+    """Return all methods by label, averages with the few inputs that they get here."""
+    found = {}
+    for name in methods.names():
+        options = _FEW.get(name, {})
+        told = ",".join(f"{key}={value}" for key, value in options.items())
+        found[f"{name}:{told}" if told else name] = methods.get(name, **options)
+    return found
 
 
 def _label(method):

@@ -17,6 +17,8 @@ ALT = (
     "change when weights are random from the top down to a layer. One is as far as "
     "another picture's map; a dotted line marks the tenth below which no change counts."
 )
+# Letters of a label; those of all methods of modbp fit in.
+_LONGEST = 36
 _LOOKS = ("o", "s", "^", "v", "D", "P", "X")
 
 
@@ -55,7 +57,7 @@ def _draw_classes(ax, methods, looks):
         options = {"color": look["color"], "marker": look["marker"], "markersize": 4.5}
         ax.plot([found["median"]], [n], linestyle="", **options)
     ax.axvline(CHANGE, color="#777777", linestyle=":", linewidth=1)
-    ax.set_yticks(range(len(methods)), [*methods])
+    ax.set_yticks(range(len(methods)), [look["label"] for look in looks])
     ax.set(ylim=(len(methods) - 0.4, -0.6), xlabel="change when another class is meant")
     ax.set_xlim(-0.05, None)
     ax.yaxis.tick_right()  # where the names of the lines below are
@@ -63,9 +65,15 @@ def _draw_classes(ax, methods, looks):
     ax.grid(axis="x")
 
 
+def _short(label):
+    """Return a label as it fits beside a panel, its ends kept, as those of a path."""
+    half = _LONGEST // 2
+    return label if len(label) <= _LONGEST else f"{label[:half]}…{label[-half:]}"
+
+
 def _look(label, number):
     """Return how a method is drawn; one that the book does not know by a sign."""
-    look = style(label.partition(":")[0]) | {"label": label}
+    look = style(label.partition(":")[0]) | {"label": _short(label)}
     if look["color"] == "#949494":
         look["marker"], look["markersize"] = _LOOKS[number % len(_LOOKS)], 4
     return look

@@ -15,7 +15,7 @@ _LEAST, _BINS = 5, 100
 def changes(
     one: torch.Tensor, two: torch.Tensor, maps: tuple, signed: bool, empty: bool = True
 ) -> dict[str, np.ndarray]:
-    """Return one minus each likeness of relevance ``[N, …]``, and whether it is equal.
+    """Return one minus each likeness of relevance ``[N, …]``, and where it is equal.
 
     `signed` says that opposite relevance is not alike. `maps` are both as drawn; their
     SSIM never sees the sign. Where one is zero throughout, nothing is left in common,
@@ -29,6 +29,7 @@ def changes(
     there = [(each != 0).flatten(1).any(1).cpu().numpy() for each in (one, two)]
     lost = there[0] != there[1]
     return {
+        "empty": ~(there[0] | there[1]),
         "same": (one == two).flatten(1).all(1).cpu().numpy(),
         "cosine": np.where(lost, 1.0 if empty else np.nan, 1 - found.cpu().numpy()),
         "ssim": np.where(lost, 1.0 if empty else np.nan, 1 - drawn),

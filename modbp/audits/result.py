@@ -12,13 +12,15 @@ from modbp.audits.words import advised, sentence, share, told
 from modbp.errors import InputError, ResultError
 from modbp.figures.drawing import Drawing
 from modbp.files import read_json, write_bytes
+from modbp.zoo.data import as_path
 
 __all__ = ["AuditResult", "assembled", "report_path"]
 
 _FORMAT = "modbp audit 1"
+_KEYS = {"format", "about", "methods", "left_out", "advised"}
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class AuditResult:
     """What :func:`modbp.audit` found: a verdict on each method, and what it rests on.
 
@@ -59,6 +61,9 @@ class AuditResult:
         lines = ["  ".join(map(str.ljust, row, widths)).rstrip() for row in rows]
         lines.insert(1, "-" * len(lines[0]))
         return "\n".join([*textwrap.wrap(sentence(self.content), 88), "", *lines])
+
+    # What it holds is as long as a page.
+    __repr__ = __str__
 
     def _repr_html_(self):
         from modbp.audits.page import table
@@ -135,12 +140,13 @@ class AuditResult:
         text = page(self.content)
         try:
             # The page last: where it is, all is.
-            write_bytes(path.with_suffix(".json"), self.to_json().encode())
-            write_bytes(path, text.encode())
-        except OSError as error:
+            write_bytes(path.with_suffix(".json"), _encoded(self.to_json()))
+            write_bytes(path, _encoded(text))
+        except (OSError, ValueError) as error:
+            why = getattr(error, "strerror", None) or error
             raise ResultError(
-                f"{path}: cannot be written ({error.strerror or error}). Make room, or "
-                "choose another place."
+                f"{path}: cannot be written ({why}). Make room, or choose another "
+                "place."
             ) from error
         return path
 
@@ -170,6 +176,7 @@ class AuditResult:
         >>> str(modbp.audits.AuditResult.read("report.json")) == str(found)
         True
         """
+        path = as_path(path)
         try:
             content = read_json(path)
         except (OSError, ValueError) as error:
@@ -177,7 +184,8 @@ class AuditResult:
                 f"{path}: cannot be read ({error}). Give the JSON that a report wrote "
                 "beside itself."
             ) from None
-        if not isinstance(content, dict) or content.get("format") != _FORMAT:
+        whole = isinstance(content, dict) and _KEYS <= content.keys()
+        if not whole or content["format"] != _FORMAT:
             raise ResultError(
                 f"{path}: is no audit of this version. Give what a report wrote beside "
                 "itself."
@@ -185,9 +193,14 @@ class AuditResult:
         return cls(content)
 
 
+def _encoded(text):
+    """Return text as UTF-8; a name of a file that is none, as JSON would tell it."""
+    return text.encode("utf-8", "backslashreplace")
+
+
 def report_path(path: str | PathLike) -> Path:
     """Return the path of a page, or refuse its name."""
-    path = Path(path)
+    path = as_path(path)
     if path.suffix.lower() != ".html":
         raise InputError(
             f"{path}: the report is a page; give a name that ends in .html."

@@ -34,8 +34,9 @@ def summary(work, candidate: Candidate, found: Mapping[tuple, Mapping]) -> dict:
             stage: _reading(random, floor, "", number, groups)
             for number, stage in enumerate(work.stages)
         }
-        places = random["highest"]
-        highest = work.weighted[places.min()] if places.min() >= 0 else ""
+        # Where empty maps or none change, the other parts tell.
+        places = random["highest"][random["highest"] >= 0]
+        highest = work.weighted[places.min()] if len(places) else ""
     verdict = judge(other, stages, floor, again, highest)
     return {
         "kind": candidate.kind,
@@ -72,7 +73,8 @@ def _reading(found, floor, prefix="", row=..., groups=None):
         each: found[prefix + each][row] / (value if value > FLOOR else np.nan)
         for each, value in floor.items()
     }
-    return Reading(found[f"{prefix}same"][row].astype(bool), shares, groups)
+    same, empty = (found[prefix + k][row].astype(bool) for k in ("same", "empty"))
+    return Reading(same, shares, groups, empty)
 
 
 def _told(reading):

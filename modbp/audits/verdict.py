@@ -34,12 +34,14 @@ class Reading:
 
     `same` says where a map stayed the same to the last bit; `shares` has an array
     ``[N]`` for each likeness, NaN where a map has no direction or no contrast. Pictures
-    of one of `groups` share a draw of weights.
+    of one of `groups` share a draw of weights. `empty` says where both maps are zero
+    throughout, which is no evidence that they never change.
     """
 
     same: np.ndarray
     shares: Mapping[str, np.ndarray]
     groups: np.ndarray | None = None
+    empty: np.ndarray | None = None
     _found: dict = field(default_factory=dict, repr=False)
 
     def median(self, likeness):
@@ -59,8 +61,9 @@ class Reading:
 
     @property
     def exact(self):
-        """Whether no map changed at all."""
-        return bool(self.same.all())
+        """Whether no map changed at all, of those that have something in them."""
+        same = self.same if self.empty is None else self.same[~self.empty]
+        return len(same) > 0 and bool(same.all())
 
     @property
     def changed(self):
@@ -136,17 +139,18 @@ def judge(
             UNTOLD,
             f"{len(other.same)} pictures are too few: give {PICTURES} or more.",
         )
-    if again is not None and not again.unchanged:
-        return Verdict(
-            UNTOLD,
-            "Asked twice it gives different maps. Let it draw what is random from a "
-            "seed, or average over more.",
-        )
+    # First, since of empty maps it cannot be said either that they differ when asked.
     if not any(value > FLOOR for value in floor.values()):
         return Verdict(
             UNTOLD,
             "Its maps of different pictures are alike, or have no contrast, so there "
             "is nothing to compare a change with.",
+        )
+    if again is not None and not again.unchanged:
+        return Verdict(
+            UNTOLD,
+            "Asked twice it gives different maps. Let it draw what is random from a "
+            "seed, or average over more.",
         )
     if other.exact and free and any(each.changed for each in readings[free:]):
         below = highest or names[free]

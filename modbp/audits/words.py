@@ -44,7 +44,7 @@ def sentence(content: Mapping) -> str:
         f"of {len(untold)} these pictures do not tell" if untold else "",
     ]
     text = f"Of {len(content['methods'])} methods, {_listed([p for p in parts if p])}."
-    if content["advised"]:
+    if content["advised"] and len(looks) < len(content["methods"]):
         text += f" Where one does not look, use {content['advised']}, which does."
     return text
 

@@ -72,6 +72,7 @@ class Work:
         self.net, self.x, self.seed = net, x, seed
         self.chunks = np.array_split(np.arange(len(x)), -(-len(x) // CHUNK))
         self.calls, logits = _read(trace, [self._pictures(n) for n in self._numbers])
+        _check_logits(logits)
         self.predicted = check_target(None, logits)[:, 0]
         self.targets = check_target(target, logits)[:, 0]
         self.classes = logits.shape[1]
@@ -185,6 +186,11 @@ class Work:
     def _notes(self):
         """Return what a reader should know of the pictures."""
         notes = []
+        if (count := len(self.x.cpu().flatten(1).unique(dim=0))) < len(self.x):
+            notes.append(
+                f"Only {count} of the {len(self.x)} pictures differ: intervals count "
+                "each as one of its own, and so are too narrow. Leave out the copies."
+            )
         if len({*self.targets.tolist()}) == 1:
             notes.append(
                 f"All pictures are explained for one class, {self.targets[0].item()}: "
@@ -221,7 +227,8 @@ class Work:
         signed = self.classes == 2
         found = [candidate.changes(own, each, signed) for each in rest]
         result = {key: _mean([f[key] for f in found]) for key in LIKENESSES}
-        result["same"] = np.all([each["same"] for each in found], 0)
+        for key in ("same", "empty"):
+            result[key] = np.all([each[key] for each in found], 0)
         result |= self._floor(candidate, own)
         if candidate.method is None:
             (again,) = self._explained(candidate, self.net, x, targets[:1])
@@ -420,6 +427,21 @@ def _check_pictures(x):
             "there is one picture, and no other to compare its maps with. Give "
             f"{PICTURES} or more."
         )
+
+
+def _check_logits(logits):
+    """Refuse what is no logit for each class, and say how it becomes one."""
+    if logits.ndim == 2:
+        return
+    remedy = (
+        "torch.stack([-z, z], 1) of a single logit z"
+        if logits.ndim == 1
+        else "z.flatten(2).mean(2) of what z says of each place"
+    )
+    raise InputError(
+        f"the network gives {list(logits.shape)} instead of [N, classes]. Wrap it in "
+        f"a module that returns one number for each class, as in {remedy}."
+    )
 
 
 def _shown(maps):

@@ -53,8 +53,11 @@ def run(options: argparse.Namespace) -> None:
 
     page = report_path(options.output)
     parts = page.with_suffix(".parts")
-    if os.path.lexists(page) and not parts.is_dir():
-        raise InputError(f"{page}: is there already. Give another name with --output.")
+    for path in (page, page.with_suffix(".json")):
+        if os.path.lexists(path) and not parts.is_dir():
+            raise InputError(
+                f"{path}: is there already. Give another name with --output."
+            )
     methods, made_by = None, {}
     if options.methods:
         methods, made_by = _methods(options.methods)
@@ -75,6 +78,7 @@ def run(options: argparse.Namespace) -> None:
 
 def _methods(labels):
     """Return methods by label, those of a file made by its function, and the files."""
+    from modbp.backprop import methods
     from modbp.files import fingerprint
     from modbp.study.experiments import method
     from modbp.zoo import script
@@ -85,6 +89,12 @@ def _methods(labels):
         path, _, function = label.rpartition(":")
         if path.endswith(".py"):
             found[label], files = script.call(path, function)
+            known = (str, methods.Method, methods.Averaged)
+            if not isinstance(found[label], known) and not callable(found[label]):
+                raise InputError(
+                    f"{label} returns a {type(found[label]).__name__}; let it return "
+                    "the method, a function (net, x, target) -> map."
+                )
             told = (
                 f"{file.name} has the SHA-256 {fingerprint(file)}" for file in files
             )

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 import torch
 from torch import nn
+from torch.nn.utils import parametrize
 
 from modbp.errors import (
     InputError,
@@ -40,7 +41,7 @@ def randomise(net: nn.Module, layers: Sequence[str], seed: int = 0) -> None:
 
     Raises
     ------
-    TraceError : If a module with weights is of another type.
+    TraceError : If a module with weights is of another type, or computes its weight.
 
     Examples
     --------
@@ -77,6 +78,13 @@ def randomise(net: nn.Module, layers: Sequence[str], seed: int = 0) -> None:
                 f"layer {path!r} is a {type(layer).__name__}; only convolutions, dense "
                 "layers, attention and norms can be drawn anew. Choose stages above it."
             )
+        if (plain := _remedy(layer)) is not None:
+            raise TraceError(
+                f"layer {path!r} computes its weight from others, as weight norm, "
+                "spectral norm and pruning do, so that it cannot be drawn anew. Let "
+                f"it keep what it computes, layer being net.get_submodule({path!r}): "
+                f"{plain}."
+            )
         own = generator(seed, path)
         draw = torch.empty(layer.weight.shape, dtype=torch.float64, device="cpu")
         if norms and not dense:
@@ -87,6 +95,22 @@ def randomise(net: nn.Module, layers: Sequence[str], seed: int = 0) -> None:
             layer.weight.copy_(draw)
             if layer.bias is not None:
                 layer.bias.zero_()
+
+
+def _remedy(layer):
+    """Return what makes a computed weight one that is kept; None if it is."""
+    if "weight" in layer._parameters:
+        return None
+    utils = "torch.nn.utils"
+    if parametrize.is_parametrized(layer, "weight"):
+        return f"{utils}.parametrize.remove_parametrizations(layer, 'weight')"
+    old = {
+        "weight_mask": f"{utils}.prune.remove(layer, 'weight')",
+        "weight_g": f"{utils}.remove_weight_norm(layer)",
+        "weight_u": f"{utils}.remove_spectral_norm(layer)",
+    }
+    found = (told for key, told in old.items() if hasattr(layer, key))
+    return next(found, "layer.weight = torch.nn.Parameter(layer.weight.detach())")
 
 
 @torch.no_grad()
@@ -103,7 +127,8 @@ def _draw_attention(layer, path, seed):
 def _owner(path, modules):
     """Return the module whose parameters a call uses: its own, or the one around it."""
     path = path.partition(":")[0]
-    if path in modules and any(True for _ in modules[path].parameters(False)):
+    own = path in modules and any(True for _ in modules[path].parameters(False))
+    if own or isinstance(modules.get(path), _DRAWN):
         return path
     # A heir of a layer calls a function, as with weights that are standardised first.
     around = path.rpartition(".")[0]
@@ -125,11 +150,23 @@ def twins(net, calls, stages, seed, own):
         raise InputError(
             f"the stages {', '.join(stages)} do not go down; give the top one first."
         )
-    twin, before = copy.deepcopy(net), len(names)
+    twin, before = _copied(net), len(names)
     for stage, first in zip(stages, places, strict=True):
         randomise(twin, names[first:before], seed)
         before = first
         yield stage, twin
+
+
+def _copied(net):
+    try:
+        return copy.deepcopy(net)
+    except Exception as error:  # a module may hold anything
+        told = " ".join(str(error).split())[:300].rstrip(".")
+        raise TraceError(
+            "the network cannot be copied, and weights are drawn anew in a copy: "
+            f"copy.deepcopy(net) stops with {type(error).__name__}: {told}. Take out "
+            "of the network what it refuses."
+        ) from error
 
 
 def _place(stage, names, own):

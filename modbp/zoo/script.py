@@ -3,6 +3,7 @@
 import ast
 import contextlib
 import importlib
+import inspect
 import sys
 import threading
 from importlib.machinery import BuiltinImporter, FrozenImporter, PathFinder
@@ -23,6 +24,8 @@ _running = threading.RLock()
 def call(path, function):
     """Return what a function in a file returns, and the files that were run for it."""
     name, path, files = f"{path}:{function}", Path(path).resolve(), set()
+    if not path.is_file():
+        raise InputError(f"{name}: there is no such file. Give FILE.py:FUNCTION.")
     load_torchvision()  # a file that imports it may be the first to
     places = [path.parent]
     if package := _package(path):
@@ -35,7 +38,9 @@ def call(path, function):
                 raise unknown_name(f"function of {path.name}", function, known)
             made = getattr(module, function)
             # A model can be called as well, but it is what was meant.
-            made = made if isinstance(made, nn.Module) else made()
+            if not isinstance(made, nn.Module):
+                _check_takes_none(name, made)
+                made = made()
     except ModbpError:
         raise
     except SystemExit as error:
@@ -49,6 +54,21 @@ def call(path, function):
             f"{name} stopped with {type(error).__name__}: {told}. Repair the function."
         ) from error
     return made, tuple(sorted({path, *files}))
+
+
+def _check_takes_none(name, function):
+    """Refuse a function that cannot be called without arguments."""
+    try:
+        wanted = inspect.signature(function)
+    except (TypeError, ValueError):  # of what is built in
+        return
+    try:
+        wanted.bind()
+    except TypeError:
+        raise InputError(
+            f"{name} wants arguments, {wanted}, and is called without. Give a function "
+            "that takes none and returns what is meant."
+        ) from None
 
 
 def _package(path):

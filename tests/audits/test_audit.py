@@ -3,6 +3,7 @@
 import copy
 import json
 import re
+import threading
 from importlib import resources
 from types import SimpleNamespace
 
@@ -143,6 +144,134 @@ def test_the_same_seed_gives_the_same_json():
     assert once == again != other
 
 
+def test_black_pictures_do_not_accuse_what_multiplies_by_them():
+    x = torch.zeros(6, 3, 12, 12)
+    given = {"gradient-x-input": "gradient-x-input", "edges": planted.edges}
+    found = planted.verdicts(small.network(), x, given)
+    assert {each["kind"] for each in found.values()} == {planted.UNTOLD}
+    # Some black ones among others accuse nothing, and acquit nothing.
+    x = torch.cat([small.pictures(8), x[:2]])
+    found = planted.verdicts(small.network(), x, given)
+    kinds = [each["kind"] for each in found.values()]
+    assert kinds == [planted.LOOKS, planted.NOT]
+
+
+def test_methods_of_captum_get_the_same_verdicts():
+    """By oracle: the same relevance has the same changes, whoever computes it."""
+    attr = pytest.importorskip("captum.attr")
+
+    def saliency(net, x, target):
+        x = x.requires_grad_()
+        return attr.Saliency(net).attribute(x, target=target, abs=False)
+
+    def scores(net, x, target):
+        x = x.requires_grad_()
+        return attr.InputXGradient(net).attribute(x, target=target)
+
+    given = {"gradient": "gradient", "saliency": saliency}
+    given |= {"gradient-x-input": "gradient-x-input", "scores": scores}
+    found = modbp.audit(small.network(), small.pictures(6), given)
+    assert {*found.verdicts.values()} == {planted.LOOKS}
+    methods = found.content["methods"]
+    for ours, theirs in (("gradient", "saliency"), ("gradient-x-input", "scores")):
+        one, other = methods[ours], methods[theirs]
+        assert other["csc"]["why"].startswith("Not applicable")
+        assert other["again"]["same"] == 6
+        for stage in one["cascade"]:
+            pair = (each["cascade"][stage]["cosine"]["values"] for each in (one, other))
+            np.testing.assert_allclose(*pair, rtol=1e-3, atol=1e-5)
+        pair = (each["class"]["cosine"]["values"] for each in (one, other))
+        np.testing.assert_allclose(*pair, rtol=1e-3, atol=1e-5)
+
+
+def test_pictures_that_come_twice_are_noted():
+    x = small.pictures(3)
+    (note,) = Work(small.network(), x.repeat(2, 1, 1, 1), ["gradient"])._notes()[:1]
+    assert "Only 3 of the 6 pictures differ" in note
+    assert not any("differ" in n for n in Work(small.network(), x)._notes())
+
+
+def test_what_is_advised_can_be_asked_for():
+    """The labels of methods that are there if none are given are names for them too."""
+    net, x = small.network(), small.pictures(2)
+    labels = [each for each in Work(net, x).candidates if ":" in each]
+    assert labels
+    again = Work(net, x, labels)
+    assert [*again.candidates] == labels
+    whole = Work(net, x)
+    for label in labels:
+        assert again.candidates[label].table == whole.candidates[label].table
+
+
+def test_all_that_look_need_no_advice():
+    found = modbp.audit(small.network(), small.pictures(6), {"a": "gradient"})
+    content = copy.deepcopy(found.content)
+    content["methods"]["b"] = content["methods"]["a"]
+    assert sentence(content) == "Of 2 methods, 2 look at this network's decision."
+    content["methods"]["c"] = copy.deepcopy(content["methods"]["a"])
+    content["methods"]["c"]["verdict"] |= {"kind": planted.NOT}
+    assert sentence(content).endswith("Where one does not look, use a, which does.")
+
+
+def test_one_number_for_each_class_is_asked_for():
+    """What an error tells to do with a network works when it is done."""
+
+    class Places(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.look = nn.Conv2d(3, 4, 3)
+
+        def forward(self, x):
+            return self.look(x)
+
+    class Mean(nn.Module):
+        def __init__(self, net):
+            super().__init__()
+            self.net = net
+
+        def forward(self, x):
+            return self.net(x).flatten(2).mean(2)
+
+    class Pair(Mean):
+        def forward(self, x):
+            z = self.net(x)
+            return torch.stack([-z, z], 1)
+
+    class Sum(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.net = small.network()
+
+        def forward(self, x):
+            return self.net(x).sum(1)
+
+    x = small.pictures(2)
+    for net, told, mended in (
+        (Places(), r"z.flatten\(2\).mean\(2\)", Mean),
+        (Sum(), r"torch.stack\(\[-z, z\], 1\)", Pair),
+    ):
+        with pytest.raises(InputError, match=told):
+            Work(net.eval(), x, ["gradient"])
+        assert Work(mended(net).eval(), x, ["gradient"]).classes > 1
+
+
+def test_names_that_are_no_text_of_utf8_do_not_stop_a_report(found, tmp_path):
+    """A folder of pictures may have such a name, and so then has the report."""
+    content = copy.deepcopy(found.content)
+    content["about"] |= {"images": "b\udcff", "names": ["\udcff"] * 3}
+    path = AuditResult(content).report(tmp_path / "a.html")
+    assert "b\\udcff" in path.read_text(encoding="utf-8")
+    again = AuditResult.read(tmp_path / "a.json")
+    assert again.content["about"]["images"] == "b\udcff"
+
+
+@pytest.mark.parametrize("label", ["x" * 300, "$a^$ b$", "\U0001f600 <b>"])
+def test_any_label_is_drawn(found, label):
+    methods = {label: found.content["methods"]["gradient"]}
+    drawing = AuditResult({**found.content, "methods": methods, "advised": None})
+    assert "<svg" in drawing.figure().page("alt")
+
+
 def test_negative_logits_turn_no_map():
     """A map of α1β0 has the sign of its logit, which says nothing of where."""
     net, x = small.network(), small.pictures(6)
@@ -278,6 +407,31 @@ NONE_LEFT = "methods is \\[\\]"
             MethodError,
             "'nan' gives NaN",
         ),
+        *(
+            (small.network(), small.pictures(2), {"mine": method}, MethodError, told)
+            for method, told in (
+                (lambda net, x, target: x[..., :0], r"gives \[2, 3, 12, 0\]"),
+                (lambda net, x, target: x[:, :0], r"gives \[2, 0, 12, 12\]"),
+                (lambda net, x, target: x.long(), "of torch.int64"),
+                (lambda net, x, target: x.to_sparse(), "torch.sparse_coo"),
+                (lambda net, x, target: x.to("meta"), "without values"),
+                (lambda net, x, target: x.numpy(), "gives a ndarray"),
+                (
+                    lambda net, x, target: x[:, : 1 + int(target[0]) % 3],
+                    "at one time and",
+                ),
+            )
+        ),
+        *(
+            (small.network(), small.pictures(2), {label: "gradient"}, InputError, told)
+            for label, told in {
+                1: "a label is 1",
+                ("a", 1): "a label is",
+                "": "a label is ''",
+                "a\nb": "a label is",
+                "\udc80": "can be printed",
+            }.items()
+        ),
     ],
 )
 def test_bad_input_is_refused_by_name(net, x, methods, error, told):
@@ -296,6 +450,25 @@ def test_a_layer_that_cannot_be_drawn_anew_is_named():
 
     with pytest.raises(TraceError, match="layer 'linear'"):
         modbp.audit(Odd().eval(), small.pictures(2))
+
+
+def test_weights_that_are_computed_are_not_said_not_to_matter():
+    """A draw of them would be lost, and all methods said not to look."""
+    net, x = small.network(), small.pictures(2)
+    nn.utils.parametrizations.weight_norm(net[6])
+    with pytest.raises(TraceError, match="layer '6' computes its weight"):
+        modbp.audit(net.eval(), x, ["gradient"])
+    nn.utils.parametrize.remove_parametrizations(net[6], "weight")
+    assert Work(net, x, ["gradient"]).stages[0] == "6"
+
+
+def test_a_network_that_cannot_be_copied_is_told():
+    net, x = small.network(), small.pictures(2)
+    net.lock = threading.Lock()
+    with pytest.raises(TraceError, match="cannot be copied.*lock"):
+        modbp.audit(net, x, ["gradient"])
+    del net.lock
+    assert Work(net, x, ["gradient"]).classes == 4
 
 
 def test_layers_without_a_rule_are_named():
@@ -360,7 +533,21 @@ def test_a_report_that_cannot_be_written_leaves_nothing(found, tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
 
 
-@pytest.mark.parametrize("content", ["", "[]", '{"format": "another"}'])
+def test_it_prints_as_a_table_everywhere(found):
+    assert repr(found) == str(found) and len(repr(found)) < 2000
+
+
+@pytest.mark.parametrize("path", [3, None, ["a.html"], "a\0.html"])
+def test_what_is_no_path_is_refused(found, path):
+    with pytest.raises(ModbpError):
+        found.report(path)
+    with pytest.raises(ModbpError):
+        AuditResult.read(path)
+
+
+@pytest.mark.parametrize(
+    "content", ["", "[]", '{"format": "another"}', '{"format": "modbp audit 1"}']
+)
 def test_what_is_no_audit_is_refused(tmp_path, content):
     (tmp_path / "a.json").write_text(content, encoding="utf-8")
     with pytest.raises(ResultError, match="a.json"):

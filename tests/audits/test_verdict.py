@@ -65,6 +65,20 @@ def test_below_is_the_highest_layer_that_matters():
     assert str(found) == "looks only at between and below"
 
 
+def test_empty_maps_are_no_evidence():
+    """That zero stays zero says neither that a method looks nor that it does not."""
+    zero = np.full(8, np.nan)
+    shares, same = dict.fromkeys(FLOOR, zero), np.ones(8, bool)
+    empty = Reading(same, shares, None, np.ones(8, bool))
+    none = dict.fromkeys(FLOOR, np.nan)
+    found = verdict(empty, empty, empty, floor=none, again=empty)
+    assert found.kind.startswith("cannot") and "no contrast" in found.why
+    # Where some have something in them, those tell.
+    some = Reading(same, shares, None, np.arange(8) > 5)
+    assert verdict(some, some, some, floor=none).kind == "does not look"
+    assert verdict(some, some, LARGE).kind == "looks only at"
+
+
 def test_few_pictures_tell_only_what_is_exact():
     few = reading(0.9, count=PICTURES - 1)
     assert verdict(few, few).kind.startswith("cannot")

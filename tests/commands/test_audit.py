@@ -38,6 +38,18 @@ def final():
 def edges():
     """A method of one's own."""
     return lambda net, x, target: (x[:, 0] - x[:, 0].roll(1, 2)).abs()
+
+
+def direct(net, x, target):
+    return x[:, 0]
+
+
+def made():
+    return direct
+
+
+def three():
+    return 3
 '''
 LINE = "audit --network own.py:network --images photographs 6 --size 12"
 METHODS = " --methods gradient lrp-a1b0 own.py:edges"
@@ -109,6 +121,11 @@ def _units():
         ("--methods patternnet", "no pattern"),
         ("--methods gradient gradient", "twice"),
         ("--methods own.py:nothing", "unknown function"),
+        ("--methods own.py:direct", "wants arguments, (net, x, target)"),
+        ("--methods own.py:three", "own.py:three returns a int"),
+        ("--methods other.py:edges", "no such file"),
+        ("--network other.py:network", "no such file"),
+        ("--output data.html", "data.json: is there already"),
         ("--output report.txt", "ends in .html"),
         ("--output mine.html", "is there already"),
         ("--target true --images plain", "no classes"),
@@ -121,7 +138,8 @@ def test_what_is_refused_leaves_nothing(here, capsys, words, told):
     (here / "plain").mkdir()
     for number in range(2):
         Image.new("RGB", (12, 12), (90 * number, 9, 9)).save(f"plain/{number}.png")
-    (here / "mine.html").write_text("mine", encoding="utf-8")
+    for name in ("mine.html", "data.json"):
+        (here / name).write_text("mine", encoding="utf-8")
     before = files(here)
     assert main((LINE + " " + words).split()) == 2
     error = capsys.readouterr().err
@@ -129,6 +147,12 @@ def test_what_is_refused_leaves_nothing(here, capsys, words, told):
         each in error for each in told.split("|")
     )
     assert files(here) == before
+
+
+def test_a_function_that_returns_the_method_is_taken(here, capsys):
+    """As it is told of one that is the method: see above."""
+    assert main(f"{LINE} --methods own.py:made".split()) == 0
+    assert "own.py:made does not look" in capsys.readouterr().out
 
 
 def test_another_network_under_the_same_name_is_refused(here, capsys):
