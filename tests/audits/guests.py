@@ -3,8 +3,8 @@
 ``python -m modbp train tests/audits/guests.py:resnet18 --epochs 5`` trains one of them,
 and ``--network tests/audits/guests.py:trained_resnet18`` takes it; vgg11_bn has 4
 epochs, squeezenet1_1 16 with ``--batch 64``, and mobilenet_v2 7 with ``--precision
-float32``, since its depthwise layers are twice as slow in bfloat16. Weights are looked for in ``runs``,
-below the folder that ``MODBP_RUNS`` names, or the present one.
+float32``, since its depthwise layers are twice as slow in bfloat16. Weights are looked
+for in ``runs``, below the folder that ``MODBP_RUNS`` names, or the present one.
 """
 
 import os
