@@ -104,7 +104,8 @@ def forecast(work: Work, todo: Mapping[str, Sequence[tuple]]) -> str:
 def duration(seconds: float) -> str:
     """Return a time in words."""
     if seconds < 90:
-        return f"{seconds:.0f} seconds"
+        whole = f"{max(seconds, 1):.0f}"
+        return f"{whole} second{'s' * (whole != '1')}"
     if seconds < 5400:
         return f"{seconds / 60:.0f} minutes"
     return f"{seconds / 3600:.1f} h"

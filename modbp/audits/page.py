@@ -238,9 +238,9 @@ def _how(content):
         "classes and when the last layer is random, with the interval of one likeness "
         f"above it. It does not look if the intervals of both are below {CHANGE:g} for "
         "either, or if its maps are the same to the last bit when every weight is "
-        "random; a map that is zero throughout is no evidence. It looks only at lower "
-        "layers if its maps are the same to the last bit for other classes and for "
-        "random weights above. All else cannot be "
+        "drawn anew; a map that is zero throughout is no evidence. It looks only at "
+        "lower layers if its maps are the same to the last bit for other classes and "
+        "for random weights above. All else cannot be "
         f"told, and neither can anything of fewer than {PICTURES} pictures, nor where "
         f"maps of other pictures differ by {100 * FLOOR:g} % or less.</p>"
     )

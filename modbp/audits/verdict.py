@@ -131,8 +131,8 @@ def judge(
         )
         return Verdict(
             NOT,
-            "Its maps are the same, to the last bit, when every weight of the network "
-            f"is random.{hint}",
+            "Its maps are the same, to the last bit, when every weight that can be "
+            f"drawn anew is random.{hint}",
         )
     if len(other.same) < PICTURES:
         return Verdict(

@@ -200,8 +200,8 @@ class Work:
             some, more = self.kept[:4], len(self.kept) - 4
             names = ", ".join([*some, f"and {more} others"] if more > 0 else some)
             notes.append(
-                "Weights that belong to no layer are not drawn anew. These stay what "
-                f"they are: {names}."
+                "Weights that belong to no layer, and those of layers with a memory, "
+                f"are not drawn anew. These stay what they are: {names}."
             )
         return notes
 

@@ -15,6 +15,7 @@ from torch import nn
 
 import modbp
 from modbp.audits import AuditResult, Work, likeness
+from modbp.audits.audit import duration
 from modbp.audits.page import page as html
 from modbp.audits.words import sentence
 from modbp.errors import InputError, MethodError, ModbpError, ResultError, TraceError
@@ -557,7 +558,16 @@ def test_what_is_no_audit_is_refused(tmp_path, content):
 def test_the_cost_is_told_first(capsys):
     modbp.audit(small.network(), small.pictures(6), ["gradient"])
     out = capsys.readouterr().out
-    assert re.match(r"audit: 1 method on 6 pictures, from 6 .*: about \d+ seconds", out)
+    assert re.match(
+        r"audit: 1 method on 6 pictures, from 6 .*: about \d+ seconds?$",
+        out,
+        re.MULTILINE,
+    )
+
+
+def test_a_time_is_told_in_the_words_for_it():
+    told = {0.2: "1 second", 1.4: "1 second", 1.6: "2 seconds", 120: "2 minutes"}
+    assert {key: duration(key) for key in told} == told
 
 
 @pytest.fixture
