@@ -95,6 +95,24 @@ def test_what_does_not_apply_says_why(found):
     }
 
 
+def test_noise_changes_nothing_where_the_picture_does_not():
+    """The gradient of a linear network is one for all pictures, noisy or not."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        layers = nn.Conv2d(3, 4, 3), nn.Flatten(), nn.Linear(400, 4)
+    target = torch.arange(8) % 4  # so that maps of other pictures differ
+    linear = nn.Sequential(*layers).eval()
+    found = modbp.audit(linear, small.pictures(8), ["gradient"], target).content
+    record = found["methods"]["gradient"]
+    assert {*record["noise"]} == {"0", "2"} <= {*record["cascade"]}
+    for stage, noisy in record["noise"].items():
+        plain = record["cascade"][stage]
+        for each in ("cosine", "ssim"):
+            values = noisy[each]["values"]
+            assert min(values) > 0.01
+            assert values == pytest.approx(plain[each]["values"], rel=1e-3)
+
+
 def test_numbers_are_those_of_the_measures(found):
     """The parts are those that others of modbp's measure: by replication."""
 
