@@ -12,7 +12,7 @@ from PIL import Image
 from modbp.audits.likeness import LIKENESSES
 from modbp.audits.summary import png
 from modbp.audits.verdict import CHANGE, FLOOR, KINDS, PICTURES
-from modbp.audits.words import sentence, share, told
+from modbp.audits.words import keeps_signs, sentence, share, told
 from modbp.audits.work import CHUNK, COPIES, NOISE, OTHERS, RELEVANCES
 
 __all__ = ["page", "table"]
@@ -97,9 +97,11 @@ def _advice(content):
         return
     found = methods[label]
     first = next(iter(found["cascade"].values()))
+    group = "look and keep all signs of the network on their way down"
+    group = group if keeps_signs(found) else "look"
     yield (
-        f"<p>Use <code>{escape(label)}</code>: of the methods that look it is the one "
-        "whose maps most surely change with the class. The change is "
+        f"<p>Use <code>{escape(label)}</code>: of the methods that {group} it is the "
+        "one whose maps most surely change with the class. The change is "
         f"{share(found['class'])} of that to another picture, and {share(first)} when "
         f"the weights of the last layer are random.</p>"
     )

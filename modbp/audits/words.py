@@ -5,8 +5,12 @@ from collections.abc import Mapping
 from modbp.audits.likeness import LIKENESSES
 from modbp.audits.verdict import KINDS
 
-__all__ = ["advised", "most", "sentence", "share", "told"]
+__all__ = ["advised", "keeps_signs", "most", "sentence", "share", "told"]
 
+# What keeps all signs of the network on its way down: gradients, and contributions that
+# add up to the logit. Why a clipped map changes with the class nobody has shown.
+_SIGNED = ("gradient", "gradient-x-input", "smoothgrad", "integrated-gradients")
+_SIGNED += ("lrp-z", "lrp-eps", "deeplift-rescale", "deeplift-revealcancel")
 _ONE = (
     "{} looks at this network's decision.",
     "{} looks only at lower layers of this network.",
@@ -16,13 +20,23 @@ _ONE = (
 
 
 def advised(methods: Mapping) -> str | None:
-    """Return the method that looks and changes most surely with the class."""
-    lows = {
-        label: max(each["class"][key]["interval"][0] or 0 for key in LIKENESSES)
-        for label, each in methods.items()
-        if each["verdict"]["kind"] == KINDS[0]
-    }
-    return max(lows, key=lows.get, default=None)
+    """Return the method that looks and changes most surely with the class.
+
+    One that keeps all signs on its way down, if any of these looks.
+    """
+    looks = [k for k, each in methods.items() if each["verdict"]["kind"] == KINDS[0]]
+    signed = [label for label in looks if keeps_signs(methods[label])]
+
+    def least(label):
+        found = methods[label]["class"]
+        return max(found[key]["interval"][0] or 0 for key in LIKENESSES)
+
+    return max(signed or looks, key=least, default=None)
+
+
+def keeps_signs(record: Mapping) -> bool:
+    """Return whether a method drops no sign of the network on its way down."""
+    return record["table"].partition(":")[0] in _SIGNED
 
 
 def sentence(content: Mapping) -> str:

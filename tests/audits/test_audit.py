@@ -17,7 +17,7 @@ import modbp
 from modbp.audits import AuditResult, Work, likeness
 from modbp.audits.audit import duration
 from modbp.audits.page import page as html
-from modbp.audits.words import sentence
+from modbp.audits.words import advised, sentence
 from modbp.errors import InputError, MethodError, ModbpError, ResultError, TraceError
 
 
@@ -208,6 +208,22 @@ def test_pictures_that_come_twice_are_noted():
     (note,) = Work(small.network(), x.repeat(2, 1, 1, 1), ["gradient"])._notes()[:1]
     assert "Only 3 of the 6 pictures differ" in note
     assert not any("differ" in n for n in Work(small.network(), x)._notes())
+
+
+def test_what_keeps_all_signs_is_advised_before_what_clips(found):
+    """However much a clipped map changes, as deconvolution's does on ResNets."""
+    record = copy.deepcopy(found.content["methods"]["gradient"])
+    clipped, own = copy.deepcopy(record), copy.deepcopy(record)
+    clipped["table"] = str(modbp.methods.get("deconv"))
+    own["table"] = "function own.py:map"
+    for each in (clipped, own):
+        each["class"]["cosine"]["interval"] = [1.5, 1.6]
+    assert advised({"a": clipped, "b": record, "c": own}) == "b"
+    assert advised({"a": clipped, "c": own}) == "a"
+    record["verdict"]["kind"] = planted.NOT
+    assert (
+        advised({"a": clipped, "b": record}) == "a" and advised({"b": record}) is None
+    )
 
 
 def test_what_is_advised_can_be_asked_for():
