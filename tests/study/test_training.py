@@ -174,7 +174,8 @@ def test_products_are_of_the_precision_that_was_asked_for(
         return found
 
     monkeypatch.setattr(torch.nn.Linear, "forward", spied)
-    main([*command(folder, place, "--precision", asked)])
+    few = "--epochs", "1", "--limit", "4", "--batch", "4"
+    main([*command(folder, place, *few, "--precision", asked)])
     assert {*seen} == {getattr(torch, asked)}
     history = json.loads((place / "cifar10.json").read_text(encoding="utf-8"))
     assert history["settings"]["bfloat16"] is (asked == "bfloat16")
