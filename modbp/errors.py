@@ -13,7 +13,7 @@ from numbers import Integral, Real
 __all__ = ["DataError", "InputError", "MethodError", "ModbpError", "ResultError"]
 __all__ += ["TraceError", "UnknownName", "WeightsError", "check_flag", "check_names"]
 __all__ += ["check_number", "check_once", "check_option", "check_seed"]
-__all__ += ["check_whole", "is_number", "unknown_name"]
+__all__ += ["check_whole", "in_a_line", "is_number", "unknown_name"]
 
 
 class ModbpError(Exception):
@@ -123,6 +123,12 @@ def check_seed(value):
     whole = isinstance(value, int) and not isinstance(value, bool)
     remedy = "give a whole number from 0 to 2³² − 1."
     check_option("seed", value, lambda value: whole and 0 <= value < 2**32, remedy)
+
+
+def in_a_line(error):
+    """Return what an error of other code says, in one line of ours."""
+    said = " ".join(str(error).split())[:300].rstrip(".")
+    return said or type(error).__name__
 
 
 def is_number(value):

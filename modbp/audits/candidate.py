@@ -13,7 +13,7 @@ from modbp.backprop import methods
 from modbp.backprop.explain import explain_each, reduce, supported
 from modbp.backprop.methods import Averaged, Method
 from modbp.backprop.trace import Trace
-from modbp.errors import InputError, MethodError, check_option
+from modbp.errors import InputError, MethodError, check_option, in_a_line
 
 __all__ = ["Candidate", "candidates"]
 
@@ -105,7 +105,7 @@ class Candidate:
                 given = copy.deepcopy(net), x.clone(), target.clone()
                 found = self.function(*given)
         except Exception as error:  # anything may happen in code of the user's
-            told = " ".join(str(error).split())[:300].rstrip(".")
+            told = in_a_line(error)
             raise MethodError(
                 f"{who} stopped with {type(error).__name__}: {told}. It is called as "
                 "function(net, x, target); repair it."

@@ -12,6 +12,7 @@ from modbp.errors import (
     TraceError,
     check_names,
     check_option,
+    in_a_line,
     unknown_name,
 )
 from modbp.measures.channels import MIXING
@@ -161,7 +162,7 @@ def _copied(net):
     try:
         return copy.deepcopy(net)
     except Exception as error:  # a module may hold anything
-        told = " ".join(str(error).split())[:300].rstrip(".")
+        told = in_a_line(error)
         raise TraceError(
             "the network cannot be copied, and weights are drawn anew in a copy: "
             f"copy.deepcopy(net) stops with {type(error).__name__}: {told}. Take out "

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from torch import nn
 
-from modbp.errors import InputError, ModbpError, unknown_name
+from modbp.errors import InputError, ModbpError, in_a_line, unknown_name
 from modbp.zoo.vision import load_torchvision
 
 __all__ = ["call"]
@@ -49,7 +49,7 @@ def call(path, function):
             'line below `if __name__ == "__main__":`.'
         ) from error
     except Exception as error:  # anything may happen in code of the user's
-        told = " ".join(str(error).split())[:300]
+        told = in_a_line(error)
         raise InputError(
             f"{name} stopped with {type(error).__name__}: {told}. Repair the function."
         ) from error

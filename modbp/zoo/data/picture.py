@@ -7,7 +7,7 @@ import warnings
 import numpy as np
 from PIL import ExifTags, Image
 
-from modbp.errors import DataError
+from modbp.errors import DataError, in_a_line
 
 __all__ = ["is_picture", "notes", "opened"]
 
@@ -58,7 +58,7 @@ def opened(path):
             "Make it smaller."
         ) from None
     except Exception as error:  # anything may happen in a damaged file
-        told = " ".join(str(error).split()) or type(error).__name__
+        told = in_a_line(error)
         raise DataError(
             f"{path}: cannot be read as an image ({told}). Restore or remove it, or "
             "convert it to PNG."

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from PIL import Image
 
-from modbp.errors import DataError, InputError, check_option
+from modbp.errors import DataError, InputError, check_option, in_a_line
 
 __all__ = ["Preparation", "stacked"]
 
@@ -52,7 +52,7 @@ class Preparation:
         try:
             x, again = (transform(Image.fromarray(shades)) for _ in range(2))
         except Exception as error:  # anything may happen in code of the user's
-            told = " ".join(str(error).split())
+            told = in_a_line(error)
             raise InputError(
                 f"the transform of {owner} stopped with {type(error).__name__}: "
                 f"{told}. It is given a PIL image; repair it."
