@@ -29,7 +29,7 @@ OLDER |= {
     for name in ("cifar10", "vgg16", "resnet50")
 }
 OLDER |= {f"csc/{name}-photographs" for name in ("cifar10", "vgg16", "resnet50")}
-OLDER |= {"csc/cifar10-255", "csc/resnet50-clip", "cascade/resnet50-blocks"}
+OLDER |= {"csc/resnet50-clip", "cascade/resnet50-blocks"}
 OLDER |= {"cascade/cifar10-stale", "cascade/vgg16-stale"}
 
 
