@@ -4,6 +4,7 @@ import re
 
 import pytest
 from conftest import long_but
+from study import trainings_table
 
 from modbp.study import experiments
 from modbp.study.runs.store import RESULTS
@@ -35,6 +36,22 @@ def names_of(*kinds):
     ]
 
 
+def trained_again(*kinds):
+    """Return the names of results of the small network with other training seeds."""
+    return names_of(
+        *(f"seeds/{seed}/{kind}" for seed in experiments.TRAINED for kind in kinds)
+    )
+
+
+def weights_of(config):
+    """Return the weights that a result is of: the book's, or of another training."""
+    for seed in experiments.TRAINED:
+        about = experiments.read(f"seeds/{seed}/measured")["config"]["parts"]
+        if config.get("weights_sha256", "none") in about[config["network"]]:
+            return trainings_table.there(seed)
+    return "trained"
+
+
 def small_first(names):
     """Return names of results, those of the larger networks marked as long."""
     return long_but(lambda name: "/cifar10" in name, names)
@@ -49,6 +66,7 @@ def subject_of(config, precision="float32", count=None):
     """Return what a stored result is about, or skip where this machine lacks it."""
     about = experiments.subject(
         config["network"],
+        weights_of(config),
         count=count or len(config["image_names"]),
         folder="photographs" if "photographs" in config["images"] else None,
         scale=config["scale"],

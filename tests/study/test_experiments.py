@@ -16,12 +16,15 @@ STORED = book.names_of("csc")
 
 def test_there_are_results():
     names = "cifar10 cifar10-255 cifar10-draws cifar10-gamma cifar10-photographs "
-    names += "efficientnet_lite0-gamma resnet50 resnet50-clip "
+    names += "efficientnet_lite0 efficientnet_lite0-gamma resnet50 resnet50-clip "
     names += "resnet50-photographs vgg16 vgg16-photographs"
     assert STORED == [f"csc/{name}" for name in names.split()]
 
 
-@pytest.mark.parametrize("name", book.small_first(book.names_of(*book.MADE)))
+MADE = book.names_of(*book.MADE) + book.trained_again(*book.MADE)
+
+
+@pytest.mark.parametrize("name", book.small_first(MADE))
 def test_a_result_was_made_with_this_code_and_these_weights(name):
     stored = experiments.read(name)
     book.check_made_by_this_code(stored)
@@ -69,7 +72,10 @@ def check_cells(name, label, generator):
             assert 1 - median(distances) == wanted, (label, start, layer, unit)
 
 
-@pytest.mark.parametrize("name", book.small_first(STORED))
+AGAIN = [pytest.param(n, marks=pytest.mark.long) for n in book.trained_again("csc")]
+
+
+@pytest.mark.parametrize("name", book.small_first(STORED) + AGAIN)
 @pytest.mark.parametrize("count", [1, pytest.param(3, marks=pytest.mark.long)])
 def test_random_cells_can_be_computed_again(name, count):
     generator = random.Random(f"{name} {count}")
@@ -181,3 +187,14 @@ def test_what_is_stored_is_read_where_vectors_are_long():
         assert cells[first]["channels"] > cells[below]["channels"] == 3
     with pytest.raises(UnknownName, match="'cascades'. Did you mean 'cascade'"):
         experiments.stored("cascades")
+
+
+def test_other_trainings_are_of_the_same_images_by_the_same_methods():
+    for name in ("csc/cifar10", "random-logit/cifar10"):
+        own, *others = experiments.trainings(name)
+        for other in others:
+            images = other["config"]["image_names"]
+            assert images == own["config"]["image_names"][: len(images)]
+            assert {*other["results"]} == {*own["results"]}
+    with pytest.raises(UnknownName, match="trainings 'csc/vgg16'. Did you mean"):
+        experiments.trainings("csc/vgg16")

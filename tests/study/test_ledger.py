@@ -192,6 +192,18 @@ def test_the_ends_of_an_interval_have_digits_enough_to_differ():
     assert told(1 - 2e-9, 1, ".4f").endswith("to 1")
 
 
+def test_other_training_seeds_stand_beside_the_interval():
+    number = {"value": 0.5, "format": ".2f", "says": "", "tolerance": 0}
+    number |= {"measurement": "here", "interval": [0.4, 0.6], "over": "3 images"}
+    number |= {"seeds": [0.52, 0.486]}
+    text = ledger.Table([CLAIMS[0] | {"numbers": [number]}])._repr_html_()
+    assert "over 3 images; 0.52 and 0.49 with other training seeds)" in text
+    # What is exact of given weights may be another with others.
+    del number["interval"], number["over"]
+    text = ledger.Table([CLAIMS[0] | {"numbers": [number]}])._repr_html_()
+    assert "(0.52 and 0.49 with other training seeds)" in text
+
+
 def test_print_gets_the_same_claims():
     text = ledger.Table(CLAIMS)._repr_markdown_()
     # A number and a dot would begin another list.

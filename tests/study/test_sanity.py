@@ -78,9 +78,12 @@ def check_first_images(name, by_patterns):
     assert found["floor ssim"][:-1] == pytest.approx(np.array(floor, float), **near)
 
 
-@pytest.mark.parametrize(
-    "name", book.small_first([name for name in STORED if labels(name, False)])
-)
+SANITY = [name for name in STORED if labels(name, False)]
+AGAIN = book.trained_again("random-logit", "cascade")
+AGAIN = [pytest.param(n, marks=pytest.mark.long) for n in AGAIN if labels(n, False)]
+
+
+@pytest.mark.parametrize("name", book.small_first(SANITY) + AGAIN)
 def test_the_first_images_can_be_computed_again(name):
     check_first_images(name, by_patterns=False)
 

@@ -5,7 +5,7 @@ from importlib import import_module
 import lazy_loader as _lazy
 
 from modbp.errors import unknown_name
-from modbp.study.experiments.names import FIRST, NAMES
+from modbp.study.experiments.names import FIRST, NAMES, TRAINED
 from modbp.study.runs.store import RESULTS, Result, read
 
 # What is stored is read without torch.
@@ -28,7 +28,8 @@ _late, _, __all__ = _lazy.attach(
     },
 )
 _RUNS = {"run": "run", "status": "run", "Worker": "workers", "worker": "workers"}
-__all__ += ["FIRST", "NAMES", "Result", "read", "stored", *_RUNS]
+__all__ += ["FIRST", "NAMES", "Result", "TRAINED", "read", "stored", "trainings"]
+__all__ += _RUNS
 
 
 def __getattr__(name: str) -> object:
@@ -66,3 +67,34 @@ def stored(experiment: str) -> dict[str, Result]:
     if not there:
         raise unknown_name("experiment", experiment, ("csc", "random-logit", "cascade"))
     return {name: read(f"{experiment}/{name}") for name in there}
+
+
+def trainings(name: str) -> list[Result]:
+    """Return a result of the small network for each seed it was trained with.
+
+    The weights of the first are shipped, of the others what was measured with them:
+    the same methods, on fewer images.
+
+    Parameters
+    ----------
+    name : "csc/cifar10", "random-logit/cifar10" and the like.
+
+    Returns
+    -------
+    list of Result : By seed: 0 and those of ``TRAINED``; see :func:`read`.
+
+    Raises
+    ------
+    UnknownName : If no other training was measured in this.
+
+    Examples
+    --------
+    >>> results = modbp.study.experiments.trainings("random-logit/cifar10")
+    >>> len(results)
+    3
+    """
+    folder = RESULTS / "seeds" / str(TRAINED[0])
+    known = [p.relative_to(folder).as_posix() for p in folder.glob("*/*") if p.is_dir()]
+    if name not in known:
+        raise unknown_name("result of several trainings", name, sorted(known))
+    return [read(name), *(read(f"seeds/{seed}/{name}") for seed in TRAINED)]

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from html import escape
 
+from modbp.study.ledger.samples import called
+
 __all__ = ["VERDICTS", "Decided", "Table", "shown", "word"]
 
 # Of more places than these only the first and the last are named.
@@ -106,8 +108,7 @@ def _number(number):
     how = (
         number.get("measurement") or f"{number['reduction']} of {' and '.join(places)}"
     )
-    more = ", ".join(f"{k}={v}" for k, v in number.get("arguments", {}).items())
-    how = escape(f"{how}({more})" if more else how)
+    how = escape(called(how, number.get("arguments")))
     near = f"±{number['tolerance']:.2g}" if number["tolerance"] else "exactly"
     near += _condition(number)
     says = _inline(number["says"]) + " (missed)" * number.get("missed", False)
@@ -118,11 +119,15 @@ def _number(number):
 
 
 def _spread(number):
-    """Say within which interval a number lies, and over what."""
-    if "interval" not in number:
-        return ""
-    low, high = _ends(*number["interval"], number["format"])
-    return f' <span class="interval">({low} to {high}, over {number["over"]})</span>'
+    """Say within which interval a number lies, over what, and with other trainings."""
+    told = []
+    if "interval" in number:
+        low, high = _ends(*number["interval"], number["format"])
+        told.append(f"{low} to {high}, over {number['over']}")
+    if "seeds" in number:
+        each = [_powers(shown(number | {"value": v})) for v in number["seeds"]]
+        told.append(f"{' and '.join(each)} with other training seeds")
+    return f' <span class="interval">({"; ".join(told)})</span>' if told else ""
 
 
 def _ends(low, high, form):

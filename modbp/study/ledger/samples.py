@@ -13,7 +13,8 @@ from modbp.errors import DataError
 from modbp.measures.interval import LEVEL, picks
 from modbp.study.runs.store import RESULTS, read
 
-__all__ = ["Counted", "Sampled", "at", "forget", "of_measurement", "of_places"]
+__all__ = ["Counted", "Sampled", "at", "called", "forget", "of_measurement"]
+__all__ += ["of_places"]
 
 # How often what is drawn by chance is measured with another seed.
 SEEDS = 5
@@ -68,6 +69,12 @@ def forget() -> None:
 def at(place: str) -> object:
     """Return what is at a place such as ``csc/cifar10#lrp-z/fc6/conv1/median``."""
     return _way(place)[-1]
+
+
+def called(name: str, given: dict | None) -> str:
+    """Write a measurement and its arguments as a call: ``roughness(method=lrp-z)``."""
+    more = ", ".join(f"{key}={value}" for key, value in (given or {}).items())
+    return f"{name}({more})" if more else name
 
 
 def of_measurement(way: Callable) -> tuple[tuple[float, float], str] | None:
