@@ -47,7 +47,7 @@ def weights_of(config):
     """Return the weights that a result is of: the book's, or of another training."""
     for seed in experiments.TRAINED:
         about = experiments.read(f"seeds/{seed}/measured")["config"]["parts"]
-        if config.get("weights_sha256", "none") in about[config["network"]]:
+        if config.get("weights_sha256", "none") in about.get(config["network"], ""):
             return trainings_table.there(seed)
     return "trained"
 

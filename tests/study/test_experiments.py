@@ -1,5 +1,6 @@
 """Stored results: made by the code that is here, from the weights that are here."""
 
+import os
 import random
 
 import pytest
@@ -88,6 +89,8 @@ def test_random_cells_can_be_computed_again(name, count):
     "name", [name for name in STORED if book.with_patterns(name, True)]
 )
 def test_random_cells_with_patterns_can_be_computed_again(name):
+    if "efficientnet" in name and "MODBP_RUNS" not in os.environ:
+        pytest.skip("fits patterns for minutes: MODBP_RUNS says where one has them")
     generator = random.Random(name)
     check_cells(name, generator.choice(book.with_patterns(name, True)), generator)
 
