@@ -27,10 +27,10 @@ OLDER |= {
     f"{kind}/{name}"
     for kind in ("csc", "random-logit", "cascade")
     for name in ("cifar10", "vgg16", "resnet50")
-}
+} - {"csc/cifar10", "cascade/cifar10"}
 OLDER |= {f"csc/{name}-photographs" for name in ("cifar10", "vgg16", "resnet50")}
 OLDER |= {"csc/resnet50-clip", "cascade/resnet50-blocks"}
-OLDER |= {"cascade/cifar10-stale", "cascade/vgg16-stale"}
+OLDER |= {"cascade/vgg16-stale"}
 
 
 def figure(entry):
