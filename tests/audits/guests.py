@@ -50,10 +50,14 @@ def mobilenet_v2():
     return net.eval()
 
 
+def folder(name):
+    """Return where a training that the book does not ship has left its files."""
+    return Path(os.environ.get("MODBP_RUNS", "."), "runs", name)
+
+
 def weights(name):
     """Return where the weights of a network are, if it was trained."""
-    folder = Path(os.environ.get("MODBP_RUNS", "."), "runs", name)
-    return folder / f"{name}.safetensors"
+    return folder(name) / f"{name}.safetensors"
 
 
 def trained(name):

@@ -90,7 +90,7 @@ def test_random_cells_can_be_computed_again(name, count):
 )
 def test_random_cells_with_patterns_can_be_computed_again(name):
     if "efficientnet" in name and "MODBP_RUNS" not in os.environ:
-        pytest.skip("fits patterns for minutes: MODBP_RUNS says where one has them")
+        pytest.skip("fits patterns for minutes; runs where MODBP_RUNS is set")
     generator = random.Random(name)
     check_cells(name, generator.choice(book.with_patterns(name, True)), generator)
 

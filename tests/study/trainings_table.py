@@ -7,13 +7,12 @@ holds. Weights are looked for in ``runs``, below the folder that ``MODBP_RUNS`` 
 or the present one.
 """
 
-import os
 import sys
 from functools import partial
-from pathlib import Path
 from unittest.mock import patch
 
 import pytest
+from audits import guests
 from tqdm import tqdm
 
 from modbp.files import write_json
@@ -33,8 +32,7 @@ ROOMS = (networks, controls)
 
 def weights(seed):
     """Return where the weights of another training are, if it was trained."""
-    folder = Path(os.environ.get("MODBP_RUNS", "."), "runs", f"{NETWORK}-seed{seed}")
-    return folder / f"{NETWORK}.safetensors"
+    return guests.folder(f"{NETWORK}-seed{seed}") / f"{NETWORK}.safetensors"
 
 
 def there(seed):
