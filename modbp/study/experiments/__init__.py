@@ -72,8 +72,8 @@ def stored(experiment: str) -> dict[str, Result]:
 def trainings(name: str) -> list[Result]:
     """Return a result of the small network for each seed it was trained with.
 
-    The weights of the first are shipped, of the others what was measured with them:
-    the same methods, on fewer images.
+    The weights of the first are shipped, of the others what was measured with them: on
+    fewer images, and in cascades by the methods and stages that the ledger cites.
 
     Parameters
     ----------
