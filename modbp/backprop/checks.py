@@ -237,7 +237,8 @@ def watch(lost, step, r, who):
 def out_of_range(what, values):
     """Return the error of values that left the range of their type."""
     remedy = (
-        "It may fit into float64: give net.double() and x.double()."
+        "It may fit into float64: give net.double() and x.double(), or "
+        "--precision float64 to the command run."
         if values.dtype == torch.float32
         else "Choose another method, or options and weights of a common size."
     )

@@ -8,6 +8,7 @@ import signal
 import time
 from functools import partial
 from pathlib import Path
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -18,6 +19,7 @@ from safetensors import safe_open
 
 import modbp
 from modbp import files, models
+from modbp.backprop.checks import out_of_range
 from modbp.errors import InputError, ResultError
 from modbp.study import experiments
 from modbp.study.runs import provenance
@@ -599,6 +601,25 @@ def test_a_forecast_counts_what_is_left():
     )
     assert macs * 2 < products < macs * 11
     assert forecast(csc, {"gradient": [3]}) == forecast(csc, {"gradient": []}) == []
+
+
+def test_what_one_method_stumbles_over_is_told_by_its_name(tmp_path):
+    too_large = out_of_range(
+        "layer 'fc6' (Linear): relevance is infinite", torch.ones(1)
+    )
+    toy = Toy(("1", "2"))
+    one = {"1": lambda: None, "2": Mock(side_effect=too_large)}
+    toy.trial, toy.places = one.get, range
+    told = "^2: layer 'fc6'.*--precision float64 to the command run"
+    with pytest.raises(InputError, match=told):  # before anything is computed
+        experiments.run(toy, tmp_path / "toy")
+    assert not toy.computed
+    del toy.trial
+    compute = toy.compute
+    toy.compute = lambda part, unit: one[part]() or compute(part, unit)
+    with pytest.raises(InputError, match=told):  # what another finished is kept
+        experiments.run(toy, tmp_path / "toy")
+    assert (tmp_path / "toy" / "1.json").exists()
 
 
 # Plans --------------------------------------------------------------------------------

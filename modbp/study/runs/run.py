@@ -3,7 +3,7 @@
 import sys
 import time
 from collections.abc import Callable, Iterable
-from contextlib import nullcontext
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +11,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from tqdm import tqdm
 
 from modbp.audits.audit import duration
-from modbp.errors import ResultError, check_option, unknown_name
+from modbp.errors import ModbpError, ResultError, check_option, unknown_name
 from modbp.files import rounded
 from modbp.study.runs.provenance import facts
 from modbp.study.runs.store import Result, Store, read, refuse_others
@@ -126,13 +126,24 @@ def _compute(experiment, store, todo, made, worker):
             bar.set_postfix_str(part)
             for unit in units:
                 begin = time.monotonic()
-                store.put(part, unit, experiment.compute(part, unit))
+                with _told(part):
+                    found = experiment.compute(part, unit)
+                store.put(part, unit, found)
                 store.log(worker.rank, part, unit, time.monotonic() - begin)
                 bar.update()
             worker.wait()
             if worker.first:
                 _finish(experiment, store, part, made)
             worker.wait()
+
+
+@contextmanager
+def _told(part):
+    """Say in an error which part it is about: a run has many."""
+    try:
+        yield
+    except ModbpError as error:
+        raise type(error)(f"{part}: {error}") from None
 
 
 def _missing(store, part, mine):
@@ -174,8 +185,8 @@ def forecast(
     for part, left in missing.items():
         if not left:
             continue
-        single = trial(part)
-        with FlopCounterMode(display=False) as counter:
+        with _told(part), FlopCounterMode(display=False) as counter:
+            single = trial(part)
             single()
         begin = time.monotonic()
         single()
