@@ -1,6 +1,7 @@
 """What the stored results answer, in few words: which methods change with the class."""
 
 from collections.abc import Mapping
+from math import isnan, nan
 
 from modbp.errors import check_option
 from modbp.study import experiments
@@ -10,10 +11,14 @@ __all__ = ["by_answer", "kept"]
 # From how much of the way between unrelated and equal maps on a method does not listen,
 # and up to how much it does.
 DEAF, LISTENS = 0.9, 0.5
+# From which similarity on maps of two pictures tell nothing of either.
+SAME = 0.99
 
 
 def kept(found: Mapping, kind: str = "corrected") -> float:
     """Return where maps of another class lie between unrelated maps, 0, and equal, 1.
+
+    NaN if unrelated maps are the same already, so that nothing lies between.
 
     >>> from modbp.study import answers, experiments
     >>> found = experiments.read("random-logit/vgg16")["results"]
@@ -28,6 +33,8 @@ def kept(found: Mapping, kind: str = "corrected") -> float:
     known = kind in ("corrected", "ssim")
     check_option("kind", kind, lambda _: known, "choose 'corrected' or 'ssim'.")
     floor = found["floor"][kind]["median"]
+    if floor >= SAME:
+        return nan
     return (found["stages"]["random logit"][kind]["median"] - floor) / (1 - floor)
 
 
@@ -42,7 +49,7 @@ def by_answer() -> dict[str, dict[str, list[float]]]:
     groups = {"ignores": {}, "depends": {}, "listens": {}}
     for name in names:
         each = [entry["results"].get(name) for entry in found]
-        shares = [kept(cell) for cell in each if cell]
+        shares = [share for cell in each if cell and not isnan(share := kept(cell))]
         deaf, listens = min(shares) >= DEAF, max(shares) <= LISTENS
         group = "ignores" if deaf else "listens" if listens else "depends"
         groups[group][name] = shares

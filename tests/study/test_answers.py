@@ -1,5 +1,6 @@
 """Which methods change with the class, from what is stored."""
 
+import numpy as np
 import pytest
 
 from modbp.errors import ModbpError
@@ -13,6 +14,18 @@ def test_kept_is_the_way_from_the_floor_to_one():
         "floor": {"corrected": {"median": 0.2}},
     }
     assert answers.kept(found) == pytest.approx(0.5)
+
+
+def test_of_maps_that_are_the_same_for_every_picture_no_share_is_kept():
+    found = {
+        "stages": {"random logit": {"corrected": {"median": 0.999}}},
+        "floor": {"corrected": {"median": 0.997}},
+    }
+    assert np.isnan(answers.kept(found))
+    deaf = experiments.read("random-logit/efficientnet_lite0")["results"]["deconv"]
+    assert np.isnan(answers.kept(deaf))
+    groups = answers.by_answer()
+    assert len(next(g["deconv"] for g in groups.values() if "deconv" in g)) == 3
 
 
 def test_an_unknown_setting_is_refused():
