@@ -15,6 +15,10 @@ __all__ = ["similarity_boxes", "similarity_curves"]
 
 # The two settings of SSIM that an experiment stores, and how they are drawn.
 _KINDS = {"ssim": ("2020 code", "#0173b2"), "corrected": ("corrected", "#d55e00")}
+# What maps of two images score.
+_CROSS = {
+    "marker": "X", "s": 24, "zorder": 3, "edgecolor": "black", "linewidth": 0.5
+}  # fmt: skip
 
 
 def similarity_boxes(
@@ -78,14 +82,11 @@ def similarity_boxes(
                 if missing := int(np.isnan(row).sum()):
                     told = f"{missing} of {len(row)} maps have none"
                     ax.text(0, y, told, fontsize=7, va="center")
-            options = {"marker": "X", "s": 24, "zorder": 3, "edgecolor": "black"}
-            options |= {"linewidth": 0.5}
             ax.scatter(
-                _floors(results, kind), rows + 0.19 * side, color=colour, **options
+                _floors(results, kind), rows + 0.19 * side, color=colour, **_CROSS
             )
             ax.barh(0, 0, color=f"{colour}66", edgecolor="black", label=title)
-        options = {"edgecolor": "black", "marker": "X", "linewidth": 0.5}
-        ax.scatter([], [], color="white", label="unrelated", **options)
+        ax.scatter([], [], color="white", label="unrelated", **_CROSS)
         ax.set_yticks(rows, names)
         ax.tick_params(axis="y", length=0)
         ax.set(xlim=(-0.1, 1.02), ylim=(len(names) - 0.4, -0.6))
@@ -116,6 +117,8 @@ def similarity_curves(
     """Draw the median similarity of maps after each stage of a randomisation.
 
     Shaded is the bootstrap band of the median, 99 % wide, where a file stores one.
+    Crosses at the left are what maps of two images score, by method: where a curve is
+    no higher than its cross, nothing of the map is left.
 
     Parameters
     ----------
@@ -132,18 +135,17 @@ def similarity_curves(
     >>> found = modbp.sanity.cascade(net, x, "gradient", stages=["fc6", "conv4"])
     >>> figure = modbp.figures.similarity_curves({"gradient": found})
     >>> [text.get_text() for text in figure.axes[0].get_xticklabels()]
-    ['original', 'fc6', 'conv4']
+    ['unrelated', 'original', 'fc6', 'conv4']
     """
     known = isinstance(kind, str) and kind in _KINDS
     check_option("kind", kind, lambda _: known, f"choose {' or '.join(_KINDS)}.")
     results = _stored(results, names)
     stages = list(next(iter(results.values()))["stages"])
     floors = _floors(results, kind)
-    lowest, highest = np.nanmin(floors), np.nanmax(floors)
 
     def draw(figure):
         ax = figure.subplots()
-        for name, found in results.items():
+        for (name, found), floor in zip(results.items(), floors, strict=True):
             cells = [found["stages"][stage][kind] for stage in stages]
             rows = [[cell["median"], *(cell["band"] or [None] * 2)] for cell in cells]
             # The original map is as similar to itself as can be.
@@ -152,14 +154,11 @@ def similarity_curves(
             ax.plot(median, **look)
             band = {"color": look["color"], "alpha": 0.2, "linewidth": 0}
             ax.fill_between(range(len(low)), low, high, **band)
-        floor = {"color": "#777777", "alpha": 0.2, "linewidth": 0, "zorder": 0}
-        ax.axhspan(lowest, highest, **floor)
-        ax.text(0.02, (lowest + highest) / 2, "unrelated maps", fontsize=8, va="center",
-                transform=ax.get_yaxis_transform())  # fmt: skip
-        ax.set_xticks(range(len(stages) + 1), ["original", *stages])
-        ax.set(
-            ylim=(min(0, lowest) - 0.05, 1.05), xlabel="weights are random down to …"
-        )
+            ax.scatter(-1, floor, color=look["color"], **_CROSS)
+        ticks = ["unrelated", "original", *stages]
+        ax.set_xticks(range(-1, len(stages) + 1), ticks)
+        lowest = np.nanmin([0, *floors])
+        ax.set(ylim=(lowest - 0.05, 1.05), xlabel="weights are random down to …")
         ax.set_ylabel(f"SSIM with the original map\n({_KINDS[kind][0]})")
         ax.grid()
         name_ends(ax)
