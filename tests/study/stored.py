@@ -1,5 +1,6 @@
 """What the stored results of experiments on images are about, for tests."""
 
+import os
 import re
 
 import pytest
@@ -80,6 +81,12 @@ def need_images(config, images):
     """Skip where this machine lacks the images that a result was made of."""
     if images.source != config["images"]:
         pytest.skip(f"needs {config['images']}; there is {images.source}")
+
+
+def need_time(name):
+    """Skip where patterns are fitted for minutes, unless long runs are at home here."""
+    if "efficientnet" in name and "MODBP_RUNS" not in os.environ:
+        pytest.skip("fits patterns for minutes; runs where MODBP_RUNS is set")
 
 
 def with_patterns(name, wanted):

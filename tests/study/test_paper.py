@@ -18,19 +18,7 @@ SLIPS = f"{PAGE}#slips-that-show-nowhere-else"
 
 # Results that are older than the note of the commit. One that is made again leaves the
 # list, and none may come to it.
-OLDER = {"architectures", "coverage", "pages", "simulation/vgg16"}
-OLDER |= {
-    f"{kind}/{name}" for kind in ("bench", "learned") for name in ("cifar10", "vgg16")
-}
-OLDER |= {f"patterns/{name}" for name in ("cifar10", "vgg16")}
-OLDER |= {
-    f"{kind}/{name}"
-    for kind in ("csc", "random-logit", "cascade")
-    for name in ("cifar10", "vgg16", "resnet50")
-} - {"csc/cifar10", "cascade/cifar10"}
-OLDER |= {f"csc/{name}-photographs" for name in ("cifar10", "vgg16", "resnet50")}
-OLDER |= {"csc/resnet50-clip", "cascade/resnet50-blocks"}
-OLDER |= {"cascade/vgg16-stale"}
+OLDER = {"architectures", "pages", "bench/cifar10", "bench/vgg16"}
 
 
 def figure(entry):

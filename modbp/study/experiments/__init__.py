@@ -61,7 +61,7 @@ def stored(experiment: str) -> dict[str, Result]:
     --------
     >>> stored = modbp.study.experiments.stored("cascade")
     >>> print(stored["vgg16"])
-    cascade on vgg16: 50 CIFAR-10 test images (JPEG), 16 methods, 9 stages
+    cascade on vgg16: 100 CIFAR-10 test images (JPEG), 16 methods, 9 stages
     """
     there = [name for name in NAMES if (RESULTS / experiment / name).is_dir()]
     if not there:

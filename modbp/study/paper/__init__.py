@@ -64,13 +64,12 @@ def figures() -> list[dict]:
     """
     found = _written("figures")["figures"]
     for entry in found:
-        also = [name for name in entry.pop("also", []) if (RESULTS / name).exists()]
         wanted = entry.get("curves") or [m for m in METHODS if m not in entry["but"]]
         # A picture that is made while its page is built has no result.
         there = set(wanted) - entry["reasons"].keys()
         if entry["results"]:
             there = {part for name in entry["results"] for part in _parts(name)}
-        entry["results"] += also
+        entry["results"] += entry.pop("also", [])
         entry["shown"] = [name for name in wanted if name in there]
         missing = [name for name in wanted if name not in there]
         entry["missing"] = {name: entry["reasons"].get(name) for name in missing}
