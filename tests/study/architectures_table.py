@@ -37,8 +37,8 @@ MEASURED = {
 # Of the means a few inputs, and no patterns, which have to be fitted first.
 FEW = {"smoothgrad": {"samples": 2}, "integrated-gradients": {"steps": 2}}
 TRIED = [name for name in methods.names() if not name.startswith("pattern")]
-# What is said where relevance is lost on its way down: it left the range of its type, or
-# random weights amplify rounding so much that another order of sums gives other logits.
+# What is said where relevance is lost on its way down: it left the range of its type,
+# or random weights amplify rounding until another order of sums gives other logits.
 LOST = ("NaN or infinite", "nothing but zeros", "a logit that is off by")
 
 
