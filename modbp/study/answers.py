@@ -6,7 +6,7 @@ from math import isnan, nan
 from modbp.errors import check_option
 from modbp.study import experiments
 
-__all__ = ["by_answer", "kept"]
+__all__ = ["by_answer", "kept", "missing"]
 
 # From how much of the way between unrelated and equal maps on a method does not listen,
 # and up to how much it does.
@@ -54,3 +54,27 @@ def by_answer() -> dict[str, dict[str, list[float]]]:
         group = "ignores" if deaf else "listens" if listens else "depends"
         groups[group][name] = shares
     return groups
+
+
+def missing(experiment: str) -> tuple[int, int]:
+    """Return how many similarities the book's networks have, and how many are missing.
+
+    >>> from modbp.study import answers
+    >>> answers.missing("random-logit")[1]
+    0
+
+    Parameters
+    ----------
+    experiment : "random-logit" or "cascade"
+    """
+    known = experiment in ("random-logit", "cascade")
+    remedy = "choose 'random-logit' or 'cascade'."
+    check_option("experiment", experiment, lambda _: known, remedy)
+    values = [
+        value
+        for entry in experiments.stored(experiment).values()
+        for found in entry["results"].values()
+        for cell in found["stages"].values()
+        for value in cell["corrected"]["values"]
+    ]
+    return len(values), values.count(None)

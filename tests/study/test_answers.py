@@ -31,6 +31,18 @@ def test_of_maps_that_are_the_same_for_every_picture_no_share_is_kept():
 def test_an_unknown_setting_is_refused():
     with pytest.raises(ModbpError, match="corrected"):
         answers.kept({}, "exact")
+    with pytest.raises(ModbpError, match="random-logit"):
+        answers.missing("csc")
+
+
+def test_what_is_missing_is_counted(monkeypatch):
+    # Of two methods, three similarities at one stage and two at the other: one is lost.
+    cells = [{"corrected": {"values": v}} for v in ([0.1, None, 0.2], [0.3, 0.4])]
+    results = {"gradient": {"stages": {"fc": cells[0]}}}
+    results["lrp-z"] = {"stages": {"fc": cells[1]}}
+    stored = {"cifar10": {"results": results}}
+    monkeypatch.setattr(experiments, "stored", lambda name: stored)
+    assert answers.missing("cascade") == (5, 1)
 
 
 def test_each_method_stands_in_one_group_and_belongs_there():
